@@ -1,0 +1,105 @@
+"""What was said so far, by whom, and who was told what: the memory of one scene, which a branch can fork.
+
+A history only grows. A ``Span`` of it is a length, so that whatever was true at an ask stays readable later. Each
+history keeps, for every speaker, where its entries stand, so that a look at the newest few costs no more in a long
+conversation than in a short one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from llm_gc.protocol import Message, Part, Speaker
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message in the history. ``heard`` is what the others are sent, without the label; empty where nobody is."""
+
+    speaker: Speaker
+    message: Message
+    heard: str
+    id: str
+
+    @cached_property
+    def own(self) -> Part:
+        """What the speaker itself is sent of it: exactly what it wrote, so that its prefix stays known."""
+        return Part("assistant", self.message.content, self.id)
+
+    @cached_property
+    def others(self) -> Part:
+        """What the others are sent of it."""
+        return Part("user", f"{self.message.label}: {self.heard}", self.id)
+
+
+@dataclass(frozen=True)
+class Told:
+    """An instruction, for one speaker's eyes only. Its text is rendered when it is first read."""
+
+    speaker: Speaker
+    give: Callable[[], str]
+
+    @cached_property
+    def part(self) -> Part:
+        """The instruction as it is sent."""
+        return Part("user", self.give())
+
+
+Entry = Said | Told
+
+
+class History:
+    """Entries in order, on top of those of the history that this one was forked from."""
+
+    def __init__(self, parent: History | None = None) -> None:
+        """Begin an empty history, or fork ``parent`` as it is now."""
+        self._parent = parent
+        self._start = len(parent) if parent else 0
+        self._entries: list[Entry] = []
+        self._said: dict[Speaker, list[int]] = {}
+        self._told: dict[Speaker, list[int]] = {}
+
+    def __len__(self) -> int:
+        """Count the entries, the parent's too."""
+        return self._start + len(self._entries)
+
+    def __getitem__(self, position: int) -> Entry:
+        """Give the entry at a position, counted from 0 at the beginning of the scene."""
+        if position < self._start and self._parent is not None:
+            return self._parent[position]
+        return self._entries[position - self._start]
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry."""
+        index = self._said if isinstance(entry, Said) else self._told
+        index.setdefault(entry.speaker, []).append(len(self))
+        self._entries.append(entry)
+
+    def speakers(self) -> set[Speaker]:
+        """Give everybody who has spoken, failed or not."""
+        mine = set(self._said)
+        return mine | self._parent.speakers() if self._parent else mine
+
+    def said(self, end: int) -> Iterator[Said]:
+        """Give what was said before ``end``, the newest first."""
+        for position in range(end - 1, -1, -1):
+            entry = self[position]
+            if isinstance(entry, Said):
+                yield entry
+
+    def said_by(self, speaker: Speaker, end: int) -> Iterator[int]:
+        """Give the positions before ``end`` at which somebody spoke, the newest first."""
+        return self._positions("_said", speaker, end)
+
+    def told_to(self, speaker: Speaker, end: int) -> Iterator[int]:
+        """Give the positions before ``end`` of somebody's instructions, the newest first."""
+        return self._positions("_told", speaker, end)
+
+    def _positions(self, index: str, speaker: Speaker, end: int) -> Iterator[int]:
+        mine: list[int] = getattr(self, index).get(speaker, [])
+        yield from reversed(mine[: bisect_left(mine, end)] if mine and mine[-1] >= end else mine)
+        if self._parent is not None:
+            yield from self._parent._positions(index, speaker, min(end, self._start))

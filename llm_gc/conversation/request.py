@@ -1,0 +1,88 @@
+"""What a speaker is sent: the system prompt, the opening, what it sees, its instructions; kinds in turn.
+
+While a speaker sees all, its list only ever grows at the end, so that a model server can reuse what it has read: the
+messages of one request are the beginning of the next one's, the last of them as a prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import islice
+
+from llm_gc.conversation.history import Entry, History, Said, Told
+from llm_gc.errors import TemplateError
+from llm_gc.protocol import Part, Request, Speaker
+from llm_gc.steps.fields import View
+
+GO_ON = "Go on."
+"""What a speaker is told when the last message is its own and there is no instruction."""
+
+
+def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speaker) -> Request:
+    """Put a request together.
+
+    Raises:
+        TemplateError: where there is nothing to answer: no opening, nothing heard and no instruction.
+
+    """
+    parts = [Part("system", system)] if system else []
+    if opening:
+        parts.append(Part("user", opening))
+    for entry in entries:
+        if isinstance(entry, Told):
+            parts.append(entry.part)
+        else:
+            parts.append(entry.own if entry.speaker == speaker else entry.others)
+    parts = [part for part in parts if part.text]
+    if not parts or parts[-1].kind != "user":
+        raise TemplateError(f"{speaker.role} has nothing to answer: there is no opening, no message and no instruction")
+    return Request(tuple(parts))
+
+
+def visible(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> Iterator[Entry]:
+    """Give the entries between ``start`` and ``end`` that a speaker is sent, in order.
+
+    What failed is sent to nobody. ``view.last`` keeps the newest of each speaker, and as many instructions.
+    """
+    if view.last is None:
+        for position in range(start, end):
+            entry = history[position]
+            if _is_sent(entry, view, speaker):
+                yield entry
+        return
+    newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
+    told = list(islice(history.told_to(speaker, end), view.last))
+    for position in merge(*newest, told[::-1]):
+        if position >= start:
+            yield history[position]
+
+
+def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
+    """Give the last entry that a speaker would be sent now."""
+    sent = (history[position] for position in range(len(history) - 1, start - 1, -1))
+    return next((entry for entry in sent if _is_sent(entry, view, speaker)), None)
+
+
+def _newest(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> list[int]:
+    positions = (p for p in history.said_by(other, end) if _is_sent(history[p], view, speaker))
+    return list(islice(positions, view.last))[::-1]
+
+
+def _is_sent(entry: Entry, view: View, speaker: Speaker) -> bool:
+    if isinstance(entry, Told):
+        return entry.speaker == speaker
+    own = entry.speaker == speaker
+    if entry.message.failed or not (own or entry.heard):
+        return False
+    match view.from_:
+        case "all":
+            return True
+        case "none":
+            return False
+        case "own":
+            return own
+        case "others":
+            return not own
+        case roles:
+            return entry.speaker.role in roles

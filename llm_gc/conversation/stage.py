@@ -1,0 +1,149 @@
+"""What stays the same for a whole conversation: the pipeline, its inputs, who plays whom, and the limits in numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from llm_gc.duration import seconds
+from llm_gc.errors import TemplateError
+from llm_gc.frozen import FrozenDict, freeze
+from llm_gc.pipeline import Limits, Pipeline, Render
+from llm_gc.protocol import Casting, Path, Speaker
+from llm_gc.templates import Lookup, Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits with their templates rendered: counts, and seconds."""
+
+    max_turns: int
+    max_tokens: int
+    max_total_tokens: int | None
+    max_time: float | None
+    timeout: float
+    load_timeout: float
+    retries: int
+    repairs: int
+    on_error: Literal["continue", "stop"]
+    on_overflow: Literal["stop", "drop_oldest"]
+    repetition: int | None
+
+
+_LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
+
+
+def settle(limits: Limits, path: Path, render: Render) -> Bounds:
+    """Give the limits in numbers.
+
+    Raises:
+        TemplateError: where a template fails, or gives no number that fits.
+
+    """
+    values: dict[str, Any] = {}
+    for field in fields(Bounds):
+        key = field.name
+        value = render((*path, key), getattr(limits, key))
+        if value is not None and key in ("max_time", "timeout", "load_timeout"):
+            try:
+                value = seconds(value)
+            except ValueError as error:
+                raise TemplateError(str(error), path=(*path, key)) from error
+        elif value is not None and not key.startswith("on_"):
+            value = whole_number(value, (*path, key), _LEAST.get(key, 1))
+        values[key] = value
+    return Bounds(**values)
+
+
+def whole_number(value: Any, path: Path, least: int = 0) -> int:
+    """Give a rendered value as a whole number; text that reads as one is one.
+
+    Raises:
+        TemplateError: where it is none, or below ``least``.
+
+    """
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9]{1,18}\s*", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TemplateError(f"this gives {value!r}, and a whole number was expected", path=path)
+    if value < least:
+        raise TemplateError(f"this gives {value}, and at least {least} was expected", path=path)
+    return value
+
+
+class Stage:
+    """The constants of one conversation, worked out before its first step."""
+
+    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], prompts: Mapping[str, str]) -> None:
+        """Work them out.
+
+        Raises:
+            TemplateError: where a template over the inputs fails.
+
+        """
+        self.pipeline = pipeline
+        self.templates = Templates(prompts)
+        self.inputs: FrozenDict = freeze(inputs)
+        self.castings: Mapping[str, Casting] = pipeline.castings(self.render_input)
+        self.bounds = settle(pipeline.limits, ("limits",), self.render_input)
+        self.seed = pipeline.seed or 0
+        self.roles = FrozenDict(
+            (name, freeze({"name": name, "label": role.label or name, "description": role.description or "",
+                           "model": self.castings[name].model}))
+            for name, role in pipeline.roles.items()
+        )  # fmt: skip
+        self._labels = {name: re.compile(_label_at_start(about["label"]), re.I) for name, about in self.roles.items()}
+
+    def render_input(self, path: Path, value: Any) -> Any:
+        """Render a template over the inputs alone."""
+        return self.render(path, value, self.inputs.__getitem__)
+
+    def render(self, path: Path, value: Any, lookup: Lookup) -> Any:
+        """Render the template at ``path``; what is not text stands for itself.
+
+        Raises:
+            TemplateError: with the path.
+
+        """
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.templates.template(value)(lookup)
+        except TemplateError as error:
+            raise error.at(path) from error
+
+    def evaluate(self, path: Path, expression: str, lookup: Lookup) -> Any:
+        """Evaluate the expression at ``path``.
+
+        Raises:
+            TemplateError: with the path.
+
+        """
+        try:
+            return self.templates.expression(expression)(lookup)
+        except TemplateError as error:
+            raise error.at(path) from error
+
+    def label(self, speaker: Speaker) -> str:
+        """Give what the others call a speaker; the copies of a role are numbered from the second on."""
+        label: str = self.roles[speaker.role]["label"]
+        return f"{label} {speaker.copy + 1}" if speaker.copy else label
+
+    def without_label(self, role: str, content: str) -> str:
+        """Give a reply without its speaker's own label at its front."""
+        return self._labels[role].sub("", content, count=1)
+
+    def impersonated(self, role: str, content: str) -> list[str]:
+        """Give the labels of others with which a line of the reply opens."""
+        lines = content.splitlines()
+        others = ((name, label) for name, label in self._labels.items() if name != role)
+        return [self.roles[name]["label"] for name, label in others if any(label.match(line) for line in lines)]
+
+
+def _label_at_start(label: str) -> str:
+    """A label as models write it at the front: with a colon, perhaps in bold, perhaps as a heading."""
+    return rf"\A\s*(?:#+\s*)?(?P<bold>\*\*|__)?{re.escape(label)}(?: [0-9]+)?(?:(?P=bold):|:(?P=bold)|:)[ \t]*"

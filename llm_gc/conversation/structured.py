@@ -1,0 +1,48 @@
+"""Structured replies: parsed, held against their schema, and how to ask again for one that does not fit."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from llm_gc.frozen import freeze
+from llm_gc.protocol import Failure
+
+_FENCED = re.compile(r"^\s*```[A-Za-z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
+
+
+def parse(content: str, schema: Any) -> tuple[Any, str | None]:
+    """Give a reply's data, and what is wrong with it (none where it fits). A code fence around it is forgiven."""
+    found = _FENCED.match(content)
+    try:
+        data = freeze(json.loads(found[1] if found else content))
+    except (ValueError, RecursionError) as error:
+        return None, f"it is not valid JSON: {error}"
+    wrong = _misfit(data, schema)
+    return (None, wrong) if wrong else (data, None)
+
+
+def _misfit(data: Any, schema: Any) -> str | None:
+    from jsonschema import Draft202012Validator  # costs as much to import as all else: only for formats
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(schema).iter_errors(data))
+    return None if error is None else f"at {error.json_path}: {error.message}"
+
+
+def defaults(schema: Any) -> Any:
+    """Give what stands in for the data of a failed turn: the ``default``s of its properties; none without any."""
+    properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    given = {k: v["default"] for k, v in properties.items() if isinstance(v, dict) and "default" in v}
+    return freeze(given) if given else None
+
+
+def repair(wrong: str) -> str:
+    """Give the words in which a role is asked again."""
+    return f"That reply does not fit the required format: {wrong}. Reply again with the JSON alone, and nothing else."
+
+
+def malformed(wrong: str) -> Failure:
+    """Give the failure of a reply that does not fit."""
+    return Failure("malformed", f"The structured reply does not fit its format: {wrong}.")

@@ -1,0 +1,68 @@
+"""What became of an ask: the record of one turn, and why a conversation ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llm_gc.protocol import Ask, Failure, FailureKind, Message, Reply
+
+Reason = Literal[
+    "turns_done", "end_step", "stop_token",
+    "max_turns", "max_total_tokens", "max_time", "repetition", "overflow",
+    "error", "interrupted",
+]  # fmt: skip
+Status = Literal["completed", "stopped", "failed", "interrupted"]
+
+_COMPLETED = ("turns_done", "end_step", "stop_token")
+_OTHERS: dict[str, Status] = {"error": "failed", "interrupted": "interrupted"}
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An ask, its reply, and why the reply will not do (none where it does)."""
+
+    ask: Ask
+    reply: Reply
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One turn: the exchange that settled it, those before it that did not, and the message that came of it.
+
+    ``number`` counts turns from 1; a turn inside a branch that is still going on has none yet. ``heard`` tells whether
+    the others are sent it.
+    """
+
+    number: int | None
+    exchange: Exchange
+    message: Message
+    attempts: tuple[Exchange, ...] = ()
+    heard: bool = True
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a conversation ended. ``failure`` is the kind of the failure that ended it, if one did."""
+
+    reason: Reason
+    detail: str
+    result: Any
+    failure: FailureKind | None = None
+
+    @property
+    def status(self) -> Status:
+        """The reason in one of four words."""
+        return "completed" if self.reason in _COMPLETED else _OTHERS.get(self.reason, "stopped")
+
+
+class Ending(Exception):  # noqa: N818  # it is no error: a flow is left by it
+    """Raised inside a flow to end its branch or its scene."""
+
+    def __init__(self, reason: Reason, detail: str, failure: FailureKind | None = None) -> None:
+        """Keep why."""
+        super().__init__(detail)
+        self.reason: Reason = reason
+        self.detail, self.failure = detail, failure

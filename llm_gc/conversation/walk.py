@@ -1,0 +1,189 @@
+"""The conversation itself: walks its steps, hands out what is to be asked, and is told what was answered.
+
+The rules that it keeps:
+
+- It never waits, looks at a clock or touches anything outside. Whoever drives it answers asks, in any order.
+- An answer moves its own branch on, and only that one. What comes of the whole depends on the declared order of the
+  branches and on the replies, never on the order in which they arrived.
+- The asks that can be answered are those of the branches that wait for a reply, in declared order.
+- What ends a branch (a stop token, a limit, an error) ends that branch; the block it is in folds the branches in
+  declared order, and the first ending there goes on outwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_gc.conversation.scope import Branch, StepScope, Tally
+from llm_gc.conversation.stage import Stage
+from llm_gc.conversation.turn import Ending, Outcome, Turn
+from llm_gc.errors import TemplateError
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Ask, Flow, Message, Reply, Together
+
+
+@dataclass(eq=False)
+class _Node:
+    """A flow under way: it waits for a reply, or for the flows it is made of."""
+
+    flow: Flow
+    parent: _Node | None = None
+    ask: Ask | None = None
+    children: list[_Node] = field(default_factory=list)
+    open: int = 0
+    ending: Ending | None = None
+
+    def waiting(self) -> Iterator[_Node]:
+        """Give the nodes below that wait for a reply, in declared order."""
+        if self.ask is not None:
+            yield self
+        for child in self.children:
+            yield from child.waiting()
+
+
+class Conversation:
+    """A pure function of its pipeline, its inputs and the replies it is given, computed as they come."""
+
+    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], prompts: Mapping[str, str] | None = None) -> None:
+        """Begin, and go as far as can be gone without a reply.
+
+        ``inputs`` are complete: checked, and with their defaults. ``prompts`` are the texts of the prompt files.
+
+        Raises:
+            TemplateError: where a template over the inputs alone fails: a limit, a model's name.
+
+        """
+        self.stage = Stage(pipeline, inputs, prompts or {})
+        self._branch = Branch([Tally(self.stage.bounds)])
+        self._scope = StepScope(self.stage, self._branch)
+        self._root = _Node(self._scope.run("turns", pipeline.turns))
+        self._waiting: dict[str, _Node] = {}
+        self._new: list[Ask] = []
+        self._outcome: Outcome | None = None
+        self._advance(self._root, None)
+
+    @property
+    def pending(self) -> tuple[Ask, ...]:
+        """The asks that can be answered now, in declared order."""
+        return tuple(node.ask for node in self._root.waiting() if node.ask is not None)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; none until it has."""
+        return self._outcome
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns so far, in declared order."""
+        return tuple(self._branch.turns)
+
+    @property
+    def log(self) -> tuple[Turn, ...]:
+        """The turns so far in the order in which they were settled, those of unfinished branches too."""
+        return tuple(self._branch.log)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The messages so far, in declared order."""
+        return tuple(turn.message for turn in self._branch.turns)
+
+    @property
+    def state(self) -> tuple[Any, ...]:
+        """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
+        branch = self._branch
+        tallies = tuple((tally.turns, tally.tokens, tally.seconds) for tally in branch.tallies)
+        return (tuple(ask.id for ask in self.pending), tallies, branch.names, branch.dropped, self.messages)
+
+    def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
+        """Answer an ask; give the asks that can be answered because of it.
+
+        Raises:
+            ValueError: where that ask does not wait for an answer.
+
+        """
+        node = self._waiting.pop(ask.id, None)
+        if node is None:
+            raise ValueError(f"nothing waits for an answer to {ask.id!r}")
+        node.ask = None
+        self._new = []
+        self._advance(node, reply)
+        return tuple(self._new)
+
+    def interrupt(self, detail: str) -> None:
+        """End it here, because somebody wants it to end; whatever waits for a reply is given up."""
+        if self._outcome is None:
+            self._finish(Ending("interrupted", detail))
+
+    def _advance(self, node: _Node, value: Any) -> None:
+        """Move a node on, and those around it whose turn comes through that."""
+        while True:
+            step = self._send(node, value)
+            if isinstance(step, Ask):
+                if step.id in self._waiting:
+                    raise AssertionError(f"two asks have the id {step.id!r}")
+                node.ask, self._waiting[step.id] = step, node
+                self._new.append(step)
+                return
+            if isinstance(step, Together):
+                node.children = [_Node(flow, node) for flow in step.flows]
+                node.open = len(node.children) + 1  # one more, so that no child can end the block while it begins
+                for child in node.children:
+                    self._advance(child, None)
+                node.open -= 1
+                if node.open:
+                    return
+                value = self._endings(node)
+                continue
+            if node.parent is None:
+                self._finish(node.ending)
+                return
+            node.parent.open -= 1
+            if node.parent.open:
+                return
+            node = node.parent
+            value = self._endings(node)
+
+    def _send(self, node: _Node, value: Any) -> Ask | Together | None:
+        """Send a value into a flow; none when it has come to its end."""
+        try:
+            return node.flow.send(value)
+        except StopIteration:
+            pass
+        except Ending as ending:
+            node.ending = ending
+        except TemplateError as error:
+            node.ending = Ending("error", str(error), "template")
+        return None
+
+    @staticmethod
+    def _endings(node: _Node) -> tuple[Ending | None, ...]:
+        endings = tuple(child.ending for child in node.children)
+        node.children = []
+        return endings
+
+    def _finish(self, ending: Ending | None) -> None:
+        self._root.flow.close()
+        self._waiting.clear()
+        self._root.ask, self._root.children = None, []
+        ending = ending or Ending("turns_done", "every turn was taken")
+        failed = [turn.exchange.failure for turn in self._branch.turns if turn.exchange.failure]
+        if failed and len(failed) == len(self._branch.turns) and ending.reason not in ("error", "interrupted", "overflow"):
+            ending = Ending("error", f"no turn succeeded; the last one: {failed[-1].message}", failed[-1].kind)
+        try:
+            result = self._result()
+        except TemplateError as error:
+            result = self._last_said()
+            if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
+                ending = Ending("error", str(error), "template")
+        self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
+
+    def _result(self) -> Any:
+        if self.stage.pipeline.result is None:
+            return self._last_said()
+        return self._scope.render("result", self.stage.pipeline.result)
+
+    def _last_said(self) -> str:
+        said = self._branch.history.said(len(self._branch.history))
+        return next((entry.message.content for entry in said if not entry.message.failed), "")

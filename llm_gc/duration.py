@@ -1,0 +1,23 @@
+"""Durations as the language writes them: ``30s``, ``2m``, ``1h``, ``500ms``."""
+
+from __future__ import annotations
+
+import re
+
+PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h)|[\s\S]*\{\{[\s\S]*)$"
+"""A duration, or a template that will give one."""
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(text: object) -> float:
+    """Give a duration in seconds.
+
+    Raises:
+        ValueError: for what is none.
+
+    """
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", str(text).strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no duration; write 30s, 2m or 1h")
+    return float(found[1]) * _SECONDS[found[2]]

@@ -1,0 +1,106 @@
+"""Every error a user can meet, each with its exit code and with whose fault it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Fault = Literal["author", "user", "model", "server", "machine"]
+Severity = Literal["error", "warning"]
+
+
+class LlmGcError(Exception):
+    """An error with a message for people: what is wrong, where, and what to do.
+
+    ``exit_code`` is what the command line ends with; ``fault`` says whose turn it is to mend it.
+    """
+
+    exit_code: ClassVar[int] = 1
+    fault: ClassVar[Fault] = "user"
+
+
+class UsageError(LlmGcError):
+    """The command was called in a way it cannot be: a missing input, a value that does not fit."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong in a file, with the place of the offending word (counted from 1)."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    severity: Severity = "error"
+    path: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Give the finding as one line: ``file:line:column: error: message [code]``."""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message}{hint} [{self.code}]"
+
+
+class PipelineError(LlmGcError):
+    """A pipeline that cannot be loaded, with everything that is wrong in it."""
+
+    exit_code = 2
+    fault = "author"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        """Keep ``findings``, in order of place."""
+        self.findings = tuple(sorted(findings, key=lambda f: (f.file, f.line, f.column)))
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class TemplateError(LlmGcError):
+    """A template or an expression that failed while it was compiled or rendered.
+
+    ``file`` is its name under ``prompts/``, empty where it stands in the document itself; ``path`` is where it is used
+    there; ``line`` is the template's own line, from 1.
+    """
+
+    fault = "author"
+
+    def __init__(self, message: str, file: str = "", line: int | None = None, path: tuple[str | int, ...] = ()) -> None:
+        """Keep what failed and where."""
+        self.message, self.file, self.line, self.path = message, file, line, path
+        used = ".".join(str(step) for step in path)
+        place = f"{file} (used at {used})" if file and used else file or used
+        where = ", ".join(word for word in (place, f"line {line}" if line else "") if word)
+        super().__init__(f"{where}: {message}" if where else message)
+
+    def at(self, path: tuple[str | int, ...]) -> TemplateError:
+        """Give the same error, used at ``path``."""
+        return self if self.path else TemplateError(self.message, self.file, self.line, path)
+
+
+class ServerUnreachable(LlmGcError):
+    """No model server answers where we looked."""
+
+    exit_code = 3
+    fault = "server"
+
+
+class ModelMissing(LlmGcError):
+    """The server does not have every model that the pipeline asks for."""
+
+    exit_code = 3
+    fault = "user"
+
+
+class ServerError(LlmGcError):
+    """The server answered before the first turn, but with an error."""
+
+    exit_code = 3
+    fault = "server"
+
+
+class SessionError(LlmGcError):
+    """The transcript cannot be written or read."""
+
+    fault = "machine"

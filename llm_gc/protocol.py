@@ -1,0 +1,280 @@
+"""The frozen words that everything is made of: what is asked, what is answered, what was said.
+
+Theory of operation. A step is a generator (a *flow*). It yields an ``Ask`` when it needs a reply and is sent a
+``Reply``; it yields ``Together`` when several flows may go on at once and is sent what became of each. A
+``Conversation`` walks the flows and hands the asks out; whoever answers them (a model server, a stand-in, a script,
+an earlier transcript) decides nothing else. No value here knows a clock, a disk, a network or chance: time enters
+only as the seconds in a ``Reply``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+Kind = Literal["system", "user", "assistant"]
+Path = tuple[str | int, ...]
+"""Where something stands in the pipeline's document: ``("turns", 0, "repeat", 1)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks: a role, and which copy of it (0, or the number of a parallel branch's copy)."""
+
+    role: str
+    copy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was said, as templates see it; printed by itself it is its content.
+
+    ``data`` is the parsed structured reply. A failed turn is still a message: empty, and ``failed``.
+    """
+
+    role: str = ""
+    label: str = ""
+    content: str = ""
+    data: Any = None
+    turn: int | None = None
+    failed: bool = False
+
+    def __str__(self) -> str:
+        """Give the content."""
+        return self.content
+
+    def __bool__(self) -> bool:
+        """Tell whether anybody said anything."""
+        return bool(self.content)
+
+
+NOTHING = Message()
+"""The message of a role that has not spoken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a request before neighbours are merged; ``of`` is the id of the turn it repeats, if any."""
+
+    kind: Kind
+    text: str
+    of: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a model is sent: parts in order, and the chat messages that they make."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The parts with neighbours of one kind merged, as ``[{role, content}]``."""
+        merged: list[dict[str, str]] = []
+        for part in self.parts:
+            if merged and merged[-1]["role"] == part.kind:
+                merged[-1]["content"] += "\n\n" + part.text
+            else:
+                merged.append({"role": part.kind, "content": part.text})
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """How a role is played: its model, where it runs, and everything that is sent along with the messages.
+
+    ``options`` are the server's names with what was declared, ``num_predict`` and ``seed`` not yet among them.
+    """
+
+    model: str
+    host: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    think: bool | str | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question to whoever plays a role. ``request`` is rendered when it is first read, and may raise TemplateError.
+
+    ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
+    time for one reply in seconds, a cold load not counted; ``stops`` are the tokens by which this reply could end the
+    scene; ``turn`` is the number the turn will have, none inside a branch.
+    """
+
+    id: str
+    step: Path
+    speaker: Speaker
+    label: str
+    casting: Casting
+    options: Mapping[str, Any]
+    deadline: float
+    load_timeout: float
+    retries: int
+    render: Callable[[], Request] = field(compare=False, repr=False)
+    format: Any = None
+    stops: tuple[str, ...] = ()
+    turn: int | None = None
+    attempt: int = 1
+
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self.casting.model
+
+    @cached_property
+    def request(self) -> Request:
+        """The request, rendered now if it was not before.
+
+        Raises:
+            TemplateError: where a prompt or an instruction fails.
+
+        """
+        return self.render()
+
+
+FailureKind = Literal[
+    "timeout",  # no whole reply within the deadline
+    "load_timeout",  # the model was not loaded within load_timeout
+    "unreachable",  # nobody listens there any more
+    "server",  # the server answered with an error
+    "broken",  # the connection or the stream broke off
+    "overflow",  # the prompt does not fit the context window
+    "refused",  # the server will not do what was asked, now or later
+    "too_large",  # the reply is beyond every bound
+    "empty",  # a whole reply without a word in it
+    "malformed",  # a structured reply that does not fit its format
+    "template",  # the request could not be rendered
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no reply, in words for people; ``retry`` tells whether the same ask may succeed at once."""
+
+    kind: FailureKind
+    message: str
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the server counted; none where it did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Both together, the unknown as zero."""
+        return (self.prompt or 0) + (self.completion or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Where the seconds of a reply went; none where nobody knows. ``total`` is measured here, the rest by the server."""
+
+    total: float | None = None
+    load: float | None = None
+    first_token: float | None = None
+    prompt: float | None = None
+    generation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A try that came to nothing: what had arrived until then is recorded, and never heard."""
+
+    failure: Failure
+    content: str = ""
+    thinking: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to an ask: a text, or the failure that stands in its place.
+
+    ``seconds`` is all the time that the ask took, loading, retries and their waits included. ``model`` is the name of
+    who really spoke where it is not the model asked for. ``tool_calls`` were offered by nobody and are refused.
+    """
+
+    content: str = ""
+    thinking: str = ""
+    done_reason: str | None = None
+    tokens: Tokens = Tokens()
+    latency: Latency = Latency()
+    seconds: float = 0.0
+    failure: Failure | None = None
+    attempts: tuple[Attempt, ...] = ()
+    model: str | None = None
+    tool_calls: tuple[Any, ...] = ()
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply was cut by length."""
+        return self.done_reason == "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several flows that go on independently; whoever yields this is sent when all of them are done."""
+
+    flows: tuple[Flow, ...]
+
+
+Flow = Generator[Ask | Together, Any, None]
+
+
+class Runnable(Protocol):
+    """What a scope can run: a step."""
+
+    @property
+    def when(self) -> str | None:
+        """An expression; the step is passed over where it is false."""
+
+    def run(self, scope: Scope) -> Flow:
+        """Do what the step does."""
+
+
+class Scope(Protocol):
+    """The face that a step sees of the conversation it is in."""
+
+    @property
+    def path(self) -> Path:
+        """Where the step stands in the document."""
+
+    def run(self, key: str, steps: Sequence[Runnable]) -> Flow:
+        """Run the steps that stand under ``key``, one after the other."""
+
+    def rounds(self, times: int | None) -> Iterator[Scope]:
+        """Give a scope for each round, numbered from 1; without ``times``, until a round in which nobody spoke."""
+
+    def evaluate(self, key: str, expression: str) -> Any:
+        """Evaluate the expression that stands under ``key``."""
+
+    def render(self, key: str, template: Any) -> Any:
+        """Render the template that stands under ``key``; a value that is not text stands for itself."""
+
+    def number(self, key: str, template: Any) -> int:
+        """Render a template that must give a whole number."""
+
+    def speak(self, words: Speech) -> Flow:
+        """Let a role speak once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a step says about one turn; whatever is none is as the role has it."""
+
+    role: str
+    instruction: str | None = None
+    sees: Any = None
+    format: Any = None
+    max_tokens: int | None = None
+    temperature: float | str | None = None
+    result: str | None = None
+    name: str | None = None

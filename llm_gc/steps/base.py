@@ -1,0 +1,53 @@
+"""What every step kind has in common: its place among the kinds, and ``when``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from llm_gc.protocol import Flow, Scope
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Template = Annotated[str, Field(json_schema_extra={"x-llm-gc": "template"})]
+Expression = Annotated[str, Field(min_length=1, json_schema_extra={"x-llm-gc": "expression"})]
+
+KINDS: dict[str, type[Step]] = {}
+"""The registry, filled by ``llm_gc.steps``: the key that makes a step what it is, and its class."""
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys and converts nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+
+
+class Step(Strict):
+    """A step of a conversation; ``kind`` is the key that it is known by."""
+
+    kind: ClassVar[str]
+
+    when: Expression | None = Field(
+        None, description="A Jinja expression; the step is passed over where it is false.", examples=["turn > 2"]
+    )
+
+    def run(self, scope: Scope) -> Flow:
+        """Do what the step does, in ``scope``."""
+        raise TypeError(f"{type(self).__name__} has no run")
+
+
+def read_step(value: Any) -> Step:
+    """Tell a step's kind by its key, before anything in it is looked at, and read it as that kind."""
+    if isinstance(value, Step):
+        return value
+    if isinstance(value, str):
+        value = {"say": value}
+    if not isinstance(value, dict):
+        raise ValueError("a step is the name of a role, or a map")
+    kinds = [key for key in value if key in KINDS]
+    if len(kinds) != 1:
+        raise ValueError(f"a step has exactly one of the keys {', '.join(KINDS)}")
+    return KINDS[kinds[0]].model_validate(value)
+
+
+AnyStep = Annotated[Step, PlainValidator(read_step), WithJsonSchema({"x-llm-gc": "step"})]
