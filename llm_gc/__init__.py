@@ -1,0 +1,68 @@
+"""llm-gc runs conversations between language models, written as YAML.
+
+``llm_gc.run("pipelines/m1.yaml", task="…")`` gives the transcript. Everything here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from llm_gc._version import __version__
+
+if TYPE_CHECKING:
+    from llm_gc.api import run, run_async
+    from llm_gc.conversation import Conversation
+    from llm_gc.errors import (
+        LlmGcError,
+        ModelMissing,
+        PipelineError,
+        ServerError,
+        ServerUnreachable,
+        SessionError,
+        UsageError,
+    )
+    from llm_gc.sessions import load_session
+    from llm_gc.transcript import Transcript, TurnRecord
+
+_HOMES = {
+    "Conversation": "conversation",
+    "LlmGcError": "errors",
+    "ModelMissing": "errors",
+    "PipelineError": "errors",
+    "ServerError": "errors",
+    "ServerUnreachable": "errors",
+    "SessionError": "errors",
+    "Transcript": "transcript",
+    "TurnRecord": "transcript",
+    "UsageError": "errors",
+    "load_session": "sessions",
+    "run": "api",
+    "run_async": "api",
+}
+
+__all__ = [
+    "Conversation",
+    "LlmGcError",
+    "ModelMissing",
+    "PipelineError",
+    "ServerError",
+    "ServerUnreachable",
+    "SessionError",
+    "Transcript",
+    "TurnRecord",
+    "UsageError",
+    "__version__",
+    "load_session",
+    "run",
+    "run_async",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for (PEP 562), so that ``--version`` need not load it all."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'llm_gc' has no attribute {name!r}")
+    value = getattr(import_module(f"llm_gc.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

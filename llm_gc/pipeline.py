@@ -124,7 +124,7 @@ class Pipeline(Strict):
     turns: list[AnyStep] = Field(min_length=1, description="The steps of the conversation, in order.")
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}), description="What it may cost at most.")
     stop: list[AnyStop] = Field(default_factory=list, description="What ends it when it is said.", examples=[["DONE"]])
-    result: Any = Field(
+    result: Template | None = Field(
         None, description="A template for what comes out of it; the last message's content where absent."
     )
     seed: int | None = Field(None, ge=0, description="What all sampling is derived from; drawn and recorded where absent.")

@@ -1,0 +1,75 @@
+"""A stand-in that makes replies up: no model, no network, the same words for the same ask every time.
+
+Its text says nothing, and is meant to: it shows the turns, the prompts and the endings of a pipeline. It keeps to
+``max_tokens``, fits the ``format``, and on a speaker's third turn it says a stop token, where the pipeline has one
+for it, so that a rehearsal shows how the conversation ends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from random import Random
+
+from llm_gc.backends.base import Asked, Delta, Facts, Notify, ignore
+from llm_gc.backends.made_up import sample, sentences
+from llm_gc.protocol import Ask, Casting, Latency, Reply, Tokens
+
+NAME = "rehearsal"
+"""The model's name in the transcript: nobody can take these replies for a model's."""
+
+APPROVING_TURN = 3
+CHARACTERS_PER_TOKEN = 4
+
+
+class Rehearsal:
+    """The backend that needs none."""
+
+    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+        """Everything is there."""
+        return Facts(NAME)
+
+    async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
+        """Make a reply up."""
+        notify(Asked(NAME))
+        messages = ask.request.messages
+        spoken = sum(message["role"] == "assistant" for message in messages)
+        words = make_up(ask, spoken + 1)
+        limit = int(ask.options.get("num_predict", len(words)))
+        cut = len(words) > limit
+        words = words[:limit]
+        for word in words:
+            notify(Delta(word))
+        prompt = sum(len(message["content"]) for message in messages) // CHARACTERS_PER_TOKEN
+        return Reply(
+            "".join(words),
+            done_reason="length" if cut else "stop",
+            tokens=Tokens(prompt, len(words)),
+            latency=Latency(total=0.0),
+            model=NAME,
+        )
+
+    async def aclose(self) -> None:
+        """There is nothing to let go of."""
+
+
+def make_up(ask: Ask, spoken: int) -> list[str]:
+    """Give the words of a reply, each with the space before it; one word counts as one token."""
+    chance = Random(int(ask.options["seed"]))  # noqa: S311  # it need not be unforeseeable, but the same each time
+    if ask.format is not None:
+        text = json.dumps(sample(ask.format, chance), ensure_ascii=False)
+        return [text] if len(text) < CHARACTERS_PER_TOKEN else _pieces(text)
+    text = sentences(chance, ask.speaker.role, spoken)
+    if ask.stops and spoken >= APPROVING_TURN:
+        return [*_words(text), f"\n\n{chance.choice(ask.stops)}"]
+    return _words(text)
+
+
+def _words(text: str) -> list[str]:
+    first, *rest = text.split(" ")
+    return [first, *(f" {word}" for word in rest)]
+
+
+def _pieces(text: str) -> list[str]:
+    size = CHARACTERS_PER_TOKEN
+    return [text[i : i + size] for i in range(0, len(text), size)]

@@ -1,0 +1,24 @@
+"""What a check reports: a path into the document, and a sentence; one place turns paths into lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_gc.errors import Severity
+from llm_gc.protocol import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at a path; at its key if ``key``. In a prompt file, if ``file`` names one, at ``line`` of it.
+
+    Without ``file``, ``line`` is counted within the text that stands at the path.
+    """
+
+    path: Path
+    message: str
+    hint: str = ""
+    key: bool = False
+    severity: Severity = "error"
+    file: str = ""
+    line: int | None = None

@@ -1,0 +1,121 @@
+"""The driver for real time: answers asks from a backend, several at once where the conversation allows it.
+
+It adds to the core what the core must not know: concurrency, trying again, and telling somebody what goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from llm_gc.backends.base import Backend, Progress
+from llm_gc.conversation import Conversation, Turn
+from llm_gc.errors import TemplateError
+from llm_gc.protocol import Ask, Attempt, Failure, Reply
+
+BACKOFF = 0.5
+"""Seconds before the first retry; each further wait is twice as long."""
+
+MAX_BACKOFF = 8.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Watcher(Protocol):
+    """Whoever is told what goes on. Nothing that it does changes the conversation."""
+
+    def began(self, ask: Ask) -> None:
+        """An ask is about to be answered."""
+
+    def progress(self, ask: Ask, progress: Progress) -> None:
+        """Something happened on the way to a reply."""
+
+    def retrying(self, ask: Ask, failure: Failure, wait: float) -> None:
+        """A try has failed, and the ask is repeated after ``wait`` seconds; what streamed of it is void."""
+
+    def settled(self, turn: Turn) -> None:
+        """A turn is over."""
+
+
+class Live:
+    """Drives one conversation to its end."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        backend: Backend,
+        watchers: Iterable[Watcher] = (),
+        *,
+        parallel: int = 1,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        """Take ``parallel`` requests in flight for each model of each server."""
+        self._conversation, self._backend = conversation, backend
+        self._watchers = tuple(watchers)
+        self._parallel, self._sleep = parallel, sleep
+        self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
+        self._told = 0
+
+    async def run(self) -> None:
+        """Answer until the conversation has ended.
+
+        When this is cancelled, every request in flight is cancelled with it, and really gone, before it returns.
+        """
+        tasks: dict[asyncio.Task[Reply], Ask] = {}
+        asks: Iterable[Ask] = self._conversation.pending
+        try:
+            while True:
+                tasks.update({asyncio.create_task(self._answer(ask)): ask for ask in asks})
+                if not tasks:
+                    return
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                asks = [new for task in done for new in self._take(tasks.pop(task), task.result())]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
+        if self._conversation.outcome is not None:
+            return ()
+        new = self._conversation.answer(ask, reply)
+        log = self._conversation.log
+        for turn in log[self._told :]:
+            for watcher in self._watchers:
+                watcher.settled(turn)
+        self._told = len(log)
+        return new
+
+    async def _answer(self, ask: Ask) -> Reply:
+        """Answer an ask, with as many tries as it is worth; waits and failed tries count in its seconds."""
+        try:
+            _ = ask.request
+        except TemplateError as error:
+            return Reply(failure=Failure("template", str(error)))
+        gate = self._gates.setdefault((ask.casting.host, ask.model), asyncio.Semaphore(self._parallel))
+        async with gate:
+            for watcher in self._watchers:
+                watcher.began(ask)
+            return await self._try(ask)
+
+    async def _try(self, ask: Ask) -> Reply:
+        attempts: list[Attempt] = []
+        spent = 0.0
+        while True:
+            reply = await self._backend.reply(ask, lambda progress: self._progress(ask, progress))
+            spent += reply.seconds
+            failure = reply.failure
+            if failure is None or not failure.retry or len(attempts) >= ask.retries:
+                return replace(reply, attempts=tuple(attempts), seconds=spent) if attempts else reply
+            wait = min(BACKOFF * 2 ** len(attempts), MAX_BACKOFF)
+            attempts.append(Attempt(failure, reply.content, reply.thinking, reply.seconds))
+            for watcher in self._watchers:
+                watcher.retrying(ask, failure, wait)
+            await self._sleep(wait)
+            spent += wait
+
+    def _progress(self, ask: Ask, progress: Progress) -> None:
+        for watcher in self._watchers:
+            watcher.progress(ask, progress)

@@ -1,0 +1,105 @@
+"""The models to JSON Schemas: ``python -m llm_gc.schema [FOLDER]`` writes those under ``schemas/``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+
+from llm_gc.pipeline import Pipeline
+from llm_gc.steps import KINDS
+from llm_gc.transcript import Transcript
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REF = "#/$defs/{model}"
+
+
+@cache
+def pipeline_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a pipeline document.
+
+    A step is told apart by its key with one ``if``/``then`` for each kind, so that an error speaks about the step that
+    was meant.
+    """
+    schema = Pipeline.model_json_schema(ref_template=REF)
+    defs = schema.pop("$defs", {})
+    for kind in KINDS.values():
+        inner = kind.model_json_schema(ref_template=REF)
+        defs.update(inner.pop("$defs", {}))
+        defs[kind.__name__] = inner
+    defs["step"] = _step_schema(KINDS)
+    return {"$schema": DIALECT, **_tidy({**schema, "$defs": dict(sorted(defs.items()))})}
+
+
+@cache
+def transcript_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a transcript."""
+    return {"$schema": DIALECT, **_tidy(TypeAdapter(Transcript).json_schema(ref_template=REF, mode="serialization"))}
+
+
+SCHEMAS = {"pipeline.schema.json": pipeline_schema, "transcript.schema.json": transcript_schema}
+
+
+def text_of(schema: dict[str, Any]) -> str:
+    """Give a schema as it stands in its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _step_schema(kinds: dict[str, type[BaseModel]]) -> dict[str, Any]:
+    name = {"type": "string", "pattern": r"^[a-z][a-z0-9_]*$", "description": "The name of a role: it speaks once."}
+    chosen = [
+        {"if": {"type": "object", "required": [key]}, "then": {"$ref": f"#/$defs/{kind.__name__}"}}
+        for key, kind in kinds.items()
+    ]
+    has_kind = {"if": {"type": "object"}, "then": {"oneOf": [{"required": [key]} for key in kinds]}}
+    return {
+        "description": f"A role's name, or a map with one of: {', '.join(kinds)}.",
+        "type": ["string", "object"],
+        "allOf": [{"if": {"type": "string"}, "then": name}, has_kind, *chosen],
+    }
+
+
+def _tidy(node: Any) -> Any:
+    """Drop pydantic's titles, point at the step's schema, and let the marks for templates go."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("x-llm-gc") == "step":
+        return {"$ref": "#/$defs/step"}
+    node = _without_null(node)
+    if "patternProperties" in node:  # pydantic would let names that do not match the pattern pass
+        ((pattern, inner),) = node.pop("patternProperties").items()
+        node |= {"propertyNames": {"pattern": pattern}, "additionalProperties": inner}
+    return {
+        key: {name: _tidy(inner) for name, inner in value.items()} if key in ("properties", "$defs") else _tidy(value)
+        for key, value in node.items()
+        if not (key == "title" and isinstance(value, str)) and key not in ("x-llm-gc", "discriminator")
+    }
+
+
+def _without_null(node: dict[str, Any]) -> dict[str, Any]:
+    """Leave out that an optional key may be null: in a document a key without a value is a mistake."""
+    node = dict(node)
+    if {"type": "null"} in node.get("anyOf", []) and "default" in node:
+        rest = [branch for branch in node.pop("anyOf") if branch != {"type": "null"}]
+        node = {**(rest[0] if len(rest) == 1 else {"anyOf": rest}), **node}
+    if "default" in node and node["default"] is None:
+        del node["default"]
+    return node
+
+
+def main() -> None:
+    """Write the schemas."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "schemas")
+    folder.mkdir(exist_ok=True)
+    for name, make in SCHEMAS.items():
+        (folder / name).write_text(text_of(make()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
