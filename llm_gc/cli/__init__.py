@@ -1,0 +1,82 @@
+"""The command line: one file per command, loaded when it is called; one place where errors become messages."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from llm_gc._version import __version__
+
+COMMANDS = {
+    "run": "Run a conversation, and leave its transcript.",
+    "validate": "Check pipelines, without a model.",
+    "schema": "Print the JSON Schema of pipelines or transcripts.",
+}
+"""The registry: a command's module in this folder, and its line in --help (told here so that --help loads nothing)."""
+
+
+class Commands(click.Group):
+    """The commands, each loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"llm_gc.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else f" The commands are: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="llm-gc %(version)s")
+def cli() -> None:
+    """Run conversations between language models, written as YAML."""
+
+
+def main() -> None:
+    """Run the command line; every error that has a message for people is printed here, and ends with its code."""
+    from llm_gc.errors import LlmGcError
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a mark in its place
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except LlmGcError as error:
+        click.echo(f"llm-gc: {error}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("llm-gc: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        _leave_pipe()
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _leave_pipe() -> None:
+    """Let nothing be flushed into a pipe that nobody reads any more."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,91 @@
+"""The options of ``run`` that a pipeline adds: one for each of its inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+INPUT_HELP = "An input by name; for one whose name an option here already has."
+
+
+class InputsCommand(click.Command):
+    """A command that reads the pipeline's file first, and then has an option for each of its inputs.
+
+    Only the YAML is read for that: ``run FILE --help`` builds no models and asks no server.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Find the file among the arguments, add its inputs, and parse."""
+        file = self._file(ctx, args)
+        inputs = _inputs(file) if file is not None else {}
+        taken = {option for param in self.params for option in param.opts}
+        added = [option for name, schema in inputs.items() if (option := _option(name, schema, taken)) is not None]
+        original, self.params = self.params, [*self.params, *added]
+        try:
+            rest = super().parse_args(ctx, args)
+        finally:
+            self.params = original
+        ctx.params["inputs"] = _gathered(ctx.params, added, ctx.params.pop("given", ()))
+        return rest
+
+    def _file(self, ctx: click.Context, args: list[str]) -> str | None:
+        """Give the first argument that is no option and no option's value."""
+        flags = {o for p in self.params if isinstance(p, click.Option) and p.is_flag for o in p.opts} | {"--help", "-h"}
+        values = iter(args)
+        for word in values:
+            if word == "--":
+                return next(values, None)
+            if not word.startswith("-") or word == "-":
+                return word
+            if word not in flags and "=" not in word:
+                next(values, None)
+        return None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Put the inputs in a section of their own, before the options."""
+        inputs: list[tuple[str, str]] = []
+        options: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                (inputs if isinstance(param, _InputOption) else options).append(record)
+        for title, records in (("Inputs of this pipeline", inputs), ("Options", options)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class _InputOption(click.Option):
+    """An option that an input made."""
+
+
+def _inputs(file: str) -> dict[str, Any]:
+    from llm_gc.project import read_inputs
+
+    return read_inputs(file)
+
+
+def _option(name: str, schema: Any, taken: set[str]) -> _InputOption | None:
+    words = [f"--{name.replace('_', '-')}"]
+    if words[0] in taken:
+        return None
+    about = schema if isinstance(schema, dict) else {}
+    text = str(about.get("description", "")).rstrip()
+    text += f"  [default: {about['default']}]" if "default" in about else "  [required]"
+    return _InputOption([*words, f"input_{name}"], metavar=str(about.get("type", "text")).upper(), help=text.strip())
+
+
+def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...]) -> dict[str, str]:
+    """Take the inputs' values out of the parsed options; ``--input`` comes last and wins."""
+    inputs = {}
+    for option in added:
+        value = params.pop(option.name or "", None)
+        if value is not None:
+            inputs[(option.name or "").removeprefix("input_")] = value
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--input {pair!r} is not NAME=VALUE")
+        inputs[name] = value
+    return inputs
