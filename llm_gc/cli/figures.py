@@ -24,7 +24,7 @@ def line(turn: Turn) -> str:
         words.append(f"first token after {seconds(latency.first_token)}")
     if latency.load is not None and latency.load >= 1:
         words.append(f"loading {seconds(latency.load)}")
-    words.append(f"{_count(tokens.prompt)} + {_count(tokens.completion)} tokens")
+    words.append(f"prompt {_count(tokens.prompt)} and reply {_count(tokens.completion)} tokens")
     if tokens.completion and latency.generation:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
     if reply.cut:
@@ -39,7 +39,7 @@ def summary(transcript: Transcript) -> str:
     totals, ended = transcript.totals, transcript.ended_by
     turns = f"{totals.turns} turn{'' if totals.turns == 1 else 's'}"
     failed = f" ({totals.failed} failed)" if totals.failed else ""
-    tokens = f"{totals.tokens.prompt or 0} + {totals.tokens.completion or 0} tokens"
+    tokens = f"prompts {totals.tokens.prompt or 0} and replies {totals.tokens.completion or 0} tokens"
     head = f"{transcript.status} ({ended.reason}): {ended.detail}"
     return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}"
 

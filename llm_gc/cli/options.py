@@ -47,7 +47,7 @@ class InputsCommand(click.Command):
         inputs: list[tuple[str, str]] = []
         options: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 (inputs if isinstance(param, _InputOption) else options).append(record)
         for title, records in (("Inputs of this pipeline", inputs), ("Options", options)):

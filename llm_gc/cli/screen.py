@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.backends.base import Delta, Loading, Progress
+from llm_gc.backends.base import Asked, Delta, Loading, Progress
 from llm_gc.cli import figures
 from llm_gc.cli.clean import clean
 from llm_gc.cli.voices import Voice
@@ -80,11 +80,9 @@ class Screen:
             self._notes.spin(f"loading {progress.model}")
 
     def began(self, ask: Ask) -> None:
-        """Take up a turn; show it if it is the first."""
+        """Take up a turn."""
         shown = self._open.setdefault(_key(ask), _Shown(ask))
-        if shown.first is None and self._is_first(shown):
-            shown.first = True
-            self._voice.begin(ask)
+        shown.begin(ask)
         self._wait(shown, f"{ask.label} is asked")
 
     def progress(self, ask: Ask, progress: Progress) -> None:
@@ -92,34 +90,34 @@ class Screen:
         shown = self._open[_key(ask)]
         match progress:
             case Loading(model):
-                self._wait(shown, f"loading {model}")
-            case Delta(text, thinking) if text:
+                self._wait(shown, f"loading {model} for {ask.label}")
+            case Asked(model):
+                shown.model = model
+                self._wait(shown, f"waiting for {ask.label} ({model})")
+            case Delta(text) if text:
                 shown.pieces.append(text)
                 if self._is_first(shown):
-                    self._show_pieces(shown)
+                    self._show(shown)
             case Delta():
-                self._wait(shown, f"{ask.label} thinks")
-            case _:
-                self._wait(shown, f"waiting for {ask.label}")
+                self._wait(shown, f"{ask.label} ({shown.model}) is thinking")
 
     def retrying(self, ask: Ask, failure: Failure, wait: float) -> None:
         """Say that what was shown is void."""
         shown = self._open[_key(ask)]
         self._void(shown)
         self._notes.warn(f"{ask.label}: {failure.message} Trying again in {wait:g} s.")
-        shown.waits = ""
 
     def settled(self, turn: Turn) -> None:
         """Show a turn that is over, when it is its turn to be shown."""
         ask = turn.exchange.ask
-        shown = self._open.setdefault(_key(ask), _Shown(ask))
-        shown.turn = turn
+        self._open.setdefault(_key(ask), _Shown(ask)).turn = turn
         self._notes.still()
         while self._open and (first := next(iter(self._open.values()))).turn is not None:
             self._close(first, first.turn)
             del self._open[_key(first.ask)]
         if self._open:
-            self._take_over(next(iter(self._open.values())))
+            first = next(iter(self._open.values()))
+            self._show(first) if first.pieces else self._wait(first, f"waiting for {first.ask.label}")
 
     def trouble(self, message: str) -> None:
         """Warn."""
@@ -130,11 +128,10 @@ class Screen:
         self._notes.still()
         for shown in self._open.values():
             self._void(shown)
-        self._notes.say("")
         self._notes.say(figures.summary(transcript), "red" if outcome.status == "failed" else "bold")
         newest = next((t.content for t in reversed(transcript.turns) if t.error is None), None)
         if transcript.result == newest and newest is not None:
-            self._notes.say("result: the last message, above")
+            self._notes.say("result: the last message, above", "none")
         elif transcript.result not in (None, ""):
             self._notes.say(f"result: {transcript.result}", "none")
         if path is not None:
@@ -148,61 +145,53 @@ class Screen:
             shown.waits = text
             self._notes.spin(text)
 
-    def _take_over(self, shown: _Shown) -> None:
-        """Let the turn that is the first now be the one that streams."""
-        if shown.first is None:
-            shown.first = True
-            self._voice.begin(shown.ask)
-        if shown.pieces:
-            self._show_pieces(shown)
-        else:
-            self._wait(shown, f"waiting for {shown.ask.label}")
-
-    def _show_pieces(self, shown: _Shown) -> None:
+    def _show(self, shown: _Shown) -> None:
+        """Show the pieces that are not shown yet, below the speaker's name."""
         self._notes.still()
-        for piece in shown.take():
+        if not shown.streamed:
+            shown.streamed = True
+            self._voice.begin(shown.ask, shown.model)
+        for piece in shown.pieces:
             self._voice.text(piece)
+        shown.pieces.clear()
 
     def _void(self, shown: _Shown) -> None:
         self._notes.still()
-        shown.pieces.clear()
-        shown.streamed = False
-        if shown.first:
+        if shown.streamed:
             self._voice.void()
+        shown.begin(shown.ask)
 
     def _close(self, shown: _Shown, turn: Turn) -> None:
-        failure, message = turn.exchange.failure, turn.message
-        if shown.first is None:
-            self._voice.begin(shown.ask)
-        if failure is not None:
+        reply, message = turn.exchange.reply, turn.message
+        model = reply.model or turn.exchange.ask.model
+        where = f"turn {message.turn}, {message.label} ({model})" if message.turn else f"{message.label} ({model})"
+        if turn.exchange.failure is not None:
             self._void(shown)
-        self._voice.end(turn, shown.streamed)
-        where = f"turn {message.turn}, {message.label}" if message.turn else message.label
-        model = turn.exchange.reply.model or turn.exchange.ask.model
-        if failure is not None:
-            self._notes.warn(f"warning: {where} ({model}) failed: {failure.message}")
+            self._notes.warn(f"warning: {where} failed: {turn.exchange.failure.message}")
+        else:
+            if not shown.streamed and not shown.pieces:
+                shown.model, shown.pieces = model, [message.content]
+            self._show(shown)
+            self._voice.end(turn)
         for warning in turn.warnings:
             self._notes.warn(f"warning: {where}: {warning}")
-        self._notes.say(f"[{where} · {model} · {figures.line(turn)}]")
-        self._notes.say("") if shown.first else None
+        named = "" if self._voice.names_speakers and not message.failed else f"{where} · "
+        self._notes.say(f"{named}{figures.line(turn)}\n")
 
 
 class _Shown:
     """A turn on its way to the screen."""
 
     def __init__(self, ask: Ask) -> None:
-        self.ask = ask
         self.turn: Turn | None = None
+        self.begin(ask)
+
+    def begin(self, ask: Ask) -> None:
+        """Begin it anew, with nothing shown."""
+        self.ask, self.model = ask, ask.model
         self.pieces: list[str] = []
         self.streamed = False
-        self.first: bool | None = None
         self.waits = ""
-
-    def take(self) -> Iterator[str]:
-        """Give the pieces that are not shown yet."""
-        self.streamed = True
-        pieces, self.pieces = self.pieces, []
-        yield from pieces
 
 
 def _key(ask: Ask) -> str:

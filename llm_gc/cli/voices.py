@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from llm_gc.cli.clean import clean
+from llm_gc.cli.wrap import Wrap
 from llm_gc.conversation import Turn
 from llm_gc.protocol import Ask
 
@@ -17,72 +18,75 @@ if TYPE_CHECKING:
 class Voice(Protocol):
     """Whoever puts turns on standard output. ``text`` is called only for the one turn that streams."""
 
-    def begin(self, ask: Ask) -> None:
-        """A turn begins to be shown."""
+    names_speakers: bool
+    """Whether the speaker and its model stand above each turn, so that the line under it need not repeat them."""
+
+    def begin(self, ask: Ask, model: str) -> None:
+        """A turn begins to be shown; ``model`` is who really speaks."""
 
     def text(self, text: str) -> None:
         """A piece of it."""
 
+    def end(self, turn: Turn) -> None:
+        """It is over, and counts."""
+
     def void(self) -> None:
         """What was shown of it does not count: it is tried again, or has failed."""
-
-    def end(self, turn: Turn, streamed: bool) -> None:
-        """It is over; its text is still to be shown where nothing ``streamed``."""
 
 
 class Silent:
     """Shows nothing."""
 
-    def begin(self, ask: Ask) -> None: ...
+    names_speakers = False
+
+    def begin(self, ask: Ask, model: str) -> None: ...
 
     def text(self, text: str) -> None: ...
 
-    def void(self) -> None: ...
+    def end(self, turn: Turn) -> None: ...
 
-    def end(self, turn: Turn, streamed: bool) -> None: ...
+    def void(self) -> None: ...
 
 
 class Plain(Silent):
     """Plain lines, each prefixed with the role; a turn is shown when it is known to count."""
 
-    def end(self, turn: Turn, streamed: bool) -> None:
-        if not turn.message.failed:
-            for line in clean(turn.message.content).strip("\n").split("\n"):
-                click.echo(f"{turn.message.role}: {line}".rstrip(), color=False)
+    def end(self, turn: Turn) -> None:
+        for line in clean(turn.message.content).strip("\n").split("\n"):
+            click.echo(f"{turn.message.role}: {line}".rstrip(), color=False)
 
 
 class Styled:
     """For a terminal: the speaker's name and model above, the text as it streams."""
 
+    names_speakers = True
+
     def __init__(self, console: Console) -> None:
         """Write to ``console``."""
         self._console = console
-        self._at_line_start = True
+        self._wrap = Wrap(console.width)
 
-    def begin(self, ask: Ask) -> None:
+    def begin(self, ask: Ask, model: str) -> None:
         from rich.text import Text
 
         number = f" · turn {ask.turn}" if ask.turn is not None else ""
-        head = Text(clean(ask.label), style="bold") + Text(f"  {clean(ask.model)}{number}", style="dim")
+        self._wrap = Wrap(self._console.width)
+        head = Text(clean(ask.label), style="bold cyan") + Text(f"  {clean(model)}{number}", style="dim")
         self._console.print(head, soft_wrap=True)
 
     def text(self, text: str) -> None:
-        from rich.text import Text
+        self._put(self._wrap.feed(clean(text)))
 
-        shown = clean(text)
-        if shown:
-            self._console.print(Text(shown), end="", soft_wrap=True)
-            self._at_line_start = shown.endswith("\n")
+    def end(self, turn: Turn) -> None:
+        self.void()
 
     def void(self) -> None:
-        self._finish_line()
+        self._put(self._wrap.flush())
+        if not self._wrap.at_line_start:
+            self._put("\n")
+            self._wrap = Wrap(self._console.width)
 
-    def end(self, turn: Turn, streamed: bool) -> None:
-        if not streamed and not turn.message.failed:
-            self.text(turn.message.content)
-        self._finish_line()
-
-    def _finish_line(self) -> None:
-        if not self._at_line_start:
-            self._console.print()
-            self._at_line_start = True
+    def _put(self, text: str) -> None:
+        if text:
+            self._console.file.write(text)
+            self._console.file.flush()
