@@ -188,7 +188,7 @@ def _record(
     branch.history.add(Said(speaker, message, heard, exchange.ask.id))
     others = [] if failed else stage.impersonated(speaker.role, content)
     warnings = tuple(f"a line of the reply speaks as {label}" for label in others)
-    turn = Turn(number, exchange, message, tries, bool(heard), warnings)
+    turn = Turn(number, exchange, message, tries, bool(heard), heard, warnings)
     branch.turns.append(turn)
     branch.log.append(turn)
     if words.name:

@@ -32,7 +32,7 @@ class Turn:
     """One turn: the exchange that settled it, those before it that did not, and the message that came of it.
 
     ``number`` counts turns from 1; a turn inside a branch that is still going on has none yet. ``heard`` tells whether
-    the others are sent it.
+    the others are sent it, ``said`` what they are sent, without its label.
     """
 
     number: int | None
@@ -40,6 +40,7 @@ class Turn:
     message: Message
     attempts: tuple[Exchange, ...] = ()
     heard: bool = True
+    said: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ The rules that it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,11 +58,15 @@ class Conversation:
         self.stage = Stage(pipeline, inputs, prompts or {})
         self._branch = Branch([Tally(self.stage.bounds)])
         self._scope = StepScope(self.stage, self._branch)
-        self._root = _Node(self._scope.run("turns", pipeline.turns))
+        self._root = _Node(self.begin(self._scope))
         self._waiting: dict[str, _Node] = {}
         self._new: list[Ask] = []
         self._outcome: Outcome | None = None
         self._advance(self._root, None)
+
+    def begin(self, scope: StepScope) -> Flow:
+        """Give the flow of the whole conversation."""
+        yield from scope.run("turns", self.stage.pipeline.turns)
 
     @property
     def pending(self) -> tuple[Ask, ...]:
@@ -80,9 +84,9 @@ class Conversation:
         return tuple(self._branch.turns)
 
     @property
-    def log(self) -> tuple[Turn, ...]:
+    def log(self) -> Sequence[Turn]:
         """The turns so far in the order in which they were settled, those of unfinished branches too."""
-        return tuple(self._branch.log)
+        return self._branch.log
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -1,0 +1,309 @@
+"""The walk: who is asked when, what moves on, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_gc.conversation import Conversation
+from llm_gc.conversation.scope import StepScope
+from llm_gc.conversation.turn import Ending
+from llm_gc.errors import TemplateError
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Ask, Flow, Speech, Together
+from tests.talks import answer_all, failed, pipeline, said, speakers, talk
+
+
+def test_two_roles_alternate() -> None:
+    """A repeat of two roles asks them in turn, as many rounds as it says."""
+    conversation = talk([{"repeat": ["anna", "ben"], "times": 3}])
+    assert speakers(answer_all(conversation)) == ["anna", "ben"] * 3
+    assert conversation.outcome is not None
+    assert (conversation.outcome.status, conversation.outcome.reason) == ("completed", "turns_done")
+    assert [turn.number for turn in conversation.turns] == [1, 2, 3, 4, 5, 6]
+
+
+def test_ids_hold_the_path_and_the_rounds() -> None:
+    """An ask's id is its step's path with the rounds in it, so that it is the same in every run."""
+    conversation = talk([{"repeat": [{"repeat": ["anna"], "times": 2}, "ben"], "times": 2}])
+    assert [ask.id for ask in answer_all(conversation)] == [
+        "turns.0.repeat:1.0.repeat:1.0",
+        "turns.0.repeat:1.0.repeat:2.0",
+        "turns.0.repeat:1.1",
+        "turns.0.repeat:2.0.repeat:1.0",
+        "turns.0.repeat:2.0.repeat:2.0",
+        "turns.0.repeat:2.1",
+    ]
+
+
+def test_an_ask_that_does_not_wait_cannot_be_answered() -> None:
+    """Answering twice is refused, and changes nothing."""
+    conversation = talk(["anna", "ben"])
+    ask = conversation.pending[0]
+    conversation.answer(ask, said("one"))
+    with pytest.raises(ValueError, match="nothing waits"):
+        conversation.answer(ask, said("two"))
+    assert [message.content for message in conversation.messages] == ["one"]
+
+
+def test_answer_gives_what_can_be_asked_next() -> None:
+    """The new asks are those that became pending through the answer."""
+    conversation = talk(["anna", "ben"])
+    (ask,) = conversation.answer(conversation.pending[0], said("one"))
+    assert (ask,) == conversation.pending
+    assert conversation.answer(ask, said("two")) == ()
+
+
+def test_max_turns_stops_hard() -> None:
+    """With four turns allowed, four are taken, and the conversation is stopped since more was due."""
+    conversation = talk([{"repeat": ["anna", "ben"], "times": 3}], limits={"max_turns": 4})
+    assert len(answer_all(conversation)) == 4
+    assert conversation.outcome is not None
+    assert (conversation.outcome.status, conversation.outcome.reason) == ("stopped", "max_turns")
+
+
+def test_a_limit_that_is_just_reached_ends_nothing() -> None:
+    """A limit ends a conversation only when something more was due."""
+    conversation = talk([{"repeat": ["anna", "ben"], "times": 2}], limits={"max_turns": 4})
+    answer_all(conversation)
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == "turns_done"
+
+
+def test_max_total_tokens() -> None:
+    """Prompt and completion count together, and the turn that would come after the limit is not taken."""
+    conversation = talk([{"repeat": ["anna"]}], limits={"max_total_tokens": 40})
+    assert len(answer_all(conversation)) == 3  # 15 tokens each
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == "max_total_tokens"
+
+
+def test_max_time_is_the_sum_of_replies() -> None:
+    """Time is what the replies say it was; each ask's deadline is what is left of it, if that is less."""
+    conversation = talk([{"repeat": ["anna"]}], limits={"max_time": "3s", "timeout": "2s"})
+    asks = answer_all(conversation)
+    assert [ask.deadline for ask in asks] == [2.0, 2.0, 1.0]
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == "max_time"
+
+
+def test_a_failed_turn_is_passed_over() -> None:
+    """With on_error: continue the next speaker goes on, and is not sent the failed turn."""
+    conversation = talk(["anna", "ben", "anna"])
+    asks = answer_all(conversation, failed(content="half a sen"), said("I am Ben."))
+    assert speakers(asks) == ["anna", "ben", "anna"]
+    assert asks[1].request.messages == [{"role": "user", "content": "Begin."}]
+    assert [turn.message.failed for turn in conversation.turns] == [True, False, False]
+    assert conversation.turns[0].message.content == ""
+    assert conversation.outcome is not None
+    assert conversation.outcome.status == "completed"
+
+
+def test_on_error_stop() -> None:
+    """With on_error: stop the first failure ends it, and says why."""
+    conversation = talk(["anna", "ben"], limits={"on_error": "stop"})
+    answer_all(conversation, failed(message="The server fell over."))
+    assert conversation.outcome is not None
+    assert (conversation.outcome.status, conversation.outcome.detail) == ("failed", "The server fell over.")
+
+
+def test_no_turn_succeeded() -> None:
+    """A conversation in which nobody said anything has failed, whatever on_error says."""
+    conversation = talk(["anna", "ben"])
+    answer_all(conversation, failed(), failed(message="It broke again."))
+    assert conversation.outcome is not None
+    assert conversation.outcome.status == "failed"
+    assert "It broke again." in conversation.outcome.detail
+
+
+def test_a_server_that_is_gone_ends_it() -> None:
+    """When nobody listens any more, the next speaker is not asked."""
+    conversation = talk(["anna", "ben"])
+    answer_all(conversation, failed("unreachable"))
+    assert len(conversation.turns) == 1
+    assert conversation.outcome is not None
+    assert conversation.outcome.failure == "unreachable"
+
+
+def test_repetition_counts_equal_contents_of_one_speaker() -> None:
+    """Three equal replies in a row, space folded, stop it; another speaker's words between them do not matter."""
+    conversation = talk([{"repeat": ["anna", "ben"]}], limits={"repetition": 3})
+    replies = ["same", "b1", "other", "b2", "same", "b3", " same\n", "b4", "same"]
+    assert len(answer_all(conversation, *replies)) == 9
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == "repetition"
+
+
+def test_until_is_looked_at_after_each_round() -> None:
+    """The round in which it turns true is finished, and no other begins."""
+    conversation = talk([{"repeat": ["anna", "ben"], "until": "'yes' in said.anna.content"}])
+    assert len(answer_all(conversation, "no", "-", "yes", "-")) == 4
+
+
+def test_a_round_in_which_nobody_spoke_ends_an_open_loop() -> None:
+    """Without times, a round without a turn is the last."""
+    conversation = talk([{"repeat": [{"say": "anna", "when": "round < 3"}]}, "ben"])
+    assert speakers(answer_all(conversation)) == ["anna", "anna", "ben"]
+
+
+def test_a_loop_without_an_ask_is_an_error_not_a_hang() -> None:
+    """A count that nobody meant is found out after ten thousand steps."""
+    conversation = talk([{"repeat": [{"say": "anna", "when": "false"}], "times": 10**9}])
+    assert conversation.outcome is not None
+    assert conversation.outcome.status == "failed"
+    assert "turns.0" in conversation.outcome.detail
+
+
+def test_times_may_be_a_template_and_keeps_its_type() -> None:
+    """A value that is wholly one expression is a number where the input is one."""
+    assert len(answer_all(talk([{"repeat": ["anna"], "times": "{{ n + 1 }}"}], {"n": 2}))) == 3
+
+
+@pytest.mark.parametrize("times", ["{{ 'many' }}", "{{ 1.5 }}", "{{ true }}", "{{ -1 }}"])
+def test_times_that_is_no_count_fails_with_its_place(times: str) -> None:
+    """What gives no whole number says where, what it gave, and what was expected."""
+    conversation = talk([{"repeat": ["anna"], "times": times}])
+    assert conversation.outcome is not None
+    assert conversation.outcome.status == "failed"
+    assert conversation.outcome.detail.startswith("turns.0.times")
+
+
+def test_a_template_that_fails_on_the_way_ends_it_with_its_place() -> None:
+    """The outcome names the step, the key and the missing name."""
+    conversation = talk(["anna", {"say": "ben", "when": "lst.content"}])
+    answer_all(conversation)
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == "error"
+    assert "turns.1.when" in conversation.outcome.detail
+    assert "'lst' is undefined" in conversation.outcome.detail
+
+
+def test_a_template_over_the_inputs_fails_before_the_first_step() -> None:
+    """Limits and models are worked out when the conversation is made."""
+    with pytest.raises(TemplateError, match=r"limits\.max_turns"):
+        talk(["anna"], limits={"max_turns": "{{ roundz }}"})
+
+
+def test_the_result_is_a_template() -> None:
+    """It keeps its type where it is wholly one expression."""
+    conversation = talk(["anna", "ben"], result="{{ said.anna.content | length }}")
+    answer_all(conversation, "four", "x")
+    assert conversation.outcome is not None
+    assert conversation.outcome.result == 4
+
+
+def test_the_result_falls_back_where_an_early_end_left_its_names_unset() -> None:
+    """The last message that did not fail stands in for it."""
+    turns = ["anna", {"say": "ben", "as": "verdict"}]
+    conversation = talk(turns, result="{{ verdict.content }}", stop=["DONE"])
+    answer_all(conversation, "It is\nDONE")
+    assert conversation.outcome is not None
+    assert (conversation.outcome.reason, conversation.outcome.result) == ("stop_token", "It is\nDONE")
+
+
+def test_interrupt_gives_up_what_waits() -> None:
+    """After an interruption nothing is pending, and what was said stays."""
+    conversation = talk(["anna", "ben"])
+    conversation.answer(conversation.pending[0], said("one"))
+    conversation.interrupt("somebody stopped it")
+    assert conversation.pending == ()
+    assert conversation.outcome is not None
+    assert (conversation.outcome.status, conversation.outcome.result) == ("interrupted", "one")
+
+
+def test_the_same_replies_give_the_same_state() -> None:
+    """State is a value: equal for equal histories, different for different ones, and it can be hashed."""
+    one, two, other = (talk(["anna", {"say": "ben", "as": "b"}, "anna"]) for _ in range(3))
+    for conversation, word in ((one, "same"), (two, "same"), (other, "else")):
+        conversation.answer(conversation.pending[0], said(word))
+        conversation.answer(conversation.pending[0], said("x"))
+    assert one.state == two.state
+    assert hash(one.state) == hash(two.state)
+    assert one.state != other.state
+
+
+def test_seeds_differ_by_ask_and_repeat_by_run() -> None:
+    """Each ask has a seed of its own, made of the conversation's and its id; a role's own seed is sent as it is."""
+    roles = {"anna": {}, "ben": {"seed": 7}}
+    turns = [{"repeat": ["anna", "ben"], "times": 2}]
+    first, again, other = (answer_all(talk(turns, roles=roles, seed=seed)) for seed in (42, 42, 43))
+    seeds = [ask.options["seed"] for ask in first]
+    assert seeds == [ask.options["seed"] for ask in again]
+    assert seeds[0] != seeds[2]
+    assert seeds[1] == seeds[3] == 7
+    assert seeds[0] != other[0].options["seed"]
+    assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_max_tokens_is_the_least_of_step_role_and_limit() -> None:
+    """It is always sent."""
+    roles = {"anna": {"max_tokens": 300}, "ben": {}}
+    turns = ["anna", "ben", {"say": "anna", "max_tokens": 100}, {"say": "anna", "max_tokens": 900}]
+    asks = answer_all(talk(turns, roles=roles, limits={"max_tokens": 512}))
+    assert [ask.options["num_predict"] for ask in asks] == [300, 512, 100, 300]
+
+
+def test_roles_on_one_model_share_their_load_options() -> None:
+    """A role that leaves num_ctx open takes its model's largest, so that no turn makes the server load anew."""
+    roles = {"anna": {"num_ctx": 4096}, "ben": {}, "cleo": {"num_ctx": 8192}, "dora": {"model": "other"}}
+    asks = answer_all(talk(["anna", "ben", "cleo", "dora"], roles=roles))
+    assert [ask.options.get("num_ctx") for ask in asks] == [4096, 8192, 8192, None]
+
+
+# --- Flows side by side: the walk's own half of parallel, with flows written by hand.
+
+
+class _Blocks(Conversation):
+    """A conversation whose one step is a block of hand-written flows."""
+
+    def __init__(self, *branches: list[str]) -> None:
+        self.endings: tuple[Ending | None, ...] = ()
+        self._branches = branches
+        super().__init__(pipeline(["anna"]), {})
+
+    def begin(self, scope: StepScope) -> Flow:
+        flows = tuple(self._flow(scope, number, names) for number, names in enumerate(self._branches))
+        self.endings = yield Together(flows)
+
+    def _flow(self, scope: StepScope, number: int, names: list[str]) -> Flow:
+        from dataclasses import replace
+
+        for index, name in enumerate(names):
+            if name == "end":
+                raise Ending("stop_token", f"branch {number}")
+            yield from replace(scope, place=f"b{number}.{index}").speak(Speech(name))
+
+
+def _ids(asks: tuple[Ask, ...]) -> list[str]:
+    return [ask.id for ask in asks]
+
+
+def test_branches_move_on_independently() -> None:
+    """An answer moves its own branch on, and only that one; pending stays in declared order."""
+    block = _Blocks(["anna", "ben"], ["ben"], ["anna"])
+    assert _ids(block.pending) == ["b0.0", "b1.0", "b2.0"]
+    block.answer(block.pending[2], said("x"))
+    assert _ids(block.pending) == ["b0.0", "b1.0"]
+    assert _ids(block.answer(block.pending[0], said("x"))) == ["b0.1"]
+    assert _ids(block.pending) == ["b0.1", "b1.0"]
+
+
+def test_a_block_is_over_when_every_branch_is() -> None:
+    """The block is sent the endings of its branches in declared order, none for those that came to their end."""
+    block = _Blocks(["anna"], ["end"], [])
+    assert block.outcome is None
+    block.answer(block.pending[0], said("x"))
+    assert [ending and ending.detail for ending in block.endings] == [None, "branch 1", None]
+    assert block.outcome is not None
+
+
+def test_a_block_whose_branches_ask_nothing_is_no_hang() -> None:
+    """Branches that end at once end the block at once."""
+    assert _Blocks([], ["end"]).outcome is not None
+
+
+def test_the_pipeline_is_frozen() -> None:
+    """Nobody can change what a conversation is a function of."""
+    made = pipeline(["anna"])
+    with pytest.raises(ValueError, match="frozen"):
+        made.name = "other"  # type: ignore[misc]
+    assert isinstance(made, Pipeline)
