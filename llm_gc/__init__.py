@@ -22,8 +22,9 @@ if TYPE_CHECKING:
         SessionError,
         UsageError,
     )
+    from llm_gc.records import Transcript, TurnRecord
     from llm_gc.sessions import load_session
-    from llm_gc.transcript import Transcript, TurnRecord
+    from llm_gc.transcript import messages_of
 
 _HOMES = {
     "Conversation": "conversation",
@@ -33,10 +34,11 @@ _HOMES = {
     "ServerError": "errors",
     "ServerUnreachable": "errors",
     "SessionError": "errors",
-    "Transcript": "transcript",
-    "TurnRecord": "transcript",
+    "Transcript": "records",
+    "TurnRecord": "records",
     "UsageError": "errors",
     "load_session": "sessions",
+    "messages_of": "transcript",
     "run": "api",
     "run_async": "api",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "load_session",
+    "messages_of",
     "run",
     "run_async",
 ]

@@ -12,7 +12,7 @@ from llm_gc import backends, project
 from llm_gc.backends.base import Backend
 from llm_gc.drivers.run import Run
 from llm_gc.inputs import resolve
-from llm_gc.transcript import Transcript
+from llm_gc.records import Transcript
 
 
 async def run_async(

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from llm_gc.pipeline import Pipeline
+from llm_gc.records import Transcript
 from llm_gc.steps import KINDS
-from llm_gc.transcript import Transcript
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REF = "#/$defs/{model}"

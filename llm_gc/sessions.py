@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc.errors import SessionError
-from llm_gc.transcript import Transcript, dumps, load
+from llm_gc.records import Transcript
+from llm_gc.transcript import dumps, load
 
 MODE = 0o600
 MAX_SAME_SECOND = 1000

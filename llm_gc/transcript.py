@@ -1,183 +1,27 @@
-"""The transcript: what a conversation left, as frozen records, to and from JSON. It knows no files.
-
-Requests are stored so that the whole grows with the conversation and no faster: a request is the parts it adds to an
-earlier one of the same speaker, a part is a reference to the turn it repeats or to a text in ``texts``, and each text
-stands there once.
-"""
+"""Turns to records and back to requests, records to JSON and back: versioned, and without a file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from llm_gc.conversation import Exchange, Outcome, Turn
-from llm_gc.conversation.turn import Reason, Status
-from llm_gc.protocol import Attempt, FailureKind, Latency, Part, Request, Speaker, Tokens
-
-FORMAT = 1
-"""The version of this format."""
-
-
-@dataclass(frozen=True)
-class ErrorRecord:
-    """Why there is no reply."""
-
-    kind: FailureKind
-    message: str
-
-
-@dataclass(frozen=True)
-class PartRecord:
-    """A piece of a request: one of ``text`` (a key in ``texts``) or ``turn`` (the id of the turn it repeats)."""
-
-    role: Literal["system", "user", "assistant"]
-    text: str | None = None
-    turn: str | None = None
-
-
-@dataclass(frozen=True)
-class RequestRecord:
-    """What was sent: the options, and the messages as the first ``keep`` parts of request ``after``, then ``parts``.
-
-    ``sha256`` is that of the messages as compact JSON, sorted by key, in UTF-8.
-    """
-
-    options: Mapping[str, Any]
-    sha256: str
-    parts: tuple[PartRecord, ...]
-    after: str | None = None
-    keep: int = 0
-    format: Any = None
-
-
-@dataclass(frozen=True)
-class AttemptRecord:
-    """A try that came to nothing; its text was heard by nobody. ``request`` only where it was another one."""
-
-    id: str
-    error: ErrorRecord
-    content: str = ""
-    thinking: str = ""
-    seconds: float = 0.0
-    tokens: Tokens = Tokens()
-    request: RequestRecord | None = None
-
-
-@dataclass(frozen=True)
-class TurnRecord:
-    """One turn. ``turn`` counts from 1; ``said`` is what the others heard where it is not the content."""
-
-    turn: int | None
-    id: str
-    step: str
-    role: str
-    label: str
-    model: str
-    content: str
-    data: Any
-    thinking: str
-    heard: bool
-    cut: bool
-    tokens: Tokens
-    latency: Latency
-    seconds: float
-    done_reason: str | None
-    attempts: tuple[AttemptRecord, ...]
-    error: ErrorRecord | None
-    request: RequestRecord
-    copy: int = 0
-    said: str | None = None
-    warnings: tuple[str, ...] = ()
-    tool_calls: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
-class PipelineRecord:
-    """What was run: the resolved document and the texts of its prompt files; ``sha256`` is that of both."""
-
-    name: str
-    file: str
-    sha256: str
-    document: Mapping[str, Any]
-    prompts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Why it ended, in a word and in a sentence."""
-
-    reason: Reason
-    detail: str
-
-
-@dataclass(frozen=True)
-class Versions:
-    """Who took part: llm-gc, the backend, its server, and each model's digest."""
-
-    llm_gc: str
-    backend: str
-    server: str | None = None
-    models: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Everything added up; ``seconds`` is the sum of all replies, side by side or not."""
-
-    turns: int = 0
-    failed: int = 0
-    tokens: Tokens = Tokens(0, 0)
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Header:
-    """What is known before the first turn: the journal's first line."""
-
-    id: str
-    pipeline: PipelineRecord
-    inputs: Mapping[str, Any]
-    seed: int
-    started_at: str
-    versions: Versions
-    format: Literal[1] = FORMAT
-
-
-@dataclass(frozen=True)
-class Transcript:
-    """A whole conversation."""
-
-    format: Literal[1]
-    id: str
-    pipeline: PipelineRecord
-    inputs: Mapping[str, Any]
-    seed: int
-    status: Status
-    ended_by: Ended
-    result: Any
-    started_at: str
-    ended_at: str
-    totals: Totals
-    versions: Versions
-    turns: tuple[TurnRecord, ...]
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-    def messages(self, turn: TurnRecord | AttemptRecord) -> list[dict[str, str]]:
-        """Rebuild the exact messages that a turn (or an attempt with a request of its own) was sent.
-
-        Raises:
-            ValueError: where they are not those that were sent, or the turn has no request of its own.
-
-        """
-        if turn.request is None:
-            raise ValueError(f"the attempt at {turn.id} has no request of its own")
-        messages = Request(tuple(_Decoder(self).parts(turn.request))).messages
-        if digest(messages) != turn.request.sha256:
-            raise ValueError(f"the messages of {turn.id} are not those that were sent: the transcript was changed")
-        return messages
+from llm_gc.protocol import Attempt, Part, Request, Speaker, Tokens
+from llm_gc.records import (
+    FORMAT,
+    AttemptRecord,
+    Ended,
+    ErrorRecord,
+    Header,
+    PartRecord,
+    RequestRecord,
+    Totals,
+    Transcript,
+    TurnRecord,
+)
 
 
 class Encoder:
@@ -248,6 +92,21 @@ class Encoder:
         key = hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self.texts[key] = part.text
         return PartRecord(part.kind, text=key)
+
+
+def messages_of(transcript: Transcript, record: TurnRecord | AttemptRecord) -> list[dict[str, str]]:
+    """Rebuild the exact messages that a turn (or an attempt with a request of its own) was sent.
+
+    Raises:
+        ValueError: where they are not those that were sent, or the record has no request of its own.
+
+    """
+    if record.request is None:
+        raise ValueError(f"the attempt at {record.id} has no request of its own")
+    messages = Request(tuple(_Decoder(transcript).parts(record.request))).messages
+    if digest(messages) != record.request.sha256:
+        raise ValueError(f"the messages of {record.id} are not those that were sent: the transcript was changed")
+    return messages
 
 
 class _Decoder:

@@ -82,7 +82,12 @@ def _object(schema: Mapping[str, Any], chance: Random, root: Any, depth: int) ->
 
 
 def _string(schema: Mapping[str, Any], chance: Random) -> str:
-    known = {"date": "2026-01-02", "date-time": "2026-01-02T03:04:05Z", "email": "a@example.org", "uri": "https://example.org"}
+    known = {
+        "date": "2026-01-02",
+        "date-time": "2026-01-02T03:04:05Z",
+        "email": "a@example.org",
+        "uri": "https://example.org",
+    }
     if schema.get("format") in known:
         return known[schema["format"]]
     text = chance.choice(_THINGS)

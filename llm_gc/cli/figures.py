@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_gc.conversation import Turn
-from llm_gc.transcript import Transcript
+from llm_gc.records import Transcript
 
 
 def seconds(value: float | None) -> str:

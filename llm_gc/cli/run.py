@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 @click.argument("file", required=False)
 @click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
 @click.option(
-    "--backend", type=click.Choice(backends.NAMES), default="ollama", show_default=True, help="Who answers for the models."
+    "--backend",
+    type=click.Choice(backends.NAMES),
+    default="ollama",
+    show_default=True,
+    help="Who answers for the models.",
 )
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
 @click.option("--seed", type=click.IntRange(min=0), help="What all sampling is derived from.")
-@click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Requests in flight per model.")
+@click.option(
+    "--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Requests in flight per model."
+)
 @click.option("--sessions", type=click.Path(path_type=Path), default="sessions", show_default=True, metavar="DIR",
               help="Where the transcript goes.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print the result alone.")
@@ -41,7 +47,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     from llm_gc.inputs import resolve
 
     if file is None:
-        raise click.UsageError("Give the pipeline to run, for example: llm-gc run pipelines/m1.yaml --task \"…\"")
+        raise click.UsageError('Give the pipeline to run, for example: llm-gc run pipelines/m1.yaml --task "…"')
     loaded = project.load(file)
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
@@ -143,7 +149,9 @@ def _console(stream: Any) -> Any:
 
 
 def _fallen_back(notes: Notes, error: LlmGcError) -> None:
-    notes.warn(f"{error}\n\nNO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n")
+    notes.warn(
+        f"{error}\n\nNO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n"
+    )
 
 
 def _handled(stop: Callable[[int, object], None]) -> Any:

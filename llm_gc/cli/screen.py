@@ -15,7 +15,7 @@ from llm_gc.cli.clean import clean
 from llm_gc.cli.voices import Voice
 from llm_gc.conversation import Outcome, Turn
 from llm_gc.protocol import Ask, Failure
-from llm_gc.transcript import Transcript
+from llm_gc.records import Transcript
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,5 +25,7 @@ def command(files: tuple[str, ...]) -> int:
         click.echo(str(finding))
     errors = sum(finding.severity == "error" for finding in findings)
     checked = f"{len(files)} file{'' if len(files) == 1 else 's'} checked"
-    click.echo(f"{checked}: {f'{errors} errors' if errors != 1 else '1 error'}" if errors else f"{checked}: clean", err=True)
+    click.echo(
+        f"{checked}: {f'{errors} errors' if errors != 1 else '1 error'}" if errors else f"{checked}: clean", err=True
+    )
     return 1 if errors else 0

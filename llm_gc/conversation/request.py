@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice
 
-from llm_gc.conversation.history import Entry, History, Said, Told
+from llm_gc.conversation.history import Entry, History, Told
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Part, Request, Speaker
 from llm_gc.steps.fields import View

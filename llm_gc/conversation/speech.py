@@ -95,7 +95,9 @@ class _Question:
             retries=bounds.retries,
             render=lambda: self._compose(moment),
             format=self.schema,
-            stops=tuple(s.token for s in stage.pipeline.stop if s.token and s.match != "regex" and _applies(s, speaker)),
+            stops=tuple(
+                s.token for s in stage.pipeline.stop if s.token and s.match != "regex" and _applies(s, speaker)
+            ),
             turn=moment.turn,
             attempt=self.attempt,
         )

@@ -96,7 +96,9 @@ class Stage:
                            "model": self.castings[name].model}))
             for name, role in pipeline.roles.items()
         )  # fmt: skip
-        self._labels = {name: re.compile(_label_at_start(about["label"]), re.I) for name, about in self.roles.items()}
+        self._labels = {
+            name: re.compile(_label_at_start(about["label"]), re.IGNORECASE) for name, about in self.roles.items()
+        }
 
     def render_input(self, path: Path, value: Any) -> Any:
         """Render a template over the inputs alone."""

@@ -59,7 +59,7 @@ class Outcome:
         return "completed" if self.reason in _COMPLETED else _OTHERS.get(self.reason, "stopped")
 
 
-class Ending(Exception):  # noqa: N818  # it is no error: a flow is left by it
+class Ending(Exception):  # it is no error: a flow is left by it
     """Raised inside a flow to end its branch or its scene."""
 
     def __init__(self, reason: Reason, detail: str, failure: FailureKind | None = None) -> None:

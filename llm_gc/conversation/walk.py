@@ -173,7 +173,11 @@ class Conversation:
         self._root.ask, self._root.children = None, []
         ending = ending or Ending("turns_done", "every turn was taken")
         failed = [turn.exchange.failure for turn in self._branch.turns if turn.exchange.failure]
-        if failed and len(failed) == len(self._branch.turns) and ending.reason not in ("error", "interrupted", "overflow"):
+        if (
+            failed
+            and len(failed) == len(self._branch.turns)
+            and ending.reason not in ("error", "interrupted", "overflow")
+        ):
             ending = Ending("error", f"no turn succeeded; the last one: {failed[-1].message}", failed[-1].kind)
         try:
             result = self._result()

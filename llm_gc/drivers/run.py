@@ -20,8 +20,9 @@ from llm_gc.errors import SessionError
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, Casting, Failure
+from llm_gc.records import Header, PipelineRecord, Transcript, Versions
 from llm_gc.sessions import Journal
-from llm_gc.transcript import Encoder, Header, PipelineRecord, Transcript, Versions, digest, finish
+from llm_gc.transcript import Encoder, digest, finish
 
 INTERRUPTED = "somebody stopped it"
 
