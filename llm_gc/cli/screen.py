@@ -67,7 +67,7 @@ class Notes:
 
 
 class Screen:
-    """The watcher that shows a run. Of turns side by side the first in declared order streams, the others follow whole."""
+    """The watcher that shows a run. Of turns side by side the first one streams, the others follow whole."""
 
     def __init__(self, voice: Voice, notes: Notes) -> None:
         """Show turns by ``voice``, and everything about them by ``notes``."""

@@ -92,14 +92,17 @@ class History:
 
     def said_by(self, speaker: Speaker, end: int) -> Iterator[int]:
         """Give the positions before ``end`` at which somebody spoke, the newest first."""
-        return self._positions("_said", speaker, end)
+        yield from _before(self._said.get(speaker, []), end)
+        if self._parent is not None:
+            yield from self._parent.said_by(speaker, min(end, self._start))
 
     def told_to(self, speaker: Speaker, end: int) -> Iterator[int]:
         """Give the positions before ``end`` of somebody's instructions, the newest first."""
-        return self._positions("_told", speaker, end)
-
-    def _positions(self, index: str, speaker: Speaker, end: int) -> Iterator[int]:
-        mine: list[int] = getattr(self, index).get(speaker, [])
-        yield from reversed(mine[: bisect_left(mine, end)] if mine and mine[-1] >= end else mine)
+        yield from _before(self._told.get(speaker, []), end)
         if self._parent is not None:
-            yield from self._parent._positions(index, speaker, min(end, self._start))
+            yield from self._parent.told_to(speaker, min(end, self._start))
+
+
+def _before(positions: list[int], end: int) -> Iterator[int]:
+    """Give the ascending positions that lie before ``end``, the last first; nothing is copied for that."""
+    return (positions[index] for index in range(bisect_left(positions, end) - 1, -1, -1))

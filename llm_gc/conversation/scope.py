@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from llm_gc.conversation.stage import Bounds, Stage, whole_number
 from llm_gc.conversation.turn import Ending, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, FrozenList
-from llm_gc.protocol import NOTHING, Ask, Flow, Message, Path, Runnable, Speaker, Speech
+from llm_gc.protocol import NOTHING, Ask, Flow, Message, Path, Reply, Runnable, Speaker, Speech, Together
 
 MAX_STEPS = 10_000
 """So many steps without an ask are an error, not a hang."""
@@ -60,6 +60,14 @@ class Branch:
     def name(self, name: str, value: Any) -> None:
         """Set a name; who looked at the names before keeps what it saw."""
         self.names = FrozenDict({**self.names, name: value})
+
+    def dropped_for(self, speaker: Speaker) -> int:
+        """Give the position before which a speaker is sent nothing any more."""
+        return int(self.dropped.get(f"{speaker.role}/{speaker.copy}", 0))
+
+    def drop(self, speaker: Speaker, position: int) -> None:
+        """Send a speaker nothing any more of what stands before ``position``."""
+        self.dropped = FrozenDict({**self.dropped, f"{speaker.role}/{speaker.copy}": position})
 
 
 @dataclass(frozen=True)
@@ -170,10 +178,10 @@ class StepScope:
         """Let a role speak once."""
         yield from speak(self, words)
 
-    def ask(self, ask: Ask) -> Flow:
+    def ask(self, ask: Ask) -> Generator[Ask | Together, Any, Reply]:
         """Yield an ask and give its reply, counted."""
         self.branch.idle = 0
-        reply = yield ask
+        reply: Reply = yield ask
         for tally in self.branch.tallies:
             tally.tokens += reply.tokens.total
             tally.seconds += reply.seconds

@@ -9,6 +9,8 @@ from typing import Any
 from llm_gc.frozen import freeze
 from llm_gc.protocol import Failure
 
+_MISFIT = "The structured reply does not fit its format:"
+
 _FENCED = re.compile(r"^\s*```[A-Za-z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
 
 
@@ -38,11 +40,12 @@ def defaults(schema: Any) -> Any:
     return freeze(given) if given else None
 
 
-def repair(wrong: str) -> str:
-    """Give the words in which a role is asked again."""
-    return f"That reply does not fit the required format: {wrong}. Reply again with the JSON alone, and nothing else."
-
-
 def malformed(wrong: str) -> Failure:
     """Give the failure of a reply that does not fit."""
-    return Failure("malformed", f"The structured reply does not fit its format: {wrong}.")
+    return Failure("malformed", f"{_MISFIT} {wrong}.")
+
+
+def repair(failure: Failure) -> str:
+    """Give the words in which a role is asked again after such a failure."""
+    wrong = failure.message.removeprefix(_MISFIT).strip().rstrip(".")
+    return f"That reply does not fit the required format: {wrong}. Reply again with the JSON alone, and nothing else."

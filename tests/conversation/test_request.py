@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -170,7 +171,7 @@ def test_requests_only_grow_at_their_end() -> None:
     for role in ("anna", "ben", "cleo"):
         own = [messages(ask) for ask in asks if ask.speaker.role == role]
         assert len(own) >= 4
-        assert all(extends(later, earlier) for earlier, later in zip(own, own[1:], strict=False))
+        assert all(extends(later, earlier) for earlier, later in pairwise(own))
 
 
 def test_kinds_alternate_and_the_last_is_user() -> None:
@@ -178,7 +179,7 @@ def test_kinds_alternate_and_the_last_is_user() -> None:
     turns = [{"repeat": ["anna", "anna", {"say": "ben", "instruction": "Yes?"}], "times": 3}]
     for ask in answer_all(talk(turns), "1", failed(), "2", failed(), failed(), "3"):
         kinds = [kind for kind, _ in messages(ask)]
-        assert all(one != two for one, two in zip(kinds, kinds[1:], strict=False))
+        assert all(one != two for one, two in pairwise(kinds))
         assert kinds[-1] == "user"
 
 

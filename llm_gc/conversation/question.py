@@ -1,0 +1,153 @@
+"""An ask in the making: what a speaker is sent for one turn, whether the reply will do, and what is asked if not."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from llm_gc.conversation import structured
+from llm_gc.conversation.history import Said
+from llm_gc.conversation.request import compose, visible
+from llm_gc.conversation.turn import Exchange
+from llm_gc.frozen import FrozenDict
+from llm_gc.pipeline import Role, Stop
+from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, Speech
+from llm_gc.steps.fields import View, schema_of
+
+if TYPE_CHECKING:
+    from llm_gc.conversation.scope import Moment, StepScope
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a speaker in one turn; ``repair`` are the parts that ask again for a reply that fits."""
+
+    scope: StepScope
+    speaker: Speaker
+    words: Speech
+    attempt: int = 1
+    repair: tuple[Part, ...] = ()
+
+    @property
+    def view(self) -> View:
+        """What the speaker sees in this turn."""
+        view: View = self.words.sees or self._role.sees
+        return view
+
+    @property
+    def dropped(self) -> int:
+        """How much of the history the speaker is no longer sent."""
+        return self.scope.branch.dropped_for(self.speaker)
+
+    @property
+    def _role(self) -> Role:
+        return self.scope.stage.pipeline.roles[self.words.role]
+
+    @property
+    def _schema(self) -> dict[str, Any] | None:
+        return schema_of(self.words.format if self.words.format is not None else self._role.format)
+
+    def ask(self) -> Ask:
+        """Give the ask; its request is rendered when it is read, as things stand now."""
+        scope, stage, speaker = self.scope, self.scope.stage, self.speaker
+        tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
+        bounds = tallies[-1].bounds
+        id_ = scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
+        left = [t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None]
+        return Ask(
+            id=id_,
+            step=scope.path,
+            speaker=speaker,
+            label=stage.label(speaker),
+            casting=stage.castings[speaker.role],
+            options=self._options(id_),
+            deadline=min([bounds.timeout, *left]),
+            load_timeout=bounds.load_timeout,
+            retries=bounds.retries,
+            render=lambda: self._compose(moment, start),
+            format=self._schema,
+            stops=tuple(s.token for s in stage.pipeline.stop if s.token and s.match != "regex" and applies(s, speaker)),
+            turn=moment.turn,
+            attempt=self.attempt,
+        )
+
+    def judge(self, ask: Ask, reply: Reply) -> tuple[Exchange, Any]:
+        """Say whether a reply will do, and give its data."""
+        if reply.failure is not None:
+            return Exchange(ask, reply, reply.failure), None
+        empty = self._emptiness(reply)
+        if empty:
+            return Exchange(ask, reply, Failure("empty", empty)), None
+        if ask.format is None:
+            return Exchange(ask, reply), None
+        data, wrong = structured.parse(reply.content, ask.format)
+        if wrong and reply.cut:
+            wrong = f"it was cut after {ask.options['num_predict']} tokens; raise max_tokens"
+        return Exchange(ask, reply, structured.malformed(wrong) if wrong else None), data
+
+    def again(self, exchange: Exchange, earlier: list[Exchange]) -> Question | None:
+        """Give the question to ask next, none where the exchange settles the turn."""
+        failure, bounds = exchange.failure, self.scope.branch.tallies[-1].bounds
+        if failure is None:
+            return None
+        if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
+            return replace(self, attempt=self.attempt + 1)
+        repairs = sum(e.failure is not None and e.failure.kind == "malformed" for e in earlier)
+        if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
+            return None
+        repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
+        return replace(self, attempt=self.attempt + 1, repair=repair)
+
+    def _options(self, id_: str) -> FrozenDict:
+        casting, words, bounds = self.scope.stage.castings[self.speaker.role], self.words, self.scope.branch.tallies[-1]
+        options = dict(casting.options)
+        if words.temperature is not None:
+            options["temperature"] = self.scope.render("temperature", words.temperature)
+        caps = (words.max_tokens, casting.max_tokens, bounds.bounds.max_tokens)
+        options["num_predict"] = min(cap for cap in caps if cap is not None)
+        if casting.seed is None:
+            options["seed"] = _seed(self.scope.stage.seed, id_)
+        else:
+            options["seed"] = casting.seed + self.speaker.copy
+        return FrozenDict(options)
+
+    def _compose(self, moment: Moment, start: int) -> Request:
+        stage, role, view = self.scope.stage, self._role, self.view
+        system = stage.render(("roles", self.speaker.role, "prompt"), role.prompt or "", moment.lookup)
+        opening = stage.render_input(("opening",), stage.pipeline.opening or "") if view.opening else ""
+        entries = visible(moment.history, moment.end, view, self.speaker, start)
+        request = compose(str(system), str(opening), entries, self.speaker)
+        return Request((*request.parts, *self.repair))
+
+    def _emptiness(self, reply: Reply) -> str:
+        """Say why a whole reply is no reply; empty where it is one."""
+        if self.scope.stage.without_label(self.speaker.role, reply.content).strip():
+            return ""
+        if reply.tool_calls:
+            return "The model answered with a tool call alone, and no tools were offered to it."
+        if reply.thinking and reply.cut:
+            return "All tokens went into thinking; raise max_tokens, or set think: false."
+        return "The model gave an empty reply." + (" It was cut by length; raise max_tokens." if reply.cut else "")
+
+    def _drop(self) -> bool:
+        """Drop the older half of what the speaker still sees; false where there is no half left."""
+        branch, start = self.scope.branch, self.dropped
+        history, end = branch.history, len(branch.history)
+        seen = [p for p in range(start, end) if isinstance(history[p], Said)]
+        shown = sum(1 for _ in visible(history, end, self.view, self.speaker, start))
+        if len(seen) < 2 or shown < 2:
+            return False
+        branch.drop(self.speaker, seen[len(seen) // 2])
+        return True
+
+
+def applies(stop: Stop, speaker: Speaker) -> bool:
+    """Tell whether a stop listens to this speaker."""
+    return stop.role is None or stop.role == speaker.role
+
+
+def _seed(seed: int, id_: str) -> int:
+    """The low 31 bits of a hash of the conversation's seed and the ask's id."""
+    digest = hashlib.sha256(f"{seed}:{id_}".encode()).digest()
+    return int.from_bytes(digest[-4:]) & 0x7FFFFFFF
