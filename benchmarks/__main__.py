@@ -1,0 +1,84 @@
+"""``python -m benchmarks [ROUNDS]``: what the command line costs, beside what a bare script costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import llm_gc
+from benchmarks.measure import Measured, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ("qwen2.5-coder:1.5b", "deepseek-coder:1.3b")
+TASK = "Write a function that parses durations such as 90s, 2m and 1h."
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    with tempfile.TemporaryDirectory() as folder, _stand_in() as (url, environ):
+        sessions = Path(folder) / "sessions"
+        requests = _requests(url, sessions, Path(folder) / "requests.json")
+        python, m1 = sys.executable, str(ROOT / "pipelines" / "m1.yaml")
+        command = [python, "-m", "llm_gc"]
+        run = [*command, "run", m1, "--task", TASK, "--sessions", str(sessions)]
+        commands = {
+            "python -c pass": [python, "-c", "pass"],
+            "llm-gc --version": [*command, "--version"],
+            "llm-gc --help": [*command, "--help"],
+            "llm-gc validate m1.yaml": [*command, "validate", m1],
+            "bare httpx script, 6 requests": [python, str(ROOT / "benchmarks" / "bare.py"), url, str(requests)],
+            "llm-gc run m1.yaml, 6 turns": run,
+        }
+        _print(measure(commands, rounds, environ), rounds)
+
+
+class _stand_in:  # noqa: N801  # used as a function
+    """A model server without latency, in its own process."""
+
+    def __enter__(self) -> tuple[str, dict[str, str]]:
+        """Give its address, and an environment that names it."""
+        models = [word for model in MODELS for word in ("--model", model)]
+        command = [sys.executable, "-m", "tests.standin", "--port", "0", *models, "--reply", "A plan in five words."]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        url = self._process.stdout.readline().strip()
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        return url, {**os.environ, "OLLAMA_HOST": url, "PYTHONPATH": paths}
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def _requests(url: str, sessions: Path, file: Path) -> Path:
+    """Write the requests of one M1 run into a file, as the bare script posts them."""
+    transcript = llm_gc.run(ROOT / "pipelines" / "m1.yaml", task=TASK, host=url, sessions=sessions)
+    assert len(transcript.turns) == 6, f"M1 took {len(transcript.turns)} turns"
+    bodies = [
+        {"model": turn.model, "messages": llm_gc.messages_of(transcript, turn), "options": dict(turn.request.options)}
+        for turn in transcript.turns
+    ]
+    file.write_text(json.dumps(bodies), encoding="utf-8")
+    return file
+
+
+def _print(measured: dict[str, Measured], rounds: int) -> None:
+    bare = measured["bare httpx script, 6 requests"].median("cpu")
+    nothing = measured["python -c pass"].median("cpu")
+    print(f"medians of {rounds} runs, Python {sys.version.split()[0]}\n")  # noqa: T201
+    print(f"{'':32}{'CPU ms':>8}{'wall ms':>9}{'peak MB':>9}{'CPU / pass':>12}{'CPU / bare':>12}")  # noqa: T201
+    for name, figures in measured.items():
+        cpu, wall, memory = (figures.median(key) for key in ("cpu", "wall", "memory"))
+        print(f"{name:32}{cpu:8.0f}{wall:9.0f}{memory:9.1f}{cpu / nothing:12.2f}{cpu / bare:12.2f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
