@@ -61,7 +61,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"llm-gc: {_sentence(error)}", err=True)
         code = error.exit_code
     except LlmGcError as error:
         click.echo(f"llm-gc: {error}", err=True)
@@ -73,6 +73,13 @@ def main() -> None:
         _leave_pipe()
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: click.ClickException) -> str:
+    """Give a wrong use in one paragraph, with the way to the help that is about it."""
+    context = getattr(error, "ctx", None)
+    name = " ".join(["llm-gc", context.info_name]) if context is not None and context.parent else "llm-gc"
+    return f"{error.format_message().rstrip('.')}. See {name} --help."
 
 
 def _leave_pipe() -> None:
