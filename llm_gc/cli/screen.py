@@ -45,7 +45,7 @@ class Notes:
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self.still()
-        columns = (SpinnerColumn(), TextColumn("[dim]{task.description}", markup=True), TimeElapsedColumn())
+        columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("[dim]{task.description}", markup=True))
         self._spinner = Progress(*columns, console=self._console, transient=True)
         self._spinner.add_task(clean(text).replace("[", r"\["), total=None)
         self._spinner.start()
@@ -83,7 +83,7 @@ class Screen:
         """Take up a turn."""
         shown = self._open.setdefault(_key(ask), _Shown(ask))
         shown.begin(ask)
-        self._wait(shown, f"{ask.label} is asked")
+        self._wait(shown, f"waiting for {ask.label}")
 
     def progress(self, ask: Ask, progress: Progress) -> None:
         """Show what streams."""

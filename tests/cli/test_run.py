@@ -93,7 +93,7 @@ def test_in_a_terminal_the_text_streams_below_its_speaker(server: StandIn, tmp_p
 
 def test_in_a_terminal_words_are_not_torn(server: StandIn, tmp_path: Path) -> None:
     """Lines break between words at the terminal's width."""
-    words = "wonderful " * 40
+    words = " ".join(f"wonderful{n}" for n in range(40))
     server.script(Say(words), Say("APPROVED"))
     terminal = Terminal(command("run", M1, "--task", "x", "--host", server.url), tmp_path, environ(), columns=50)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
