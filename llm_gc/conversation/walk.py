@@ -190,7 +190,8 @@ class Conversation:
     def _result(self) -> Any:
         if self.stage.pipeline.result is None:
             return self._last_said()
-        return self._scope.render("result", self.stage.pipeline.result)
+        result = self._scope.render("result", self.stage.pipeline.result)
+        return result.content if isinstance(result, Message) else result
 
     def _last_said(self) -> str:
         said = self._branch.history.said(len(self._branch.history))

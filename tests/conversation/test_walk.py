@@ -191,6 +191,14 @@ def test_the_result_is_a_template() -> None:
     assert conversation.outcome.result == 4
 
 
+def test_a_message_as_the_result_is_its_content() -> None:
+    """Printed by itself a message is its content, and so it is as a result."""
+    conversation = talk(["anna", "ben"], result="{{ said.anna }}")
+    answer_all(conversation, "from anna", "x")
+    assert conversation.outcome is not None
+    assert conversation.outcome.result == "from anna"
+
+
 def test_the_result_falls_back_where_an_early_end_left_its_names_unset() -> None:
     """The last message that did not fail stands in for it."""
     turns = ["anna", {"say": "ben", "as": "verdict"}]

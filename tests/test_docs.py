@@ -1,0 +1,59 @@
+"""What the documents show is true: every pipeline in them loads and runs, and the Python in them works."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import llm_gc
+from llm_gc import project
+from tests.commands import ROOT
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Give every code block of a language, with its document's name and number."""
+    found = [
+        (f"{document.name}-{number}", text)
+        for document in DOCUMENTS
+        for number, text in enumerate(
+            re.findall(rf"^```{language}\n(.*?)^```$", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        )
+    ]
+    assert found, f"no block of {language}"
+    return found
+
+
+@pytest.mark.parametrize("text", [text for _, text in blocks("yaml")], ids=[name for name, _ in blocks("yaml")])
+def test_a_pipeline_in_a_document(text: str, tmp_path: Path) -> None:
+    """It loads without a finding, and a rehearsal of it ends well."""
+    file = tmp_path / "block.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert project.load(str(file)).warnings == ()
+    transcript = llm_gc.run(file, backend="rehearsal", sessions=tmp_path / "sessions")
+    assert transcript.status in ("completed", "stopped")
+
+
+def test_the_first_pipeline_is_short() -> None:
+    """The README promises ten lines."""
+    assert len(blocks("yaml")[0][1].splitlines()) <= 10
+
+
+@pytest.mark.parametrize("text", [text for _, text in blocks("python")], ids=[name for name, _ in blocks("python")])
+def test_python_in_a_document(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs as it stands, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # that is the test
+
+
+def test_every_shipped_pipeline_is_clean() -> None:
+    """Each loads without a finding, and tells editors where its schema is."""
+    files = sorted((ROOT / "pipelines").glob("*.yaml"))
+    assert files
+    for file in files:
+        assert project.load(str(file)).warnings == ()
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=../schemas/pipeline.schema.json"
