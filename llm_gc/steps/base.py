@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from llm_gc.protocol import Flow, Scope
 
@@ -19,7 +19,14 @@ KINDS: dict[str, type[Step]] = {}
 class Strict(BaseModel):
     """A frozen model that refuses unknown keys and converts nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_null(cls, value: Any) -> Any:
+        if isinstance(value, dict) and None in value.values():
+            raise ValueError("a key has no value")
+        return value
 
 
 class Step(Strict):
