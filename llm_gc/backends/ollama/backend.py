@@ -1,0 +1,99 @@
+"""The Ollama backend: answers asks by a local Ollama server's native API, streaming."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from llm_gc.backends.base import Asked, Facts, Notify, ignore
+from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.ollama.bodies import chat_body
+from llm_gc.backends.ollama.chat import Chat
+from llm_gc.backends.ollama.failures import Failed
+from llm_gc.backends.ollama.hearing import Hearing
+from llm_gc.backends.ollama.hosts import find_address
+from llm_gc.backends.ollama.models import Models
+from llm_gc.backends.ollama.preflight import find_facts
+from llm_gc.backends.ollama.server import Server
+from llm_gc.backends.ollama.wire import MAX_REPLY, Decoder
+from llm_gc.protocol import Ask, Casting, Latency, Reply
+
+NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+
+class Ollama:
+    """Answer asks by Ollama servers.
+
+    The one that ``host`` names, else each casting's own, else the one that the environment names. Its connections
+    belong to the event loop in which it is used first.
+    """
+
+    def __init__(  # noqa: PLR0913 - by keyword only, and each has its default
+        self,
+        host: str | None = None,
+        *,
+        environ: Mapping[str, str] = NO_ENVIRONMENT,
+        clock: Callable[[], float] = time.monotonic,
+        gap: float = 60.0,
+        connect: float = 5.0,
+        max_reply: int = MAX_REPLY,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Take where to look and how long to wait, in seconds; nothing is opened yet.
+
+        ``gap`` is how long a reply may pause once it has begun, ``connect`` how long a server may take to
+        show that it is there. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only measures.
+        """
+        self._host, self._environ, self._clock = host, environ, clock
+        self._gap, self._connect, self._max_reply = gap, connect, max_reply
+        self._transport = transport
+        self._known: dict[str, Models] = {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the addresses that have been used."""
+        found = (models.server.address.warning for models in self._known.values())
+        return tuple(warning for warning in found if warning)
+
+    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+        """Find the servers and the models, and fix each window that nobody has declared.
+
+        Raises:
+            ServerUnreachable: where no Ollama answers.
+            ModelMissing: naming every model that is not there, with the way to get it.
+            ServerError: where a server answers with an error, or a model cannot chat.
+
+        """
+        return await find_facts([(casting, self._models(casting)) for casting in castings], load_timeout, notify)
+
+    async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
+        """Answer ``ask`` once, within its deadline; a cold load comes before it and is not charged to it."""
+        began, models = self._clock(), self._models(ask.casting)
+        try:
+            capabilities = await models.capabilities(ask.model)
+            load = await models.ensure(ask.model, ask.options, ask.load_timeout, notify)
+        except Failed as failed:
+            took = self._clock() - began
+            return Reply(failure=failed.failure, seconds=took, latency=Latency(total=took))
+        body = chat_body(ask, capabilities)
+        notify(Asked(ask.model))
+        hearing = Hearing(Decoder(max_reply=self._max_reply), notify, self._clock)
+        failure = await Chat(models.server, ask, hearing, self._gap).run(body)
+        if failure is None:
+            models.shelf.saw(ask.model, ask.options)
+        else:
+            models.shelf.forget(ask.model)
+        return hearing.reply(ask.model, failure, load, self._clock() - began)
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        for models in self._known.values():
+            await models.server.aclose()
+
+    def _models(self, casting: Casting) -> Models:
+        address = find_address(self._host, casting.host, self._environ)
+        if address.url not in self._known:
+            server = Server(address, connect=self._connect, transport=self._transport)
+            self._known[address.url] = Models(server, self._clock)
+        return self._known[address.url]

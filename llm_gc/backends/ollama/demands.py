@@ -1,0 +1,59 @@
+"""What a run needs and a server lacks, in words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from llm_gc.backends.ollama.failures import Place
+from llm_gc.backends.ollama.hosts import DEFAULT, Address, mask
+from llm_gc.errors import ModelMissing, ServerUnreachable
+
+
+class Lacking(NamedTuple):
+    """The models that the server at ``url`` does not have, and those that it would only pass on."""
+
+    url: str
+    missing: Sequence[str]
+    remote: Sequence[str]
+
+
+def absent(address: Address, reason: str) -> ServerUnreachable:
+    """Tell that no Ollama is where it should be."""
+    odd = f" ({address.warning})" if address.warning else ""
+    return ServerUnreachable(
+        f"No Ollama answers at {mask(address.url)} ({address.source}): {reason}{odd}. Start one "
+        "with `ollama serve`, point elsewhere with --host or OLLAMA_HOST, or use --backend rehearsal, which "
+        "needs none."
+    )
+
+
+def lacking(all_lacking: Sequence[Lacking]) -> ModelMissing | None:
+    """Name every model that is missing, each with the command that gets it; none where there is none."""
+    paragraphs = [words for lack in all_lacking for words in (*_missing(lack), *_remote(lack))]
+    return ModelMissing("\n".join(paragraphs)) if paragraphs else None
+
+
+def _missing(lack: Lacking) -> Iterator[str]:
+    if lack.missing:
+        where = mask(lack.url)
+        elsewhere = "" if lack.url == DEFAULT else f"OLLAMA_HOST={where} "
+        yield f"{where} does not have {_listed(lack.missing)}. Get what is missing with:"
+        yield from (f"  {elsewhere}ollama pull {model}" for model in lack.missing)
+
+
+def _remote(lack: Lacking) -> Iterator[str]:
+    if lack.remote:
+        yield (
+            f"{_listed(lack.remote)} would be played by ollama.com, and the conversation would leave "
+            f"{mask(lack.url)}. Cast models that run there."
+        )
+
+
+def cannot_chat(place: Place, capabilities: Sequence[str]) -> str:
+    """Tell that a model is of another trade."""
+    return f"{place} cannot hold a conversation: all it can do is {', '.join(capabilities)}. Cast another model."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

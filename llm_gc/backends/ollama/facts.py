@@ -1,0 +1,55 @@
+"""Reading what a server says of itself and its models; nothing is taken for granted, much is absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_gc.backends.base import ModelFacts
+from llm_gc.backends.ollama.names import entry_of, is_cloud
+from llm_gc.backends.ollama.server import Answer
+from llm_gc.backends.ollama.text import natural
+
+
+def version_of(answer: Answer) -> str | None:
+    """Give the version that /api/version tells; none where this is no Ollama's answer."""
+    version = (answer.object() or {}).get("version") if answer.status == 200 else None
+    return version if isinstance(version, str) and version else None
+
+
+def is_remote(model: str, entry: dict[str, Any] | None) -> bool:
+    """Tell whether ``model`` runs on somebody else's computer, by its name or its ``entry`` in /api/tags."""
+    return is_cloud(model) or bool(entry and (entry.get("remote_host") or entry.get("remote_model")))
+
+
+def about_model(entry: dict[str, Any] | None, shown: dict[str, Any]) -> ModelFacts:
+    """Give what /api/tags and /api/show tell of a model."""
+    digest, able = (entry or {}).get("digest"), shown.get("capabilities")
+    return ModelFacts(
+        digest=digest if isinstance(digest, str) and digest else None,
+        capabilities=tuple(str(word) for word in able) if isinstance(able, list) else (),
+        context_length=trained_length(shown),
+    )
+
+
+def trained_length(shown: dict[str, Any]) -> int | None:
+    """Give the window that a model was trained for."""
+    info = shown.get("model_info")
+    if not isinstance(info, dict):
+        return None
+    return natural(info.get(f"{info.get('general.architecture')}.context_length"))
+
+
+def declared_window(shown: dict[str, Any]) -> int | None:
+    """Give the ``num_ctx`` among a model's own parameters."""
+    parameters = shown.get("parameters")
+    for line in parameters.splitlines() if isinstance(parameters, str) else ():
+        name, _, value = line.strip().partition(" ")
+        if name == "num_ctx" and value.strip().isdecimal():
+            return int(value)
+    return None
+
+
+def window_in(listing: Any, model: str) -> int | None:
+    """Give the window in which /api/ps says that ``model`` is held."""
+    entry = entry_of(listing, model)
+    return natural(entry.get("context_length")) or None if entry else None

@@ -1,0 +1,139 @@
+"""Whatever can go wrong with a server, in words for people: what it is, where, and what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.ollama.hosts import mask
+from llm_gc.backends.ollama.said import Said, read_body
+from llm_gc.backends.ollama.text import quote
+from llm_gc.backends.ollama.wire import Bad
+from llm_gc.protocol import Failure
+
+_DIED = ("unexpectedly stopped", "unexpected EOF")
+_NO_MEMORY = ("out of memory", "cudamalloc failed", "failed to allocate", "requires more system memory")
+_GONE = ("disconnected", "closed connection")
+_FORBIDDEN = (
+    "answered 403 without a word: it may block the Host or Origin header of the request. Call it by a name "
+    "of its own machine (127.0.0.1, localhost), or set OLLAMA_HOST where it runs"
+)
+_START = "See that the server runs (`ollama serve`), or point elsewhere with --host or OLLAMA_HOST."
+
+
+class Failed(Exception):
+    """A failure on its way out to whoever makes a reply, or an error, of it."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Keep the failure."""
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+class Place(NamedTuple):
+    """Where something went wrong: the server, and the model if it was about one."""
+
+    url: str
+    model: str = ""
+
+    @property
+    def server(self) -> str:
+        """The server's address, without a password in it."""
+        return mask(self.url)
+
+    def __str__(self) -> str:
+        """Give model and server."""
+        return f"{self.model} at {self.server}" if self.model else self.server
+
+
+def of_status(place: Place, status: int, body: bytes, location: str = "") -> Failure:
+    """Tell what an answer means whose status is not 200."""
+    if 300 <= status < 400:
+        target = f" to {quote(mask(location), 120)}" if location else ""
+        return _refused(f"{place.server} redirects{target} (HTTP {status}): give the address of the server itself.")
+    said = read_body(body)
+    if status == 403 and not said.message:
+        return _refused(f"{place.server} {_FORBIDDEN}.")
+    if status == 404 and place.model and "not found" in said.message and "model" in said.message:
+        return _refused(f"{place.server} does not have {place.model}: get it with `ollama pull {place.model}`.")
+    if status in (404, 405):
+        return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this an Ollama server?")
+    return of_error(place, said, status)
+
+
+def of_error(place: Place, said: Said, status: int = 200) -> Failure:
+    """Tell what a server's own error means; ``status`` is 200 where it came in the middle of a reply."""
+    if said.too_long:
+        return overflow(place, said)
+    if any(words in said.message.lower() for words in _NO_MEMORY):
+        return Failure("server", f"{place} ran out of memory: {said}. Take a smaller model or num_ctx, or free memory.")
+    if status >= 500 or status == 200:
+        if said.message.startswith(('option "', "invalid format")):
+            return _refused(f"{place} refused the request (HTTP {status}): {said}.")
+        if any(words in said.message for words in _DIED):
+            return Failure("server", f"The engine died under {place}: {said}. See the server's log.", retry=True)
+    if status in (502, 503):
+        return Failure("server", f"{place} is busy or away (HTTP {status}): {said}. Try again later.", retry=True)
+    if status >= 500:
+        return Failure("server", f"{place} failed (HTTP {status}): {said}. See the server's log.")
+    if status == 200:
+        return Failure("server", f"{place} gave up in the middle of its reply: {said}. See the server's log.")
+    return _refused(f"{place} refused the request (HTTP {status}): {str(said) or 'no reason given'}.")
+
+
+def overflow(place: Place, said: Said) -> Failure:
+    """Tell that a prompt does not fit."""
+    prompt = f" of {said.prompt_tokens} tokens" if said.prompt_tokens is not None else ""
+    window = f" of {said.num_ctx}" if said.num_ctx is not None else ""
+    words = "" if prompt and window else f" ({said})"
+    text = f"The prompt{prompt} does not fit the context window{window} of {place}{words}."
+    return Failure("overflow", f"{text} Shorten it, or give the model a larger num_ctx.")
+
+
+def of_transport(place: Place, error: httpx.HTTPError, begun: bool) -> Failure:
+    """Tell what a connection's end means; ``begun`` is whether something of the reply had come."""
+    reason = why(error)
+    if isinstance(error, httpx.TimeoutException):
+        return Failure("unreachable", f"{place.server} did not take the connection in time. {_START}")
+    if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
+        return Failure("unreachable", f"Nobody answers at {place.server}: {reason}. {_START}", retry=True)
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+        return _refused(f"{place.server} cannot be asked: {reason}.")
+    if isinstance(error, httpx.RemoteProtocolError) and not any(words in str(error) for words in _GONE):
+        return Failure("broken", f"What {place.server} sends is not HTTP: {reason}. Is this an Ollama server?")
+    if isinstance(error, httpx.DecodingError):
+        return Failure("broken", f"The reply of {place} is compressed in a way that cannot be read: {reason}.")
+    when = "in the middle of the reply" if begun else "before the reply began"
+    return Failure("broken", f"The connection to {place} broke {when}: {reason}.", retry=True)
+
+
+def of_bad(place: Place, bad: Bad, content_type: str = "") -> Failure:
+    """Tell that what came is no reply."""
+    if bad.kind == "too_large":
+        return Failure("too_large", f"The reply of {place} is too large, and was given up: {bad.reason}.")
+    kind = content_type.partition(";")[0].strip().lower()
+    foreign = "" if not kind or "json" in kind else f" (sent as {quote(kind, 60)}; is this an Ollama server?)"
+    return Failure("broken", f"The reply of {place} is broken: {bad.reason}{foreign}.")
+
+
+def why(error: BaseException) -> str:
+    """Give the reason at the root of ``error``, in few words."""
+    reason = quote(str(error)).rstrip(".") or type(error).__name__
+    cause: BaseException | None = error
+    for _ in range(20):
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, OSError) and cause.errno:  # whose own words, in asyncio, are a pair of numbers
+            reason = os.strerror(cause.errno).lower()
+        if cause is None:
+            break
+        cause = cause.__cause__ or cause.__context__
+    return reason
+
+
+def _refused(message: str) -> Failure:
+    return Failure("refused", message)

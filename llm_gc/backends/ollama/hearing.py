@@ -1,0 +1,88 @@
+"""A reply as it comes in: what has been heard of it so far, and what it is in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llm_gc.backends.base import Delta, Notify
+from llm_gc.backends.ollama.lateness import Spoken
+from llm_gc.backends.ollama.names import normalise
+from llm_gc.backends.ollama.wire import Bad, Decoder, End, ErrorLine, Event, Piece
+from llm_gc.protocol import Failure, Latency, Reply
+
+
+class Hearing:
+    """Gather the pieces of one reply, and pass them on as they come."""
+
+    def __init__(self, decoder: Decoder, notify: Notify, clock: Callable[[], float]) -> None:
+        """Begin to listen: the request is sent now."""
+        self._decoder, self._notify, self._clock = decoder, notify, clock
+        self._text: list[str] = []
+        self._thinking: list[str] = []
+        self._tool_calls: list[Any] = []
+        self._began = clock()
+        self._first: float | None = None
+        self.count = 0
+        self.end: End | None = None
+        self.trouble: ErrorLine | Bad | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is waited for."""
+        return self.end is not None or self.trouble is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take what came over the wire."""
+        self._take(self._decoder.feed(data))
+
+    def finish(self) -> None:
+        """Take notice that nothing more comes."""
+        self._take(self._decoder.finish())
+
+    def spoken(self, wanted: Any) -> Spoken:
+        """Tell how far the reply is."""
+        seconds = self._clock() - self._began
+        first = seconds if self._first is None else self._first
+        return Spoken(self.count, seconds, first, wanted if isinstance(wanted, int) else None)
+
+    def reply(self, model: str, failure: Failure | None, load: float | None, seconds: float) -> Reply:
+        """Give what was heard; ``load`` are the seconds for which we had the model loaded, if we had to."""
+        end = self.end or End()
+        other = end.model if end.model and normalise(end.model) != normalise(model) else None
+        return Reply(
+            content="".join(self._text),
+            thinking="".join(self._thinking),
+            done_reason=end.reason,
+            tokens=end.tokens,
+            latency=Latency(
+                total=seconds,
+                load=end.load if load is None else load,
+                first_token=self._first,
+                prompt=end.prompt,
+                generation=end.generation,
+            ),
+            seconds=seconds,
+            failure=failure,
+            model=other,
+            tool_calls=tuple(self._tool_calls),
+        )
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Piece):
+                self._hear(event)
+            elif isinstance(event, End):
+                self.end = event
+            else:
+                self.trouble = event
+
+    def _hear(self, piece: Piece) -> None:
+        if self._first is None:
+            self._first = self._clock() - self._began
+        self._tool_calls += piece.tool_calls
+        if piece.text or piece.thinking:
+            self.count += 1
+            self._text.append(piece.text)
+            self._thinking.append(piece.thinking)
+            self._notify(Delta(piece.text, piece.thinking))

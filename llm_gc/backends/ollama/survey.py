@@ -1,0 +1,113 @@
+"""What one server says of itself and of the models that a run wants from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from llm_gc.backends.base import ModelFacts, Notify
+from llm_gc.backends.ollama.demands import Lacking, absent, cannot_chat
+from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_in
+from llm_gc.backends.ollama.failures import Failed, of_status, why
+from llm_gc.backends.ollama.models import Models
+from llm_gc.backends.ollama.names import entry_of
+from llm_gc.backends.ollama.server import Answer
+from llm_gc.errors import ServerError
+from llm_gc.protocol import Casting
+
+PATIENCE = 30.0
+"""For how many seconds a server that is there may think about what it has."""
+
+T = TypeVar("T")
+
+
+class Survey:
+    """Ask one server for everything that ``castings`` need to know of it, step by step."""
+
+    def __init__(self, models: Models, castings: Sequence[Casting]) -> None:
+        """Begin with nothing known."""
+        self.castings = castings
+        self.version = ""
+        self.facts: dict[str, ModelFacts] = {}
+        self._models, self._server = models, models.server
+        self._wanted = list(dict.fromkeys(casting.model for casting in castings))
+        self._tags: dict[str, Any] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
+
+    async def look(self) -> None:
+        """Find the server, and the list of its models."""
+        answer = await self._find()
+        version = version_of(answer)
+        if version is None:
+            if answer.status in (401, 403) or 300 <= answer.status < 400 or answer.status >= 500:
+                failure = of_status(self._server.place(), answer.status, answer.body, answer.location)
+                raise ServerError(failure.message)
+            kind = f", {answer.content_type}" if answer.content_type else ""
+            raise absent(self._server.address, f"what answers is something else (HTTP {answer.status}{kind})")
+        self.version = version
+        self._tags = await self._asked(self._server.ask("GET", "/api/tags"))
+
+    def lacking(self) -> Lacking:
+        """Tell which models are not on this server: absent ones, and such as live elsewhere."""
+        entries = {model: entry_of(self._tags, model) for model in self._wanted}
+        remote = [model for model, entry in entries.items() if is_remote(model, entry)]
+        missing = [model for model, entry in entries.items() if entry is None and model not in remote]
+        return Lacking(self._server.address.url, missing, remote)
+
+    async def show(self) -> None:
+        """Learn what each model is."""
+        answers = await asyncio.gather(*(self._asked(self._models.show(model)) for model in self._wanted))
+        self._shown = dict(zip(self._wanted, answers, strict=True))
+        for model, shown in self._shown.items():
+            self.facts[model] = about_model(entry_of(self._tags, model), shown)
+
+    def mute(self) -> list[str]:
+        """Name the models that cannot chat."""
+        able = {model: facts.capabilities for model, facts in self.facts.items()}
+        return [
+            cannot_chat(self._server.place(model), words)
+            for model, words in able.items()
+            if words and "completion" not in words
+        ]
+
+    async def fix_windows(self, load_timeout: float, notify: Notify) -> None:
+        """Find the window of each model for which a casting declares none; load it if nothing else tells."""
+        undeclared = {c.model: c for c in reversed(self.castings) if c.options.get("num_ctx") is None}
+        if not undeclared:
+            return
+        listing = await self._models.listing()
+        for model in self._wanted:
+            if model in undeclared:
+                window = window_in(listing, model) or declared_window(self._shown[model])
+                if window is None:
+                    load = self._models.load(model, undeclared[model].options, load_timeout, notify)
+                    await self._told(load)
+                    listing = await self._models.listing()
+                    window = window_in(listing, model)
+                self.facts[model] = replace(self.facts[model], num_ctx=window)
+
+    async def _find(self) -> Answer:
+        seconds = self._server.connect
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._server.fetch("GET", "/api/version")
+        except TimeoutError:
+            raise absent(self._server.address, f"no answer within {seconds:g}s") from None
+        except Failed as failed:
+            raise absent(self._server.address, why(failed.__cause__ or failed)) from failed
+
+    async def _asked(self, doing: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._told(doing)
+        except TimeoutError:
+            place = self._server.place()
+            raise ServerError(f"{place} did not say what it has within {PATIENCE:g}s.") from None
+
+    async def _told(self, doing: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await doing
+        except Failed as failed:
+            raise ServerError(failed.failure.message) from failed

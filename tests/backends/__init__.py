@@ -1,0 +1,1 @@
+"""Backends are held to what they promise."""

@@ -1,0 +1,117 @@
+"""Addresses are read as the official client reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_gc.backends.ollama import base_url
+from llm_gc.backends.ollama.hosts import find_address, is_loopback, mask
+
+GOOD = [
+    (None, "http://127.0.0.1:11434"),
+    ("", "http://127.0.0.1:11434"),
+    ("  ", "http://127.0.0.1:11434"),
+    ("host", "http://host:11434"),
+    ("1.2.3.4", "http://1.2.3.4:11434"),
+    ("::1", "http://[::1]:11434"),
+    ("[::1]", "http://[::1]:11434"),
+    ("host:9", "http://host:9"),
+    ("1.2.3.4:9", "http://1.2.3.4:9"),
+    ("[::1]:9", "http://[::1]:9"),
+    ("http://host", "http://host:80"),
+    ("http://host/", "http://host:80"),
+    ("http://host:9/", "http://host:9"),
+    ("HTTP://host", "http://host:80"),
+    ("https://host", "https://host:443"),
+    ("https://host/ollama", "https://host:443/ollama"),
+    ("https://host/ollama/", "https://host:443/ollama"),
+    ("https://host:9/a/b//", "https://host:9/a/b"),
+    ("host/ollama?x=1#y", "http://host:11434/ollama"),
+    ("0.0.0.0", "http://127.0.0.1:11434"),
+    ("0.0.0.0:5000", "http://127.0.0.1:5000"),
+    ("http://0.0.0.0", "http://127.0.0.1:80"),
+    ("::", "http://[::1]:11434"),
+    ("[::]:5", "http://[::1]:5"),
+    (":9", "http://127.0.0.1:9"),
+    ("ollama.com", "https://ollama.com:443"),
+    (' "host:9" ', "http://host:9"),
+    ("' host '", "http://host:11434"),
+    ("user:secret@host:9", "http://user:secret@host:9"),
+    ("https://user:secret@[::1]/x", "https://user:secret@[::1]:443/x"),
+]
+ODD = [
+    ("host:", "http://host:11434", "''"),
+    ("host:abc", "http://host:11434", "'abc'"),
+    ("host:99999", "http://host:11434", "'99999'"),
+    ("host:-1", "http://host:11434", "'-1'"),
+    ("host:0", "http://host:11434", "'0'"),
+    ("host:" + "9" * 30, "http://host:11434", "is no port"),
+    ("http://host:abc", "http://host:80", "'abc'"),
+    ("https://host:abc/x", "https://host:443/x", "'abc'"),
+    ("ftp://host", "http://host:11434", "ftp://"),
+]
+
+
+@pytest.mark.parametrize(("text", "url"), GOOD)
+def test_an_address_becomes_a_base_url(text: str | None, url: str) -> None:
+    """Each form of an address has its meaning, without a warning."""
+    assert base_url(text) == (url, None)
+
+
+@pytest.mark.parametrize(("text", "url", "words"), ODD)
+def test_a_bad_part_of_an_address_is_replaced_and_warned_of(text: str, url: str, words: str) -> None:
+    """What is no port gives way to the default of its scheme, and the warning quotes it."""
+    found, warning = base_url(text)
+    assert found == url
+    assert warning is not None
+    assert words in warning
+
+
+def test_the_flag_goes_before_the_role_and_the_role_before_the_environment() -> None:
+    """The nearest address wins, an empty one is none, and it is remembered what named it."""
+    environ = {"OLLAMA_HOST": "env"}
+    named = [
+        find_address("flag", "role", environ),
+        find_address(None, "role", environ),
+        find_address("", " ", environ),
+        find_address(None, None, {}),
+    ]
+    assert [(address.url, address.source) for address in named] == [
+        ("http://flag:11434", "--host"),
+        ("http://role:11434", "a role's host"),
+        ("http://env:11434", "OLLAMA_HOST"),
+        ("http://127.0.0.1:11434", "the default address"),
+    ]
+
+
+def test_a_warning_says_what_named_the_address() -> None:
+    """A bad port is warned of together with where it stands, and without the password beside it."""
+    warning = find_address(None, None, {"OLLAMA_HOST": "me:secret@host:x"}).warning
+    assert warning == "OLLAMA_HOST: 'x' in 'host:x' is no port; 11434 is taken"
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@host:9/x", "me:secret@host:9/x"])
+def test_passwords_are_not_shown(url: str) -> None:
+    """A name and password in an address stay out of messages."""
+    assert mask(url) in ("http://host:9/x", "host:9/x")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("a.localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("gpu", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_told_from_elsewhere(host: str, local: bool) -> None:
+    """This machine is known by each of its own names."""
+    assert is_loopback(host) is local
