@@ -27,6 +27,10 @@ class Said:
     heard: str
     id: str | None = None
 
+    def is_own(self, speaker: Speaker) -> bool:
+        """Tell whether the speaker is sent it as its own words."""
+        return self.speaker == speaker
+
     @cached_property
     def own(self) -> Part:
         """What the speaker itself is sent of it: exactly what it wrote, so that its prefix stays known."""
@@ -48,6 +52,10 @@ class Told:
     speaker: Speaker
     give: Callable[[], str]
     of: str | None = None
+
+    def is_own(self, speaker: Speaker) -> bool:
+        """Tell whether the speaker is sent it as its own words."""
+        return self.of is not None and self.speaker == speaker
 
     @cached_property
     def part(self) -> Part:

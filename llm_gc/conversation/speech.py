@@ -36,7 +36,7 @@ def _tell(question: Question) -> None:
         history.add(Told(speaker, lambda: str(stage.render(path, instruction, moment.lookup)).strip()))
         return
     newest = newest_sent(history, question.view, speaker, question.dropped)
-    if isinstance(newest, Said) and newest.speaker == speaker:
+    if newest is not None and newest.is_own(speaker):
         history.add(Told(speaker, lambda: GO_ON))
 
 
