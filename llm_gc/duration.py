@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h)|[\s\S]*\{\{[\s\S]*)$"
-"""A duration, or a template that will give one."""
+PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 

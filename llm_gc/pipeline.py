@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import replace
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from llm_gc.duration import PATTERN
 from llm_gc.protocol import Casting, Path
 from llm_gc.steps import AnyStep, Name, Strict
-from llm_gc.steps.base import Expression, Template
-from llm_gc.steps.fields import Format, Sees, View
+from llm_gc.steps.base import Count, Dynamic, Template
+from llm_gc.steps.fields import AnyStop, Format, Sees, Stop, View
+from llm_gc.steps.limits import Limits
 
 Render = Callable[[Path, Any], Any]
 """Renders the template at a path over inputs alone; what is not text stands for itself."""
-
-Duration = Annotated[str, Field(pattern=PATTERN, examples=["30s", "2m", "1h"])]
-Count = int | Template
 
 LOAD_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict")
 """The options at which a change makes the server load the model anew."""
@@ -34,7 +32,7 @@ class Role(Strict):
     )
     description: str | None = Field(None, description="What the role is for, for readers and for those who choose.")
     label: str | None = Field(None, min_length=1, description="What the others call it; the role's name where absent.")
-    temperature: float | Template | None = Field(None, description="The sampling temperature.", examples=[0.2])
+    temperature: float | Dynamic | None = Field(None, description="The sampling temperature.", examples=[0.2])
     max_tokens: Count | None = Field(None, description="The most tokens of one reply.", examples=[512])
     num_ctx: Count | None = Field(None, description="The context window in tokens.", examples=[8192])
     seed: Count | None = Field(None, description="A fixed seed for this role, sent as it is.", examples=[7])
@@ -53,6 +51,7 @@ class Role(Strict):
     options: dict[str, Any] = Field(
         default_factory=dict, description="Any other option of the model server.", examples=[{"top_p": 0.9}]
     )
+    human: bool = Field(False, description="Whether a person answers in this role.")
     host: str | None = Field(None, description="The model server for this role, where it has one of its own.")
 
     def casting(self, path: Path, render: Render) -> Casting:
@@ -64,54 +63,16 @@ class Role(Strict):
                 options[key] = render((*path, key), value)
         fixed = {key: render((*path, key), getattr(self, key)) for key in ("max_tokens", "seed")}
         model = str(render((*path, "model"), self.model or ""))
-        return Casting(model, self.host, options, self.think, **fixed)
-
-
-class Limits(Strict):
-    """What a conversation may cost at most, and what happens when something fails."""
-
-    max_turns: Count = Field(100, description="Turns, failed ones too.")
-    max_tokens: Count = Field(1024, description="Tokens of each message.")
-    max_total_tokens: Count | None = Field(None, description="Tokens in all, of prompts and replies together.")
-    max_time: Duration | Template | None = Field(None, description="Time in all, the seconds of all replies added up.")
-    timeout: Duration | Template = Field("30s", description="Time for one reply, from request to end.")
-    load_timeout: Duration | Template = Field("5m", description="Time for loading a model that the server does not hold.")
-    retries: Count = Field(2, description="How often one request is sent again after a transport failure.")
-    repairs: Count = Field(1, description="How often a role is asked again after a reply that does not fit its format.")
-    on_error: Literal["continue", "stop"] = Field(
-        "continue", description="After a failed turn: the next speaker goes on, or the conversation stops."
-    )
-    on_overflow: Literal["stop", "drop_oldest"] = Field(
-        "stop", description="When a prompt does not fit the context window: stop, or drop the older half of the history."
-    )
-    repetition: Count | None = Field(
-        None, description="So many equal messages of one speaker in a row stop the conversation."
-    )
-
-
-class Stop(Strict):
-    """What ends the conversation when it is said: a token, or an expression that turns true."""
-
-    token: str | None = Field(None, min_length=1, description="The text that ends it.", examples=["APPROVED"])
-    match: Literal["line", "contains", "regex"] = Field(
-        "line", description="Whether the token is a line of its own, anywhere in the reply, or a regular expression."
-    )
-    role: Name | None = Field(None, description="Only when this role says it.")
-    when: Expression | None = Field(None, description="An expression, looked at after each message that is heard.")
-
-
-def _read_stop(value: Any) -> Any:
-    return {"token": value} if isinstance(value, str) else value
-
-
-AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=str | Stop)]
+        return Casting(model, self.host, options, self.think, **fixed, human=self.human)
 
 
 class Pipeline(Strict):
     """A conversation between language models."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="A short name, for lists and file names.", examples=["m1"]
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="A short name, for lists and file names.",
+        examples=["m1"],
     )
     description: str | None = Field(None, description="What the conversation is for.")
     inputs: dict[Name, dict[str, Any]] = Field(
@@ -127,7 +88,9 @@ class Pipeline(Strict):
     result: Template | None = Field(
         None, description="A template for what comes out of it; the last message's content where absent."
     )
-    seed: int | None = Field(None, ge=0, description="What all sampling is derived from; drawn and recorded where absent.")
+    seed: int | None = Field(
+        None, ge=0, description="What all sampling is derived from; drawn and recorded where absent."
+    )
 
     def castings(self, render: Render) -> dict[str, Casting]:
         """Give how each role is played. A role that leaves a load option open takes its model's largest declared one.
@@ -150,4 +113,7 @@ class Pipeline(Strict):
 
 def _filled(casting: Casting, declared: Mapping[str, Any]) -> Casting:
     options = {**declared, **casting.options}
-    return Casting(casting.model, casting.host, options, casting.think, casting.max_tokens, casting.seed)
+    return replace(casting, options=options)
+
+
+__all__ = ["LOAD_OPTIONS", "Limits", "Pipeline", "Render", "Role", "Stop"]

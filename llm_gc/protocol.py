@@ -94,6 +94,7 @@ class Casting:
     think: bool | str | None = None
     max_tokens: int | None = None
     seed: int | None = None
+    human: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,39 @@ class Runnable(Protocol):
     def run(self, scope: Scope) -> Flow:
         """Do what the step does."""
 
+    def otherwise(self, scope: Scope) -> Flow:
+        """Do what is to be done where ``when`` is false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a step says about one turn; whatever is none is as the role has it."""
+
+    role: str
+    instruction: str | None = None
+    sees: Any = None
+    format: Any = None
+    max_tokens: int | None = None
+    temperature: float | str | None = None
+    result: str | None = None
+    label: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """What a step says about a conversation inside this one; ``steps`` or, for another pipeline, ``file``."""
+
+    steps: Sequence[Runnable] | None = None
+    file: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    opening: str | None = None
+    label: str | None = None
+    result: str | None = None
+    stop: Any = None
+    limits: Any = None
+    name: str | None = None
+
 
 class Scope(Protocol):
     """The face that a step sees of the conversation it is in."""
@@ -253,8 +287,11 @@ class Scope(Protocol):
     def rounds(self, times: int | None) -> Iterator[Scope]:
         """Give a scope for each round, numbered from 1; without ``times``, until a round in which nobody spoke."""
 
-    def evaluate(self, key: str, expression: str) -> Any:
-        """Evaluate the expression that stands under ``key``."""
+    def each(self, name: str, items: Sequence[Any]) -> Iterator[Scope]:
+        """Give a scope for each item, under whose ``name`` it stands."""
+
+    def evaluate(self, key: str, expression: Any) -> Any:
+        """Evaluate the expression that stands under ``key``; a value that is not text stands for itself."""
 
     def render(self, key: str, template: Any) -> Any:
         """Render the template that stands under ``key``; a value that is not text stands for itself."""
@@ -262,19 +299,35 @@ class Scope(Protocol):
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number."""
 
+    def items(self, key: str, expression: Any) -> Sequence[Any]:
+        """Evaluate an expression that must give a list; none is an empty one."""
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a variable."""
+
     def speak(self, words: Speech) -> Flow:
         """Let a role speak once."""
 
+    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Any, Any, str | None]:
+        """Let a role choose who speaks; give the name."""
 
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """What a step says about one turn; whatever is none is as the role has it."""
+    def draw(self, count: int) -> int:
+        """Draw a number below ``count``, the same one in every run with the same seed."""
 
-    role: str
-    instruction: str | None = None
-    sees: Any = None
-    format: Any = None
-    max_tokens: int | None = None
-    temperature: float | str | None = None
-    result: str | None = None
-    name: str | None = None
+    def previous(self) -> str | None:
+        """Give the role that spoke last."""
+
+    def roles(self) -> Sequence[str]:
+        """Give all roles, in the order in which they are declared."""
+
+    def post(self, text: str) -> None:
+        """Let the narrator say something to everybody."""
+
+    def end(self, detail: str) -> None:
+        """End the scene; this does not return."""
+
+    def together(self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None) -> Flow:
+        """Run each step (once for each item) side by side; give the last message of each, in declared order."""
+
+    def play(self, inner: Inner) -> Flow:
+        """Play a conversation of its own inside this one; its result is heard here."""

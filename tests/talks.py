@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_gc.conversation import Conversation
+from llm_gc.conversation import Conversation, Files
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Failure, FailureKind, Reply, Tokens
 
@@ -21,7 +21,7 @@ def pipeline(turns: Sequence[Any], roles: Sequence[str] | Mapping[str, Any] = ("
 def talk(turns: Sequence[Any], inputs: Mapping[str, Any] | None = None, **keys: Any) -> Conversation:
     """Give a conversation over such a pipeline."""
     prompts = keys.pop("prompts", None)
-    return Conversation(pipeline(turns, **keys), inputs or {}, prompts)
+    return Conversation(pipeline(turns, **keys), inputs or {}, Files(prompts or {}))
 
 
 def answer_all(conversation: Conversation, *replies: str | Reply) -> list[Ask]:

@@ -8,7 +8,7 @@ conversation than in a short one.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,12 +17,19 @@ from llm_gc.protocol import Message, Part, Speaker
 
 @dataclass(frozen=True)
 class Said:
-    """A message in the history. ``heard`` is what the others are sent, without the label; empty where nobody is."""
+    """A message in the history. ``heard`` is what the others are sent, without the label; empty where nobody is.
+
+    ``id`` is that of the turn it comes from, none for what no model said: a narrator's words, a scene's result.
+    """
 
     speaker: Speaker
     message: Message
     heard: str
-    id: str
+    id: str | None = None
+
+    def is_own(self, speaker: Speaker) -> bool:
+        """Tell whether the speaker is sent it as its own words."""
+        return self.speaker == speaker
 
     @cached_property
     def own(self) -> Part:
@@ -37,15 +44,23 @@ class Said:
 
 @dataclass(frozen=True)
 class Told:
-    """An instruction, for one speaker's eyes only. Its text is rendered when it is first read."""
+    """What one speaker alone is sent: an instruction, or (with ``of``, a turn's id) what it answered to a choice.
+
+    The text is rendered when it is first read.
+    """
 
     speaker: Speaker
     give: Callable[[], str]
+    of: str | None = None
+
+    def is_own(self, speaker: Speaker) -> bool:
+        """Tell whether the speaker is sent it as its own words."""
+        return self.of is not None and self.speaker == speaker
 
     @cached_property
     def part(self) -> Part:
-        """The instruction as it is sent."""
-        return Part("user", self.give())
+        """The words as they are sent."""
+        return Part("user" if self.of is None else "assistant", self.give(), self.of)
 
 
 Entry = Said | Told
@@ -71,6 +86,10 @@ class History:
         if position < self._start and self._parent is not None:
             return self._parent[position]
         return self._entries[position - self._start]
+
+    def own(self) -> Sequence[Entry]:
+        """Give the entries since the fork."""
+        return self._entries
 
     def add(self, entry: Entry) -> None:
         """Append an entry."""

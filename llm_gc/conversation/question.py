@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ from llm_gc.conversation.history import Said
 from llm_gc.conversation.request import compose, visible
 from llm_gc.conversation.turn import Exchange
 from llm_gc.frozen import FrozenDict
-from llm_gc.pipeline import Role, Stop
+from llm_gc.pipeline import Role
 from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, Speech
-from llm_gc.steps.fields import View, schema_of
+from llm_gc.steps.fields import Stop, View, schema_of
 
 if TYPE_CHECKING:
-    from llm_gc.conversation.scope import Moment, StepScope
+    from llm_gc.conversation.moment import Moment
+    from llm_gc.conversation.scope import StepScope
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Question:
         """Give the ask; its request is rendered when it is read, as things stand now."""
         scope, stage, speaker = self.scope, self.scope.stage, self.speaker
         tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
-        bounds = tallies[-1].bounds
+        bounds = scope.branch.bounds
         id_ = scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
         left = [t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None]
         return Ask(
@@ -67,10 +69,26 @@ class Question:
             retries=bounds.retries,
             render=lambda: self._compose(moment, start),
             format=self._schema,
-            stops=tuple(s.token for s in stage.pipeline.stop if s.token and s.match != "regex" and applies(s, speaker)),
+            stops=self._stop_tokens(),
             turn=moment.turn,
             attempt=self.attempt,
         )
+
+    def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:
+        """Ask, and ask again where the reply will not do and may be mended.
+
+        Gives the exchange that settles it, those before it, and the data of a structured reply.
+        """
+        question, earlier = self, list[Exchange]()
+        while True:
+            ask = question.ask()
+            reply = yield from self.scope.ask(ask)
+            exchange, data = question.judge(ask, reply)
+            again = question.again(exchange, earlier)
+            if again is None:
+                return exchange, tuple(earlier), data
+            earlier.append(exchange)
+            question = again
 
     def judge(self, ask: Ask, reply: Reply) -> tuple[Exchange, Any]:
         """Say whether a reply will do, and give its data."""
@@ -88,7 +106,7 @@ class Question:
 
     def again(self, exchange: Exchange, earlier: list[Exchange]) -> Question | None:
         """Give the question to ask next, none where the exchange settles the turn."""
-        failure, bounds = exchange.failure, self.scope.branch.tallies[-1].bounds
+        failure, bounds = exchange.failure, self.scope.branch.bounds
         if failure is None:
             return None
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
@@ -99,12 +117,16 @@ class Question:
         repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
         return replace(self, attempt=self.attempt + 1, repair=repair)
 
+    def _stop_tokens(self) -> tuple[str, ...]:
+        stops = (stop for _, stop in self.scope.setting.stops if applies(stop, self.speaker))
+        return tuple(stop.token for stop in stops if stop.token and stop.match != "regex")
+
     def _options(self, id_: str) -> FrozenDict:
-        casting, words, bounds = self.scope.stage.castings[self.speaker.role], self.words, self.scope.branch.tallies[-1]
+        casting, words, bounds = self.scope.stage.castings[self.speaker.role], self.words, self.scope.branch.bounds
         options = dict(casting.options)
         if words.temperature is not None:
             options["temperature"] = self.scope.render("temperature", words.temperature)
-        caps = (words.max_tokens, casting.max_tokens, bounds.bounds.max_tokens)
+        caps = (words.max_tokens, casting.max_tokens, bounds.max_tokens)
         options["num_predict"] = min(cap for cap in caps if cap is not None)
         if casting.seed is None:
             options["seed"] = _seed(self.scope.stage.seed, id_)
@@ -115,9 +137,9 @@ class Question:
     def _compose(self, moment: Moment, start: int) -> Request:
         stage, role, view = self.scope.stage, self._role, self.view
         system = stage.render(("roles", self.speaker.role, "prompt"), role.prompt or "", moment.lookup)
-        opening = stage.render_input(("opening",), stage.pipeline.opening or "") if view.opening else ""
+        opening = self.scope.setting.opening() if view.opening else ""
         entries = visible(moment.history, moment.end, view, self.speaker, start)
-        request = compose(str(system), str(opening), entries, self.speaker)
+        request = compose(str(system), opening, entries, self.speaker)
         return Request((*request.parts, *self.repair))
 
     def _emptiness(self, reply: Reply) -> str:

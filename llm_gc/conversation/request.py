@@ -36,7 +36,8 @@ def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speake
             parts.append(entry.own if entry.speaker == speaker else entry.others)
     parts = [part for part in parts if part.text]
     if not parts or parts[-1].kind != "user":
-        raise TemplateError(f"{speaker.role} has nothing to answer: there is no opening, no message and no instruction")
+        words = "has nothing to answer: no opening, nothing that it sees, no instruction; give it one of them"
+        raise TemplateError(f"{speaker.role} {words}")
     return Request(tuple(parts))
 
 

@@ -2,120 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+import hashlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_gc.conversation.history import History
+from llm_gc.conversation.blocks import together
+from llm_gc.conversation.branch import Branch
+from llm_gc.conversation.history import Said
+from llm_gc.conversation.moment import Moment
+from llm_gc.conversation.picks import pick
+from llm_gc.conversation.scenes import play
 from llm_gc.conversation.speech import speak
-from llm_gc.conversation.stage import Bounds, Stage, whole_number
-from llm_gc.conversation.turn import Ending, Turn
+from llm_gc.conversation.stage import Stage, whole_number
+from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError
-from llm_gc.frozen import FrozenDict, FrozenList
-from llm_gc.protocol import NOTHING, Ask, Flow, Message, Path, Reply, Runnable, Speaker, Speech, Together
+from llm_gc.frozen import FrozenList, freeze
+from llm_gc.protocol import Ask, Flow, Inner, Message, Path, Reply, Runnable, Speaker, Speech, Together
+from llm_gc.steps.fields import Stop
 
 MAX_STEPS = 10_000
 """So many steps without an ask are an error, not a hang."""
 
-
-@dataclass
-class Tally:
-    """What a scene has cost so far, against its bounds."""
-
-    bounds: Bounds
-    turns: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def check(self) -> None:
-        """End the scene if a limit is reached; called when something more is due."""
-        bounds = self.bounds
-        if self.turns >= bounds.max_turns:
-            raise Ending("max_turns", f"the limit of {bounds.max_turns} turns was reached")
-        if bounds.max_total_tokens is not None and self.tokens >= bounds.max_total_tokens:
-            raise Ending("max_total_tokens", f"{self.tokens} of at most {bounds.max_total_tokens} tokens were used")
-        if bounds.max_time is not None and self.seconds >= bounds.max_time:
-            raise Ending("max_time", f"{self.seconds:.1f} s of at most {bounds.max_time:g} s had passed")
-
-
-@dataclass
-class Branch:
-    """What one line of the conversation remembers: all of it plain data, and all that a step keeps across an ask.
-
-    ``dropped`` says per speaker how much of the history it is no longer sent; ``idle`` counts the steps since the last
-    ask; ``log`` is shared by all branches, in order of arrival.
-    """
-
-    tallies: list[Tally]
-    history: History = field(default_factory=History)
-    names: FrozenDict = field(default_factory=FrozenDict)
-    turns: list[Turn] = field(default_factory=list)
-    log: list[Turn] = field(default_factory=list)
-    dropped: FrozenDict = field(default_factory=FrozenDict)
-    copy: int = 0
-    in_block: bool = False
-    idle: int = 0
-
-    def name(self, name: str, value: Any) -> None:
-        """Set a name; who looked at the names before keeps what it saw."""
-        self.names = FrozenDict({**self.names, name: value})
-
-    def dropped_for(self, speaker: Speaker) -> int:
-        """Give the position before which a speaker is sent nothing any more."""
-        return int(self.dropped.get(f"{speaker.role}/{speaker.copy}", 0))
-
-    def drop(self, speaker: Speaker, position: int) -> None:
-        """Send a speaker nothing any more of what stands before ``position``."""
-        self.dropped = FrozenDict({**self.dropped, f"{speaker.role}/{speaker.copy}": position})
+NARRATOR = "narrator"
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What templates can see at one point of the conversation, also later, when it has gone on."""
+class Setting:
+    """What a scene adds to its stage: what everybody in it reads first, and what ends it (with its place)."""
 
     stage: Stage
-    names: Mapping[str, Any]
-    history: History
-    end: int
-    round: int | None = None
-    turn: int | None = None
-    role: str | None = None
-
-    def lookup(self, name: str) -> Any:
-        """Give the value of a name.
-
-        Raises:
-            KeyError: where there is none.
-
-        """
-        if name in self.names:
-            return self.names[name]
-        if name in self.stage.inputs:
-            return self.stage.inputs[name]
-        match name:
-            case "last":
-                return next((said.message for said in self.history.said(self.end)), NOTHING)
-            case "said":
-                return self._said
-            case "messages":
-                return FrozenList([said.message for said in self.history.said(self.end)][::-1])
-            case "roles":
-                return self.stage.roles
-            case "role" if self.role:
-                return self.stage.roles[self.role]
-            case "turn" | "round" if getattr(self, name) is not None:
-                return getattr(self, name)
-        raise KeyError(name)
-
-    @cached_property
-    def _said(self) -> FrozenDict:
-        newest: dict[str, tuple[int, Message]] = {}
-        for speaker in self.history.speakers():
-            position = next(self.history.said_by(speaker, self.end), None)
-            if position is not None and position >= newest.get(speaker.role, (-1, NOTHING))[0]:
-                newest[speaker.role] = (position, self.history[position].message)  # type: ignore[union-attr]
-        return FrozenDict((role, newest.get(role, (0, NOTHING))[1]) for role in self.stage.roles)
+    opening: Callable[[], str]
+    stops: tuple[tuple[Path, Stop], ...]
 
 
 @dataclass(frozen=True)
@@ -125,58 +43,103 @@ class StepScope:
     ``place`` is the path with the rounds in it, the front of every ask's id.
     """
 
-    stage: Stage
+    setting: Setting
     branch: Branch
     path: Path = ()
     place: str = ""
     round: int | None = None
     mark: str = ""
 
+    @property
+    def stage(self) -> Stage:
+        """What stays the same."""
+        return self.setting.stage
+
+    # --- Steps
+
     def run(self, key: str, steps: Sequence[Runnable]) -> Flow:
         """Run the steps under ``key``, those whose ``when`` holds."""
         for index, step in enumerate(steps):
-            inner = replace(
-                self,
-                path=(*self.path, key, index),
-                place=f"{self.place}{'.' if self.place else ''}{key}{self.mark}.{index}",
-                mark="",
-            )
-            self._count_step(inner.path)
-            if step.when is None or inner.evaluate("when", step.when):
-                yield from step.run(inner)
+            yield from self.at(key, index).step(step)
+
+    def step(self, step: Runnable) -> Flow:
+        """Run one step here, where its ``when`` holds."""
+        self._count_step()
+        if step.when is None or self.evaluate("when", step.when):
+            yield from step.run(self)
+        else:
+            yield from step.otherwise(self)
+
+    def at(self, key: str, index: int, mark: str = "") -> StepScope:
+        """Give the scope of a step that stands inside this one."""
+        place = f"{self.place}{'.' if self.place else ''}{key}{mark or self.mark}.{index}"
+        return replace(self, path=(*self.path, key, index), place=place, mark="")
 
     def rounds(self, times: int | None) -> Iterator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
-        number = 0
+        number, key = 0, f"{self.place} times"
+        self.branch.keep(key, times)
         while times is None or number < times:
             number += 1
             before = self.branch.tallies[0].turns
-            self._count_step(self.path)
+            self._count_step()
             yield replace(self, round=number, mark=f":{number}")
             if times is None and self.branch.tallies[0].turns == before:
-                return
+                break
+        self.branch.keep(key, None)
+
+    def each(self, name: str, items: Sequence[Any]) -> Iterator[StepScope]:
+        """Give a scope for each item."""
+        key = f"{self.place} items"
+        self.branch.keep(key, items)
+        for number, item in enumerate(items, 1):
+            self._count_step()
+            self.branch.name(name, item)
+            yield replace(self, round=number, mark=f":{number}")
+        self.branch.keep(key, None)
+
+    # --- Values
 
     def moment(self, role: str | None = None) -> Moment:
         """Give what templates can see now."""
         branch = self.branch
-        turn = branch.tallies[0].turns + 1 if not branch.in_block else None
+        turn = None if branch.in_block else branch.tallies[0].turns + 1
         return Moment(self.stage, branch.names, branch.history, len(branch.history), self.round, turn, role)
 
-    def evaluate(self, key: str, expression: str) -> Any:
-        """Evaluate an expression as things stand now."""
-        return self.stage.evaluate((*self.path, key), expression, self.moment().lookup)
+    def evaluate(self, key: str, expression: Any) -> Any:
+        """Evaluate an expression as things stand now; what is not text stands for itself."""
+        if not isinstance(expression, str):
+            return freeze(expression)
+        return self.stage.evaluate(self._at_key(key), expression, self.moment().lookup)
 
     def render(self, key: str, template: Any) -> Any:
         """Render a template as things stand now."""
-        return self.stage.render((*self.path, key), template, self.moment().lookup)
+        return self.stage.render(self._at_key(key), template, self.moment().lookup)
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number, at least 0."""
-        return whole_number(self.render(key, template), (*self.path, key))
+        return whole_number(self.render(key, template), self._at_key(key))
 
-    def speak(self, words: Speech) -> Flow:
-        """Let a role speak once."""
-        yield from speak(self, words)
+    def items(self, key: str, expression: Any) -> FrozenList:
+        """Evaluate what must give a list; none is an empty one. A template key's braces are rendered."""
+        is_template = isinstance(expression, str) and "{{" in expression
+        value = self.render(key, expression) if is_template else self.evaluate(key, expression)
+        if value is None:
+            return FrozenList()
+        if not isinstance(value, FrozenList):
+            raise TemplateError(f"this gives {value!r}, and a list was expected", path=self._at_key(key))
+        return value
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a variable."""
+        self.branch.name(name, value)
+
+    def draw(self, count: int) -> int:
+        """Draw a number from the conversation's seed and this place."""
+        digest = hashlib.sha256(f"{self.stage.seed}:{self.place} draw".encode()).digest()
+        return int.from_bytes(digest) % count
+
+    # --- Speaking
 
     def ask(self, ask: Ask) -> Generator[Ask | Together, Any, Reply]:
         """Yield an ask and give its reply, counted."""
@@ -187,11 +150,55 @@ class StepScope:
             tally.seconds += reply.seconds
         return reply
 
+    def check_limits(self) -> None:
+        """End the scene, or one around it, where a limit is reached and something more is due."""
+        for level, tally in enumerate(self.branch.tallies):
+            tally.check(level)
+
     def speaker(self, role: str) -> Speaker:
         """Give who speaks when this branch lets a role speak."""
         return Speaker(role, self.branch.copy)
 
-    def _count_step(self, path: Path) -> None:
+    def speak(self, words: Speech) -> Flow:
+        """Let a role speak once."""
+        yield from speak(self, words)
+
+    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Any, Any, str | None]:
+        """Let a role choose who speaks."""
+        return (yield from pick(self, chooser, allowed, fallback))
+
+    def previous(self) -> str | None:
+        """Give the role that spoke last in this scene, failed or not."""
+        said = self.branch.history.said(len(self.branch.history))
+        return next((entry.speaker.role for entry in said if entry.speaker.role in self.stage.roles), None)
+
+    def roles(self) -> Sequence[str]:
+        """Give all roles."""
+        return list(self.stage.roles)
+
+    def post(self, text: str) -> None:
+        """Let the narrator say something to everybody."""
+        if text.strip():
+            message = Message(NARRATOR, NARRATOR.capitalize(), text)
+            self.branch.history.add(Said(Speaker(NARRATOR), message, text))
+
+    def end(self, detail: str) -> None:
+        """End the scene."""
+        raise Ending("end_step", detail)
+
+    def together(self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None) -> Flow:
+        """Run steps side by side."""
+        return (yield from together(self, key, steps, items, name))
+
+    def play(self, inner: Inner) -> Flow:
+        """Play a conversation inside this one."""
+        yield from play(self, inner)
+
+    def _at_key(self, key: str) -> Path:
+        return (*self.path, *key.split("."))
+
+    def _count_step(self) -> None:
         self.branch.idle += 1
         if self.branch.idle > MAX_STEPS:
-            raise TemplateError(f"{MAX_STEPS:,} steps were taken here and nobody spoke; the loop has no end", path=path)
+            words = f"{MAX_STEPS:,} steps were taken here and nobody was asked; the loop has no end"
+            raise TemplateError(words, path=self.path)

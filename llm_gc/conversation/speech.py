@@ -10,29 +10,20 @@ from llm_gc.conversation.question import Question, applies
 from llm_gc.conversation.request import GO_ON, newest_sent
 from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
-from llm_gc.protocol import Flow, Message, Path, Speaker, Speech
+from llm_gc.frozen import FrozenDict
+from llm_gc.protocol import Flow, Message, Speaker, Speech
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
 
 
 def speak(scope: StepScope, words: Speech) -> Flow:
-    """Let a role speak: ask, ask again where the reply will not do and may be mended, record, look for an end."""
-    for tally in scope.branch.tallies:
-        tally.check()
+    """Let a role speak: look at the limits, ask, record what came of it, and look for an end."""
+    scope.check_limits()
     question = Question(scope, scope.speaker(words.role), words)
     _tell(question)
-    earlier: list[Exchange] = []
-    while True:
-        ask = question.ask()
-        reply = yield from scope.ask(ask)
-        exchange, data = question.judge(ask, reply)
-        again = question.again(exchange, earlier)
-        if again is None:
-            break
-        earlier.append(exchange)
-        question = again
-    _record(question, exchange, tuple(earlier), data)
+    exchange, earlier, data = yield from question.settle()
+    _record(question, exchange, earlier, data)
     _end(scope, question.speaker, exchange)
 
 
@@ -45,13 +36,13 @@ def _tell(question: Question) -> None:
         history.add(Told(speaker, lambda: str(stage.render(path, instruction, moment.lookup)).strip()))
         return
     newest = newest_sent(history, question.view, speaker, question.dropped)
-    if isinstance(newest, Said) and newest.speaker == speaker:
+    if newest is not None and newest.is_own(speaker):
         history.add(Told(speaker, lambda: GO_ON))
 
 
 def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
     """Make the turn a message, whatever became of it."""
-    scope, speaker = question.scope, question.speaker
+    scope, speaker, words = question.scope, question.speaker, question.words
     branch, stage, failed = scope.branch, scope.stage, exchange.failure is not None
     for tally in branch.tallies:
         tally.turns += 1
@@ -59,34 +50,52 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    message = Message(speaker.role, stage.label(speaker), content, data, number, failed)
+    label = stage.label(speaker) if words.label is None else str(scope.render("speaker", words.label))
+    message = Message(speaker.role, label, content, data, number, failed)
     said = stage.without_label(speaker.role, content)
+    if words.result is not None and not failed:
+        said = _told_instead(question, message)
     others = [] if failed else stage.impersonated(speaker.role, content)
-    warnings = tuple(f"a line of the reply speaks as {label}" for label in others)
+    warnings = tuple(f"a line of the reply speaks as {other}" for other in others)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
     branch.history.add(Said(speaker, message, said, exchange.ask.id))
     branch.turns.append(turn)
     branch.log.append(turn)
-    if question.words.name:
-        branch.name(question.words.name, message)
+    if words.name:
+        branch.name(words.name, message)
+
+
+def _told_instead(question: Question, message: Message) -> str:
+    """Render what the others hear in place of a message, which is ``last`` for that."""
+    scope, words = question.scope, question.words
+    lookup = scope.moment(message.role).lookup
+
+    def with_message(name: str) -> Any:
+        if name == "last" or (words.name and name == words.name):
+            return message
+        value = lookup(name)
+        return FrozenDict({**value, message.role: message}) if name == "said" else value
+
+    return str(scope.stage.render((*scope.path, "result"), words.result, with_message)).strip()
 
 
 def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
     """End the conversation where this turn ends it."""
-    failure, bounds = exchange.failure, scope.branch.tallies[-1].bounds
+    failure, bounds = exchange.failure, scope.branch.bounds
     if failure is not None:
         if failure.kind == "overflow":
             raise Ending("overflow", failure.message, failure.kind)
         if failure.kind in ("template", "unreachable") or bounds.on_error == "stop":
             raise Ending("error", failure.message, failure.kind)
         return
-    for index, stop in enumerate(scope.stage.pipeline.stop):
+    if not scope.branch.turns[-1].heard:
+        return
+    for path, stop in scope.setting.stops:
         if not applies(stop, speaker):
             continue
         if says(stop, exchange.reply.content):
             raise Ending("stop_token", f"{speaker.role} said {stop.token}")
-        path: Path = ("stop", index, "when")
-        if stop.when and scope.stage.evaluate(path, stop.when, scope.moment(speaker.role).lookup):
+        if stop.when and scope.stage.evaluate((*path, "when"), stop.when, scope.moment(speaker.role).lookup):
             raise Ending("stop_token", f"{stop.when} holds")
     if bounds.repetition and _repeats(scope, speaker, bounds.repetition):
         raise Ending("repetition", f"{speaker.role} said the same {bounds.repetition} times running")

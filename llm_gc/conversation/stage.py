@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from llm_gc.duration import seconds
@@ -19,7 +19,7 @@ from llm_gc.templates import Lookup, Templates
 class Bounds:
     """Limits with their templates rendered: counts, and seconds."""
 
-    max_turns: int
+    max_turns: int | None
     max_tokens: int
     max_total_tokens: int | None
     max_time: float | None
@@ -32,19 +32,26 @@ class Bounds:
     repetition: int | None
 
 
+_COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
 _LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
 
 
-def settle(limits: Limits, path: Path, render: Render) -> Bounds:
+def settle(limits: Limits, path: Path, render: Render, around: Bounds | None = None) -> Bounds:
     """Give the limits in numbers.
+
+    A scene takes over what is ``around`` it where it says nothing: how a reply is waited for and what is done about a
+    failure. What it may cost it does not take over, since what is around it counts that too.
 
     Raises:
         TemplateError: where a template fails, or gives no number that fits.
 
     """
     values: dict[str, Any] = {}
-    for field in fields(Bounds):
-        key = field.name
+    for bound in fields(Bounds):
+        key = bound.name
+        if around is not None and key not in limits.model_fields_set:
+            values[key] = None if key in _COSTS else getattr(around, key)
+            continue
         value = render((*path, key), getattr(limits, key))
         if value is not None and key in ("max_time", "timeout", "load_timeout"):
             try:
@@ -75,10 +82,18 @@ def whole_number(value: Any, path: Path, least: int = 0) -> int:
     return value
 
 
+@dataclass(frozen=True)
+class Files:
+    """What a pipeline names besides itself: the texts of its prompt files, and the pipelines of its scenes."""
+
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    scenes: Mapping[str, tuple[Pipeline, Files]] = field(default_factory=dict)
+
+
 class Stage:
     """The constants of one conversation, worked out before its first step."""
 
-    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], prompts: Mapping[str, str]) -> None:
+    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], files: Files) -> None:
         """Work them out.
 
         Raises:
@@ -86,7 +101,8 @@ class Stage:
 
         """
         self.pipeline = pipeline
-        self.templates = Templates(prompts)
+        self.files = files
+        self.templates = Templates(files.prompts)
         self.inputs: FrozenDict = freeze(inputs)
         self.castings: Mapping[str, Casting] = pipeline.castings(self.render_input)
         self.bounds = settle(pipeline.limits, ("limits",), self.render_input)

@@ -32,7 +32,7 @@ class Turn:
     """One turn: the exchange that settled it, those before it that did not, and the message that came of it.
 
     ``number`` counts turns from 1; a turn inside a branch that is still going on has none yet. ``heard`` tells whether
-    the others are sent it, ``said`` what they are sent, without its label.
+    the others are sent it, ``said`` what they are sent, without its label. A pick is no turn: it has no number.
     """
 
     number: int | None
@@ -42,6 +42,7 @@ class Turn:
     heard: bool = True
     said: str = ""
     warnings: tuple[str, ...] = ()
+    is_pick: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,15 @@ class Outcome:
 
 
 class Ending(Exception):  # it is no error: a flow is left by it
-    """Raised inside a flow to end its branch or its scene."""
+    """Raised inside a flow to end its branch or its scene.
 
-    def __init__(self, reason: Reason, detail: str, failure: FailureKind | None = None) -> None:
+    ``level`` is the depth of the scene that it ends, where that need not be the innermost one: a limit's.
+    """
+
+    def __init__(
+        self, reason: Reason, detail: str, failure: FailureKind | None = None, level: int | None = None
+    ) -> None:
         """Keep why."""
         super().__init__(detail)
         self.reason: Reason = reason
-        self.detail, self.failure = detail, failure
+        self.detail, self.failure, self.level = detail, failure, level

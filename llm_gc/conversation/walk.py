@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_gc.conversation.scope import Branch, StepScope, Tally
-from llm_gc.conversation.stage import Stage
+from llm_gc.conversation.branch import Branch, Tally
+from llm_gc.conversation.scope import Setting, StepScope
+from llm_gc.conversation.stage import Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
@@ -46,18 +47,21 @@ class _Node:
 class Conversation:
     """A pure function of its pipeline, its inputs and the replies it is given, computed as they come."""
 
-    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], prompts: Mapping[str, str] | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], files: Files | None = None) -> None:
         """Begin, and go as far as can be gone without a reply.
 
-        ``inputs`` are complete: checked, and with their defaults. ``prompts`` are the texts of the prompt files.
+        ``inputs`` are complete: checked, and with their defaults. ``files`` are the texts of the prompt files, and the
+        pipelines that scenes play.
 
         Raises:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self.stage = Stage(pipeline, inputs, prompts or {})
-        self._branch = Branch([Tally(self.stage.bounds)])
-        self._scope = StepScope(self.stage, self._branch)
+        self.stage = stage = Stage(pipeline, inputs, files or Files())
+        stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
+        setting = Setting(stage, lambda: str(stage.render_input(("opening",), pipeline.opening or "")), stops)
+        self._branch = Branch([Tally(stage.bounds)])
+        self._scope = StepScope(setting, self._branch)
         self._root = _Node(self.begin(self._scope))
         self._waiting: dict[str, _Node] = {}
         self._new: list[Ask] = []
@@ -80,8 +84,8 @@ class Conversation:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns so far, in declared order."""
-        return tuple(self._branch.turns)
+        """The turns so far, in declared order; those of a block that is still going on come last, and have no number."""
+        return tuple(self._all_turns())
 
     @property
     def log(self) -> Sequence[Turn]:
@@ -90,15 +94,13 @@ class Conversation:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages so far, in declared order."""
-        return tuple(turn.message for turn in self._branch.turns)
+        """What was said in turns so far, in declared order."""
+        return tuple(turn.message for turn in self._all_turns() if not turn.is_pick)
 
     @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
-        branch = self._branch
-        tallies = tuple((tally.turns, tally.tokens, tally.seconds) for tally in branch.tallies)
-        return (tuple(ask.id for ask in self.pending), tallies, branch.names, branch.dropped, self.messages)
+        return (tuple(ask.id for ask in self.pending), *self._branch.state)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
         """Answer an ask; give the asks that can be answered because of it.
@@ -172,12 +174,9 @@ class Conversation:
         self._waiting.clear()
         self._root.ask, self._root.children = None, []
         ending = ending or Ending("turns_done", "every turn was taken")
-        failed = [turn.exchange.failure for turn in self._branch.turns if turn.exchange.failure]
-        if (
-            failed
-            and len(failed) == len(self._branch.turns)
-            and ending.reason not in ("error", "interrupted", "overflow")
-        ):
+        turns = [turn for turn in self._all_turns() if not turn.is_pick]
+        failed = [turn.exchange.failure for turn in turns if turn.exchange.failure]
+        if failed and len(failed) == len(turns) and ending.reason not in ("error", "interrupted", "overflow"):
             ending = Ending("error", f"no turn succeeded; the last one: {failed[-1].message}", failed[-1].kind)
         try:
             result = self._result()
@@ -186,6 +185,16 @@ class Conversation:
             if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
                 ending = Ending("error", str(error), "template")
         self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
+
+    def _all_turns(self) -> Iterator[Turn]:
+        def open_turns(branch: Branch) -> Iterator[Turn]:
+            for inner in branch.inner:
+                if inner.turns is not branch.turns:
+                    yield from inner.turns
+                yield from open_turns(inner)
+
+        yield from self._branch.turns
+        yield from open_turns(self._branch)
 
     def _result(self) -> Any:
         if self.stage.pipeline.result is None:

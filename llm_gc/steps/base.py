@@ -10,7 +10,13 @@ from llm_gc.protocol import Flow, Scope
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Template = Annotated[str, Field(json_schema_extra={"x-llm-gc": "template"})]
+Dynamic = Annotated[str, Field(pattern=r"\{\{", json_schema_extra={"x-llm-gc": "template"})]
+"""A template in the place of a value that is no text: it must have braces, so that a misspelt value is no template."""
+
+Count = int | Dynamic
 Expression = Annotated[str, Field(min_length=1, json_schema_extra={"x-llm-gc": "expression"})]
+ExpressionOrData = Annotated[Any, Field(json_schema_extra={"x-llm-gc": "expression"})]
+"""An expression; a value that is not text stands for itself."""
 
 KINDS: dict[str, type[Step]] = {}
 """The registry, filled by ``llm_gc.steps``: the key that makes a step what it is, and its class."""
@@ -41,6 +47,10 @@ class Step(Strict):
     def run(self, scope: Scope) -> Flow:
         """Do what the step does, in ``scope``."""
         raise TypeError(f"{type(self).__name__} has no run")
+
+    def otherwise(self, scope: Scope) -> Flow:
+        """Do what is to be done where ``when`` is false: nothing, for most kinds."""
+        yield from ()
 
 
 def read_step(value: Any) -> Step:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from llm_gc.steps.base import Name, Strict
+from llm_gc.steps.base import Expression, Name, Strict
 
 Who = Literal["all", "none", "own", "others"] | list[Name]
 
@@ -26,11 +26,47 @@ class View(Strict):
 
 Sees = Annotated[View, BeforeValidator(_read_view, json_schema_input_type=Who | View)]
 
+
+class Stop(Strict):
+    """What ends the conversation when it is said: a token, or an expression that turns true."""
+
+    token: str | None = Field(None, min_length=1, description="The text that ends it.", examples=["APPROVED"])
+    match: Literal["line", "contains", "regex"] = Field(
+        "line", description="Whether the token is a line of its own, anywhere in the reply, or a regular expression."
+    )
+    role: Name | None = Field(None, description="Only when this role says it.")
+    when: Expression | None = Field(None, description="An expression, looked at after each message that is heard.")
+
+
+def _read_stop(value: Any) -> Any:
+    return {"token": value} if isinstance(value, str) else value
+
+
+AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=str | Stop)]
+
+
 Format = Literal["json"] | dict[str, Any]
 
 _KEYWORDS = frozenset(
-    "$ref $defs type enum const properties items prefixItems anyOf oneOf allOf not required pattern additionalProperties"
-    " minimum maximum".split()
+    [
+        "$ref",
+        "$defs",
+        "type",
+        "enum",
+        "const",
+        "properties",
+        "items",
+        "prefixItems",
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "not",
+        "required",
+        "pattern",
+        "additionalProperties",
+        "minimum",
+        "maximum",
+    ]
 )
 
 

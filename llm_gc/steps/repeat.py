@@ -1,34 +1,48 @@
-"""repeat: its steps again and again, until they say so or the count is reached."""
+"""repeat: its steps again and again, until they say so, the count is reached or the list is done."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope
-from llm_gc.steps.base import AnyStep, Expression, Step, Template
+from llm_gc.steps.base import AnyStep, Count, Expression, ExpressionOrData, Name, Step
 
 
 class Repeat(Step):
-    """Run the steps up to ``times`` times, or until ``until`` holds after a round."""
+    """Run the steps up to ``times`` times, once for each item of a list, or until ``until`` holds after a round.
+
+    Without ``times`` and ``for`` the loop also ends after a round in which nobody took a turn.
+    """
 
     kind: ClassVar[str] = "repeat"
 
     repeat: list[AnyStep] = Field(min_length=1, description="The steps of one round.", examples=[["anna", "ben"]])
-    times: int | Template | None = Field(
+    times: Count | None = Field(
         None,
         description="How many rounds at most; without it the loop also ends after a round in which nobody spoke.",
         examples=[3, "{{ rounds }}"],
     )
     until: Expression | None = Field(
-        None, description="An expression, looked at after each round; true ends the loop.", examples=["'yes' in last.content"]
+        None,
+        description="An expression, looked at after each round; true ends the loop.",
+        examples=["'yes' in last.content"],
+    )
+    for_: Name | None = Field(None, alias="for", description="The name of the item, for `in`.", examples=["question"])
+    in_: ExpressionOrData | None = Field(
+        None, alias="in", description="A list, or an expression that gives one: a round for each item."
     )
 
     def run(self, scope: Scope) -> Flow:
         """Go round."""
-        times = None if self.times is None else scope.number("times", self.times)
-        for round_ in scope.rounds(times):
+        for round_ in self._rounds(scope):
             yield from round_.run("repeat", self.repeat)
             if self.until is not None and round_.evaluate("until", self.until):
                 return
+
+    def _rounds(self, scope: Scope) -> Iterator[Scope]:
+        if self.for_ is not None:
+            return scope.each(self.for_, scope.items("in", self.in_))
+        return scope.rounds(None if self.times is None else scope.number("times", self.times))

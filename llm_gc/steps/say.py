@@ -7,16 +7,13 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope, Speech
-from llm_gc.steps.base import Name, Step, Template
+from llm_gc.steps.base import Dynamic, Name, Step, Template
 from llm_gc.steps.fields import Format, Sees
 
 
-class Say(Step):
-    """The role speaks once. A role's bare name is short for ``say`` with nothing else."""
+class Turn(Step):
+    """The keys of every step in which somebody speaks."""
 
-    kind: ClassVar[str] = "say"
-
-    say: Name = Field(description="The role that speaks.", examples=["implementer"])
     instruction: Template | None = Field(
         None,
         description="What the role is told for this turn; it stays in its own later requests, no other role sees it.",
@@ -25,14 +22,30 @@ class Say(Step):
     sees: Sees | None = Field(None, description="What the role hears for this turn, in place of its own `sees`.")
     format: Format | None = Field(None, description="The structure of this reply, in place of the role's `format`.")
     max_tokens: int | None = Field(None, ge=1, description="The most tokens of this reply.", examples=[200])
-    temperature: float | Template | None = Field(None, description="The temperature for this turn.", examples=[0.2])
+    temperature: float | Dynamic | None = Field(None, description="The temperature for this turn.", examples=[0.2])
     as_: Name | None = Field(None, alias="as", description="A name for the message, for templates to come.")
+    result: Template | None = Field(
+        None,
+        description="What the others hear in place of its content; where it is empty, nobody hears it.",
+        examples=["My answer: {{ last.data.answer }}"],
+    )
+    speaker: Template | None = Field(
+        None, description="The label under which the others hear it, in place of the role's.", examples=["Expert"]
+    )
+
+    def speech(self, role: str) -> Speech:
+        """Give what the step says about the turn of ``role``."""
+        given: dict[str, Any] = {key: getattr(self, key) for key in ("format", "sees", "temperature", "result")}
+        return Speech(role, self.instruction, max_tokens=self.max_tokens, label=self.speaker, name=self.as_, **given)
+
+
+class Say(Turn):
+    """The role speaks once. A role's bare name is short for ``say`` with nothing else."""
+
+    kind: ClassVar[str] = "say"
+
+    say: Name = Field(description="The role that speaks.", examples=["implementer"])
 
     def run(self, scope: Scope) -> Flow:
         """Let the role speak."""
-        yield from scope.speak(self.speech())
-
-    def speech(self) -> Speech:
-        """Give what this step says about the turn."""
-        given: dict[str, Any] = {"format": self.format, "sees": self.sees, "temperature": self.temperature}
-        return Speech(self.say, instruction=self.instruction, max_tokens=self.max_tokens, name=self.as_, **given)
+        yield from scope.speak(self.speech(self.say))

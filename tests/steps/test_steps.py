@@ -60,7 +60,7 @@ def test_say_speaks_once_with_all_that_it_says() -> None:
     """Its keys reach the scope as they are."""
     step = read_step({"say": "anna", "instruction": "Hm.", "max_tokens": 5, "as": "a", "temperature": 0.5})
     (words,) = walk(step.run(Notes()))
-    assert words == Speech("anna", "Hm.", None, None, 5, 0.5, None, "a")
+    assert words == Speech("anna", "Hm.", max_tokens=5, temperature=0.5, name="a")
 
 
 def test_a_bare_name_is_short_for_say() -> None:

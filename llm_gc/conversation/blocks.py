@@ -1,0 +1,43 @@
+"""Branches side by side: forked, moved on independently, and folded in declared order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llm_gc.conversation.turn import Ending
+from llm_gc.protocol import Flow, Runnable, Together
+
+if TYPE_CHECKING:
+    from llm_gc.conversation.scope import StepScope
+
+
+def together(
+    scope: StepScope, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
+) -> Flow:
+    """Run each step, once for each item where there are any, as branches; give the last message of each.
+
+    The first ending among them, in declared order, goes on outwards when all are done.
+    """
+    branch = scope.branch
+    count = len(steps) * (1 if items is None else len(items))
+    inner: list[StepScope] = []
+    for number, item in enumerate([None] if items is None else items):
+        copy = branch.copy if items is None else branch.copy * len(items) + number
+        mark = "" if items is None else f":{number + 1}"
+        for index in range(len(steps)):
+            fork = branch.fork(len(inner), count, copy)
+            if name is not None:
+                fork.name(name, item)
+            inner.append(replace(scope.at(key, index, mark), branch=fork))
+    branch.inner = tuple(one.branch for one in inner)
+    flows = tuple(one.step(steps[number % len(steps)]) for number, one in enumerate(inner))
+    endings: tuple[Ending | None, ...] = yield Together(flows)
+    branch.inner = ()
+    branch.idle = 0
+    said = branch.join([one.branch for one in inner])
+    first = next((ending for ending in endings if ending is not None), None)
+    if first is not None:
+        raise first
+    return said

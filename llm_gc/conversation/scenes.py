@@ -1,0 +1,148 @@
+"""A conversation of its own inside another: fresh messages, its own end, and one message that is heard outside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from llm_gc.conversation.history import Said
+from llm_gc.conversation.stage import Stage, settle
+from llm_gc.conversation.turn import Ending
+from llm_gc.errors import TemplateError, UsageError
+from llm_gc.frozen import FrozenDict
+from llm_gc.inputs import resolve
+from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path, Speaker
+from llm_gc.steps.fields import Stop
+
+if TYPE_CHECKING:
+    from llm_gc.conversation.scope import StepScope
+
+
+def play(scope: StepScope, inner: Inner) -> Flow:
+    """Play it to its end, and let its result be heard here; one in which nobody spoke is not heard."""
+    label = _text(scope, "speaker", inner.label)
+    inside, steps, key, result = _enter(scope, inner)
+    before, scope.branch.inner = len(scope.branch.turns), (inside.branch,)
+    ending: Ending | None = None
+    try:
+        yield from inside.run(key, steps)
+    except Ending as reached:
+        if _goes_on_outwards(scope, reached):
+            raise
+        ending = reached
+    scope.branch.inner = ()
+    scope.branch.idle = 0
+    spoke = [turn for turn in scope.branch.turns[before:] if not turn.is_pick]
+    message = NOTHING
+    if spoke:
+        failed = all(turn.message.failed for turn in spoke)
+        message = _message(inside, result, ending, failed=failed)
+        message = replace(message, turn=spoke[-1].number, **_identity(scope, label, inner.name))
+        heard = "" if message.failed else message.content
+        scope.branch.history.add(Said(Speaker(message.role, scope.branch.copy), message, heard))
+    if inner.name is not None:
+        scope.branch.name(inner.name, message)
+
+
+def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[Path, str | None]]:
+    """Give the scope inside, its steps, the key they stand under, and its result's template with its place."""
+    from llm_gc.conversation.scope import Setting
+
+    opening = None if inner.opening is None else _text(scope, "opening", inner.opening)
+    path, place = (*scope.path, "scene"), scope.place
+    if inner.file is None:
+        bounds = scope.branch.bounds
+        if inner.limits is not None:
+            bounds = settle(inner.limits, (*scope.path, "limits"), _renderer(scope), bounds)
+        else:
+            bounds = replace(bounds, max_turns=None, max_total_tokens=None, max_time=None, repetition=None)
+        stops = tuple(((*scope.path, "stop", index), stop) for index, stop in enumerate(inner.stop or ()))
+        setting = Setting(scope.stage, lambda: opening or "", stops)
+        inside = replace(scope, setting=setting, branch=scope.branch.scene(bounds, scope.branch.names), round=None)
+        return inside, inner.steps, "scene", ((*scope.path, "result"), inner.result)
+    stage = _stage(scope, inner)
+    stops = _inner_stops(stage, inner.stop, scope.path)
+    bounds = stage.bounds
+    if inner.limits is not None:
+        bounds = settle(inner.limits, (*scope.path, "limits"), _renderer(scope), bounds)
+    template = stage.pipeline.opening or ""
+
+    def read() -> str:
+        return opening if opening is not None else str(stage.render_input(("opening",), template))
+
+    branch = scope.branch.scene(bounds, FrozenDict())
+    inside = replace(
+        scope, setting=Setting(stage, read, stops), branch=branch, path=path, place=f"{place}.scene", round=None
+    )
+    result = (
+        ((*scope.path, "result"), inner.result) if inner.result is not None else (("result",), stage.pipeline.result)
+    )
+    return inside, stage.pipeline.turns, "turns", result
+
+
+def _inner_stops(stage: Stage, stop: Any, path: Path) -> tuple[tuple[Path, Stop], ...]:
+    """Give the stops of another pipeline: its own, and those of the step that plays it."""
+    own = [(("stop", index), one) for index, one in enumerate(stage.pipeline.stop)]
+    return (*own, *(((*path, "stop", index), one) for index, one in enumerate(stop or ())))
+
+
+def _stage(scope: StepScope, inner: Inner) -> Stage:
+    pipeline, files = scope.stage.files.scenes[inner.file or ""]
+    try:
+        inputs = resolve(pipeline.inputs, inner.inputs)
+    except UsageError as error:
+        raise TemplateError(str(error), path=(*scope.path, "with")) from error
+    stage = Stage(pipeline, inputs, files)
+    stage.seed = scope.stage.seed
+    return stage
+
+
+def _goes_on_outwards(scope: StepScope, ending: Ending) -> bool:
+    """Tell whether what ended the scene ends what is around it too."""
+    if ending.level is not None:
+        return ending.level < len(scope.branch.tallies)
+    if ending.reason == "overflow":
+        return scope.branch.bounds.on_overflow == "stop"
+    if ending.reason == "error":
+        return ending.failure in ("template", "unreachable") or scope.branch.bounds.on_error == "stop"
+    return False
+
+
+def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None, *, failed: bool) -> Message:
+    """Give what is heard outside: the result, or the last message where there is none or an early end undid it."""
+    said = inside.branch.history.said(len(inside.branch.history))
+    last = next((entry.message for entry in said if not entry.message.failed), NOTHING)
+    path, template = result
+    if failed:
+        return Message(failed=True)
+    if template is None:
+        return last
+    try:
+        value = inside.stage.render(path, template, inside.moment().lookup)
+    except TemplateError:
+        if ending is None:
+            raise
+        return last
+    if isinstance(value, Message):
+        return value
+    if isinstance(value, str):
+        return Message(content=value)
+    return Message(content=json.dumps(value, ensure_ascii=False), data=value)
+
+
+def _identity(scope: StepScope, label: str, name: str | None) -> dict[str, str]:
+    """Give whose words they are: those of the role that the label names, else of the scene under that label."""
+    if label in scope.stage.roles:
+        return {"role": label, "label": scope.stage.label(Speaker(label, scope.branch.copy))}
+    return {"role": name or "scene", "label": label or name or "scene"}
+
+
+def _text(scope: StepScope, key: str, template: str | None) -> str:
+    return "" if template is None else str(scope.render(key, template))
+
+
+def _renderer(scope: StepScope) -> Callable[[Path, Any], Any]:
+    lookup = scope.moment().lookup
+    return lambda path, value: scope.stage.render(path, value, lookup)

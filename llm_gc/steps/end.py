@@ -1,0 +1,23 @@
+"""end: the conversation ends here, or the scene it stands in."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from llm_gc.protocol import Flow, Scope
+from llm_gc.steps.base import Step, Template
+
+
+class End(Step):
+    """End the conversation (inside a scene: the scene), with this reason."""
+
+    kind: ClassVar[str] = "end"
+
+    end: Template = Field(description="Why it ends.", examples=["The estimates agree."])
+
+    def run(self, scope: Scope) -> Flow:
+        """End it."""
+        scope.end(str(scope.render("end", self.end)))
+        yield from ()

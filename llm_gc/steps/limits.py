@@ -1,0 +1,37 @@
+"""What a conversation, or a scene in it, may cost at most."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from llm_gc.duration import PATTERN
+from llm_gc.steps.base import Count, Dynamic, Strict
+
+Duration = Annotated[str, Field(pattern=PATTERN, examples=["30s", "2m", "1h"])]
+
+
+class Limits(Strict):
+    """What a conversation may cost at most, and what happens when something fails."""
+
+    max_turns: Count = Field(100, description="Turns, failed ones too.")
+    max_tokens: Count = Field(1024, description="Tokens of each message.")
+    max_total_tokens: Count | None = Field(None, description="Tokens in all, of prompts and replies together.")
+    max_time: Duration | Dynamic | None = Field(None, description="Time in all, the seconds of all replies added up.")
+    timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
+    load_timeout: Duration | Dynamic = Field(
+        "5m", description="Time for loading a model that the server does not hold."
+    )
+    retries: Count = Field(2, description="How often one request is sent again after a transport failure.")
+    repairs: Count = Field(1, description="How often a role is asked again after a reply that does not fit its format.")
+    on_error: Literal["continue", "stop"] = Field(
+        "continue", description="After a failed turn: the next speaker goes on, or the conversation stops."
+    )
+    on_overflow: Literal["stop", "drop_oldest"] = Field(
+        "stop",
+        description="When a prompt does not fit the context window: stop, or drop the older half of the history.",
+    )
+    repetition: Count | None = Field(
+        None, description="So many equal messages of one speaker in a row stop the conversation."
+    )

@@ -1,0 +1,46 @@
+"""scene: a conversation of its own inside this one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from llm_gc.protocol import Flow, Inner, Scope
+from llm_gc.steps.base import AnyStep, Name, Step, Template
+from llm_gc.steps.fields import AnyStop
+from llm_gc.steps.limits import Limits
+
+
+class Scene(Step):
+    """Play steps, or another pipeline, with fresh messages; outside only the result is heard."""
+
+    kind: ClassVar[str] = "scene"
+
+    scene: list[AnyStep] | str = Field(
+        description="Its steps, or the file of another pipeline.", examples=[["anna", "ben"], "team.yaml"]
+    )
+    with_: dict[Name, Any] | None = Field(
+        None,
+        alias="with",
+        description="The inputs of the other pipeline; texts are templates.",
+        json_schema_extra={"x-llm-gc": "template"},
+    )
+    opening: Template | None = Field(None, description="What everybody in it reads first; rendered outside.")
+    speaker: Template | None = Field(
+        None, description="The label its result is heard under, or the role that it counts as; rendered outside."
+    )
+    result: Template | None = Field(
+        None,
+        description="What is heard outside, rendered inside; the last message where absent. Data become the message's data.",
+    )
+    stop: list[AnyStop] | None = Field(None, min_length=1, description="What ends it when it is said.")
+    limits: Limits | None = Field(None, description="What it may cost at most; what is around it counts it too.")
+    as_: Name | None = Field(None, alias="as", description="A name for the message that is heard outside.")
+
+    def run(self, scope: Scope) -> Flow:
+        """Play it."""
+        steps, file = (None, self.scene) if isinstance(self.scene, str) else (self.scene, None)
+        inputs = {name: scope.render(f"with.{name}", value) for name, value in (self.with_ or {}).items()}
+        given: dict[str, Any] = {"stop": self.stop, "limits": self.limits, "result": self.result}
+        yield from scope.play(Inner(steps, file, inputs, self.opening, self.speaker, name=self.as_, **given))

@@ -1,0 +1,185 @@
+"""For any pipeline and any replies: the order of answers does not matter, and a record answers as the first run did."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llm_gc.conversation import Conversation
+from llm_gc.protocol import Ask, Reply, Tokens
+from tests.talks import failed, pipeline, talk
+
+ROLES = ("anna", "ben", "cleo")
+FORMAT = {"score": {"type": "integer", "default": 1}, "next": {"enum": ["anna", "ben", "nobody"]}}
+SEES = ["all", "none", "own", "others", ["anna"], ["narrator", "ben"], {"from": "all", "last": 2}]
+EXPRESSIONS = [
+    "turn is not defined or turn < 6",
+    "last.content | length > 3",
+    "n > 1",
+    "said.ben.data.score == 2",
+    "'no' in messages | map(attribute='content') | join",
+    "last.failed",
+]
+
+names = st.sampled_from(ROLES)
+expressions = st.sampled_from(EXPRESSIONS)
+turn_keys = st.fixed_dictionaries(
+    {},
+    optional={
+        "instruction": st.sampled_from(["Be brief.", "You heard: {{ last }}.", "{{ n }}"]),
+        "sees": st.sampled_from(SEES),
+        "format": st.just(FORMAT),
+        "as": st.sampled_from(["one", "two"]),
+        "result": st.sampled_from(["", "{{ last.content }}!"]),
+        "speaker": st.just("Somebody"),
+        "max_tokens": st.just(50),
+    },
+)
+leaves = st.one_of(
+    names,
+    st.builds(lambda role, keys: {"say": role, **keys}, names, turn_keys),
+    st.builds(
+        lambda choice, by, keys: {"choose": choice, "by": by, **keys},
+        st.sampled_from([list(ROLES), {"anna": ["ben"], "ben": [], "cleo": ["anna", "ben"]}, "{{ ['anna', 'ben'] }}"]),
+        st.sampled_from(["cleo", "random", "{{ said.anna.data.next }}"]),
+        turn_keys,
+    ),
+    st.just({"set": {"n": "n + 1"}}),
+    st.just({"post": "Now it is {{ n }}."}),
+    st.builds(lambda when: {"end": "enough", "when": when}, expressions),
+)
+
+
+def containers(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give steps that hold steps."""
+    lists = st.lists(steps, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda inner, when, other: {"do": inner, "when": when, "else": other}, lists, expressions, lists),
+        st.builds(lambda inner, times: {"repeat": inner, "times": times}, lists, st.integers(0, 3)),
+        st.builds(lambda inner, until: {"repeat": inner, "until": until}, lists, expressions),
+        st.builds(lambda inner: {"repeat": inner, "for": "item", "in": ["x", "y"]}, lists),
+        st.builds(lambda inner: {"parallel": inner, "as": "all"}, lists),
+        st.builds(lambda inner, times: {"parallel": inner, "times": times}, lists, st.integers(1, 3)),
+        st.builds(
+            lambda inner, limit: {"scene": inner, "opening": "Inside: {{ last }}", "limits": {"max_turns": limit}},
+            lists,
+            st.integers(1, 4),
+        ),
+    )
+
+
+steps = st.recursive(leaves, containers, max_leaves=8)
+documents = st.fixed_dictionaries(
+    {
+        "turns": st.lists(steps, min_size=1, max_size=3).map(lambda steps: [{"set": {"n": 0}}, *steps]),
+        "limits": st.fixed_dictionaries(
+            {"max_turns": st.integers(1, 14)},
+            optional={
+                "on_error": st.just("stop"),
+                "max_total_tokens": st.integers(20, 200),
+                "repetition": st.just(3),
+                "on_overflow": st.just("drop_oldest"),
+            },
+        ),
+        "stop": st.sampled_from([[], ["DONE"], [{"when": "messages | length > 7"}]]),
+        "seed": st.integers(0, 5),
+    }
+)
+
+WORDS = ["yes", "no, not yet", "DONE", "a longer answer\nwith lines", "anna: as another", json.dumps({"score": 2, "next": "ben"})]
+
+
+def reply_to(ask: Ask, salt: int) -> Reply:
+    """Give a reply that depends on the ask and the salt alone, whatever the order in which asks are answered."""
+    chance = Random(f"{salt} {ask.id}")
+    if chance.random() < 0.15:
+        return failed(chance.choice(["server", "timeout", "overflow"]), content="half")
+    if ask.format is not None and chance.random() < 0.7:
+        enum = ask.format.get("properties", {}).get("next", {}).get("enum", ["anna"])
+        content = json.dumps({"score": chance.randint(0, 3), "next": chance.choice(enum)})
+    else:
+        content = chance.choice(WORDS)
+    return Reply(content, done_reason="stop", tokens=Tokens(chance.randint(1, 9), chance.randint(1, 9)), seconds=0.5)
+
+
+def run(document: dict[str, Any], salt: int, order: Random | None) -> tuple[Conversation, dict[str, Any], list[Any]]:
+    """Run a document to its end; ``order`` chooses whom to answer next, none answers the first."""
+    conversation = talk(roles=dict.fromkeys(ROLES, {}), **document)
+    requests: dict[str, Any] = {}
+    replies: list[Any] = []
+    for _ in range(400):
+        if conversation.outcome is not None:
+            return conversation, requests, replies
+        pending = conversation.pending
+        ask = order.choice(pending) if order else pending[0]
+        assert ask.id not in requests, "two asks have the same id"
+        requests[ask.id] = (ask.request.messages, dict(ask.options), ask.deadline)
+        reply = reply_to(ask, salt)
+        replies.append((ask.id, reply))
+        conversation.answer(ask, reply)
+    raise AssertionError("it does not end")
+
+
+SETTINGS = settings(
+    max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@SETTINGS
+@given(documents, st.integers(0, 1000), st.integers(0, 1000))
+def test_any_order_of_answers_gives_the_same(document: dict[str, Any], salt: int, order: int) -> None:
+    """Outcome, turns, requests and state are those of the declared order."""
+    one, requests, _ = run(document, salt, None)
+    two, others, _ = run(document, salt, Random(order))
+    assert one.outcome == two.outcome
+    assert requests == others
+    assert one.turns == two.turns
+    assert one.state == two.state
+
+
+@SETTINGS
+@given(documents, st.integers(0, 1000))
+def test_a_record_answers_as_the_first_run_did(document: dict[str, Any], salt: int) -> None:
+    """Feeding the replies back by id gives the same conversation, also when no request is read on the way."""
+    one, _, replies = run(document, salt, None)
+    again = talk(roles=dict.fromkeys(ROLES, {}), **document)
+    by_id = dict(replies)
+    while again.outcome is None:
+        ask = again.pending[0]
+        again.answer(ask, by_id[ask.id])
+    assert again.outcome == one.outcome
+    assert again.turns == one.turns
+    assert [turn.exchange.ask.request.messages for turn in again.turns] == [
+        turn.exchange.ask.request.messages for turn in one.turns
+    ]
+
+
+@SETTINGS
+@given(documents, st.integers(0, 1000))
+def test_what_is_sent_is_well_formed(document: dict[str, Any], salt: int) -> None:
+    """Kinds alternate, system comes first alone, the last is user; and no end is a template's failure."""
+    conversation, requests, _ = run(document, salt, None)
+    for messages, options, deadline in requests.values():
+        kinds = [message["role"] for message in messages]
+        assert kinds[-1] == "user"
+        assert "system" not in kinds[1:]
+        assert all(one != two for one, two in zip(kinds, kinds[1:], strict=False))
+        assert options["num_predict"] >= 1
+        assert deadline > 0
+    assert conversation.outcome is not None
+    assert conversation.outcome.failure != "template", conversation.outcome.detail
+    numbers = [turn.number for turn in conversation.turns if not turn.is_pick]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_same_pipeline_twice_shares_nothing() -> None:
+    """Two conversations over one pipeline object do not disturb each other."""
+    made = pipeline(["anna", "ben"])
+    one, two = Conversation(made, {}), Conversation(made, {})
+    one.answer(one.pending[0], Reply("only here", done_reason="stop"))
+    assert [ask.speaker.role for ask in two.pending] == ["anna"]
+    assert two.turns == ()
