@@ -38,6 +38,8 @@ def texts(value: Any, path: Path = ()) -> Iterator[Text]:
             kind = _kind(type(value), name)
             if kind and isinstance(inner, str):
                 yield Text(at, inner, kind)
+            elif kind and isinstance(inner, Mapping):  # the variables of a set, the inputs of a scene
+                yield from (Text((*at, key), item, kind) for key, item in inner.items() if isinstance(item, str))
             elif isinstance(inner, (BaseModel, list, Mapping)):
                 yield from texts(inner, at)
     elif isinstance(value, list):

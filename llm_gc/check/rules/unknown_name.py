@@ -14,6 +14,7 @@ from llm_gc.check.problem import Problem
 from llm_gc.check.shape import near
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
+from llm_gc.steps.set import Set
 from llm_gc.templates import Templates
 from llm_gc.texts import Text, texts
 
@@ -49,9 +50,12 @@ def _problem(text: Text, source: str, name: str, known: list[str]) -> Problem:
 def _given(value: Any) -> Iterator[str]:
     """Give the names that steps set."""
     if isinstance(value, BaseModel):
-        name = getattr(value, "as_", None)
-        if isinstance(name, str):
-            yield name
+        for key in ("as_", "for_"):
+            name = getattr(value, key, None)
+            if isinstance(name, str):
+                yield name
+        if isinstance(value, Set):
+            yield from value.set
         for field in type(value).model_fields:
             yield from _given(getattr(value, field))
     elif isinstance(value, list):
