@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from llm_gc.protocol import Casting, Path
 from llm_gc.steps import AnyStep, Name, Strict
-from llm_gc.steps.base import Count, Dynamic, Template
+from llm_gc.steps.base import AtLeastOne, Seed, Temperature, Template, Whole
 from llm_gc.steps.fields import AnyStop, Format, Sees, Stop, View
 from llm_gc.steps.limits import Limits
 
@@ -24,7 +24,9 @@ LOAD_OPTIONS = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_
 class Role(Strict):
     """Who speaks: a model and its system prompt, how it samples, and what it hears."""
 
-    model: Template | None = Field(None, description="The model, as the server names it.", examples=["llama3.2:3b"])
+    model: Template | None = Field(
+        None, min_length=1, description="The model, as the server names it.", examples=["llama3.2:3b"]
+    )
     prompt: Template | None = Field(
         None,
         description="The system prompt: a template, or the name of a `.j2` file under `prompts/`.",
@@ -32,10 +34,10 @@ class Role(Strict):
     )
     description: str | None = Field(None, description="What the role is for, for readers and for those who choose.")
     label: str | None = Field(None, min_length=1, description="What the others call it; the role's name where absent.")
-    temperature: float | Dynamic | None = Field(None, description="The sampling temperature.", examples=[0.2])
-    max_tokens: Count | None = Field(None, description="The most tokens of one reply.", examples=[512])
-    num_ctx: Count | None = Field(None, description="The context window in tokens.", examples=[8192])
-    seed: Count | None = Field(None, description="A fixed seed for this role, sent as it is.", examples=[7])
+    temperature: Temperature | None = Field(None, description="The sampling temperature.", examples=[0.2])
+    max_tokens: AtLeastOne | None = Field(None, description="The most tokens of one reply.", examples=[512])
+    num_ctx: AtLeastOne | None = Field(None, description="The context window in tokens.", examples=[8192])
+    seed: Seed | None = Field(None, description="A fixed seed for this role, sent as it is.", examples=[7])
     format: Format | None = Field(
         None,
         description="A structured reply: `json`, a JSON Schema, or a map of properties, all of them required.",
@@ -80,6 +82,7 @@ class Pipeline(Strict):
         description="What it is given: a JSON Schema each, and an option of `llm-gc run` each.",
         examples=[{"task": {"type": "string", "description": "What to do."}}],
     )
+    defaults: Role | None = Field(None, description="Fields for every role that does not give them itself.")
     roles: dict[Name, Role] = Field(min_length=1, description="Who speaks.")
     opening: Template | None = Field(None, description="What everybody reads first.", examples=["Task: {{ task }}"])
     turns: list[AnyStep] = Field(min_length=1, description="The steps of the conversation, in order.")
@@ -88,9 +91,21 @@ class Pipeline(Strict):
     result: Template | None = Field(
         None, description="A template for what comes out of it; the last message's content where absent."
     )
-    seed: int | None = Field(
-        None, ge=0, description="What all sampling is derived from; drawn and recorded where absent."
+    seed: Whole | None = Field(
+        None, description="What all sampling is derived from; drawn and recorded where absent."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_roles(cls, value: Any) -> Any:
+        """Give every role the fields of ``defaults`` that it has not."""
+        if not isinstance(value, dict):
+            return value
+        defaults, roles = value.get("defaults"), value.get("roles")
+        if not isinstance(defaults, dict) or not isinstance(roles, dict):
+            return value
+        filled = {k: {**defaults, **v} if isinstance(v, dict) else v for k, v in roles.items()}
+        return {**value, "roles": filled}
 
     def castings(self, render: Render) -> dict[str, Casting]:
         """Give how each role is played. A role that leaves a load option open takes its model's largest declared one.

@@ -1,157 +1,206 @@
-"""The only reader of pipelines and of the prompts that they name: a file to a checked pipeline with its texts."""
+"""The only reader of pipelines and of what they name: a file to a checked pipeline with all its texts."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from llm_gc import source
+from llm_gc import files
 from llm_gc.check import Problem, run_rules
+from llm_gc.conversation import Files
+from llm_gc.documents import Document, Override, compose, read_model, read_override
 from llm_gc.errors import Finding, PipelineError, TemplateError, UsageError
+from llm_gc.files import find, prompts_folder, read_prompt
 from llm_gc.pipeline import Pipeline
 from llm_gc.source import Source
 from llm_gc.templates import referenced
-from llm_gc.texts import texts
-
-MAX_PROMPT = 1024 * 1024
-ROOT_MARKS = (".git", "pyproject.toml")
+from llm_gc.texts import scene_files, texts
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A pipeline that can be run: its file, its source, the typed document, and the texts of its prompt files."""
+    """A pipeline that can be run: its file, the document it was read from, and all that it names.
+
+    ``scenes`` are the pipelines that its scenes play, by the name that they have there.
+    """
 
     file: str
-    source: Source
+    document: Document
     pipeline: Pipeline
-    prompts: dict[str, str]
+    prompts: Mapping[str, str]
     folder: Path | None
     warnings: tuple[Finding, ...] = ()
+    scenes: Mapping[str, Loaded] = field(default_factory=dict)
 
-    def locate(self, error: TemplateError) -> str:
+    @property
+    def files(self) -> Files:
+        """What the conversation needs besides the pipeline."""
+        return Files(self.prompts, {name: (scene.pipeline, scene.files) for name, scene in self.scenes.items()})
+
+    def locate(self, error: TemplateError) -> Finding:
         """Say of a template's failure where it is: file, line and column, then what."""
-        return str(_located(self.source, self.folder, "template", _problem(error)))
+        return _located(self.document, self.folder, "template", _problem(error))
 
 
-def find(name: str) -> Path:
-    """Give the file that is meant: one that is there, else one of that name that ships with llm-gc.
+def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = ()) -> Loaded:
+    """Read a pipeline, with everything it names, and check it.
+
+    ``overrides`` are texts such as ``roles.anna.temperature=0.5``, ``models`` such as ``anna=llama3.2:3b``; they are
+    laid over the document before it is checked.
 
     Raises:
-        UsageError: where there is neither.
+        UsageError: where the file cannot be read, or an override leads nowhere.
+        PipelineError: with everything that is wrong in it.
 
     """
-    path = Path(name)
-    if path.is_dir():
-        inside = sorted(str(file) for file in path.glob("*.yaml"))[:5]
-        found = f"; give a file in it, such as {inside[0]}" if inside else ""
-        raise UsageError(f"{name} is a folder, and a pipeline file was expected{found}")
-    if path.exists():
-        return path
-    shipped = _shipped("pipelines")
-    for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
-        if candidate.is_file():
-            return candidate
-    names = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml"))) if shipped.is_dir() else ""
-    ships = f"; the pipelines that ship with llm-gc are: {names}" if names else ""
-    raise UsageError(f"there is no pipeline {name}{ships}")
+    path = find(name)
+    reading = _Reading()
+    source = reading.read(path, name if Path(name).exists() else f"{path.parent.name}/{path.name}")
+    over = [read_override(text) for text in overrides]
+    if models:
+        roles = compose(source, reading.beside).data.get("roles")
+        over = [one for text in models for one in read_model(text, list(roles or {}))] + over
+    return reading.load(source, over)
 
 
-def read_source(name: str) -> tuple[Path, Source]:
-    """Read a pipeline's YAML and no more.
+def read_inputs(name: str) -> dict[str, Any]:
+    """Give the inputs that a pipeline declares, as they stand there, without looking at anything else in it.
 
     Raises:
         UsageError: where the file cannot be read.
         PipelineError: where it is no YAML, or no pipeline.
 
     """
-    path = find(name)
-    file = name if Path(name).exists() else f"{path.parent.name}/{path.name}"
-    try:
-        if path.stat().st_size > source.MAX_BYTES:
-            raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PipelineError([Finding(file, 1, 1, "yaml", f"not text in UTF-8: {error.reason} at byte {error.start}")]) from error
-    loaded = source.load(text, file)
-    if not isinstance(loaded.data, dict) or not {"roles", "turns"} & set(loaded.data):
-        message = "the file is empty" if loaded.data is None else "this is no pipeline: it has neither 'roles' nor 'turns'"
-        raise PipelineError([loaded.finding((), "shape", message, hint="A pipeline is a map with name, roles and turns.")])
-    return path, loaded
+    reading, path = _Reading(), find(name)
+    declared = compose(reading.read(path, name), reading.beside).data.get("inputs")
+    return declared if isinstance(declared, dict) else {}
 
 
-def load(name: str) -> Loaded:
-    """Read a pipeline, with everything it names, and check it.
-
-    Raises:
-        UsageError: where the file cannot be read.
-        PipelineError: with everything that is wrong in it.
-
-    """
-    path, read = read_source(name)
-    folder = prompts_folder(path.resolve().parent)
-    pipeline = _typed(read)
-    prompts, unreadable = _prompts(pipeline, folder, read)
-    findings = [*unreadable]
-    findings += [_located(read, folder, code, problem) for code, problem in run_rules(pipeline, prompts)]
-    seen = {(finding.line, finding.column) for finding in unreadable}
-    findings = [f for f in findings if f in unreadable or (f.line, f.column) not in seen]
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        raise PipelineError(findings)
-    return Loaded(read.file, read, pipeline, prompts, folder, tuple(findings))
+def document(pipeline: Pipeline) -> dict[str, Any]:
+    """Give a typed pipeline back as a document, without what it leaves to the defaults."""
+    return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)
 
 
-def prompts_folder(start: Path) -> Path | None:
-    """Give the nearest ``prompts/`` from a folder upwards, no further than the project's root."""
-    for folder in (start, *start.parents):
-        if (folder / "prompts").is_dir():
-            return folder / "prompts"
-        if any((folder / mark).exists() for mark in ROOT_MARKS):
-            return None
-    return None
+class _Reading:
+    """One reading of a pipeline: the files that were read, and those that are being read now."""
 
+    def __init__(self) -> None:
+        self._paths: dict[str, Path] = {}
+        self._open: list[Path] = []
 
-def read_prompt(folder: Path | None, name: str) -> str:
-    """Read a prompt file.
+    def read(self, path: Path, file: str) -> Source:
+        self._paths[file] = path.resolve()
+        return files.read_pipeline(path, file)
 
-    Raises:
-        ValueError: where there is none of that name under ``folder``, or it is no text.
-
-    """
-    if folder is None:
-        raise ValueError("there is no folder prompts/ beside the pipeline or above it")
-    if name.startswith("/") or "\\" in name or ".." in name.split("/") or Path(name).is_absolute():
-        raise ValueError(f"{name!r} leads out of prompts/; a template lives under it and nowhere else")
-    path = folder / name
-    try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{name!r} is a link that leads out of prompts/")
+    def beside(self, name: str, source: Source) -> Source:
+        """Read the file that a source extends."""
+        path = self._beside(name, source)
         if not path.is_file():
-            raise ValueError(f"there is no file {name!r} under {_relative(folder)}/")
-        if path.stat().st_size > MAX_PROMPT:
-            raise ValueError(f"{name!r} is larger than {MAX_PROMPT // 1024} KiB")
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name!r} is not text in UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{name!r} cannot be read: {error.strerror}") from error
+            message = f"there is no file {name!r} beside {source.file}"
+            raise PipelineError([source.finding(("extends",), "missing-file", message)])
+        return self.read(path, files.relative(path))
+
+    def load(self, source: Source, overrides: Sequence[Override] = ()) -> Loaded:
+        self._open.append(self._paths[source.file])
+        document = compose(source, self.beside, overrides)
+        self._inline_formats(document)
+        folder = prompts_folder(self._paths[source.file].parent)
+        pipeline = _typed(document)
+        prompts, unreadable = self._prompts(pipeline, document)
+        scenes, broken = self._scenes(pipeline, document)
+        checked = [_located(document, folder, code, problem) for code, problem in run_rules(pipeline, prompts)]
+        seen = {(finding.file, finding.line, finding.column) for finding in unreadable}
+        checked = [finding for finding in checked if (finding.file, finding.line, finding.column) not in seen]
+        findings = [*unreadable, *broken, *checked]
+        if any(finding.severity == "error" for finding in findings):
+            raise PipelineError(findings)
+        self._open.pop()
+        return Loaded(document.file, document, pipeline, prompts, folder, tuple(findings), scenes)
+
+    def _prompts(self, pipeline: Pipeline, document: Document) -> tuple[dict[str, str], list[Finding]]:
+        """Read the prompt files that a pipeline names, each from its own layer's folder, and those they include."""
+        prompts: dict[str, str] = {}
+        findings: list[Finding] = []
+        for text in texts(pipeline):
+            wanted = [text.file] if text.file else sorted(referenced(text.text)) if "{%" in text.text else []
+            folder = prompts_folder(self._paths[document.layer(text.path).file].parent)
+            while wanted:
+                name = wanted.pop()
+                try:
+                    content = read_prompt(folder, name)
+                    if prompts.get(name, content) != content:
+                        raise ValueError(f"two files called {name!r} are meant, in different prompts/; rename one")
+                except ValueError as error:
+                    problem = Problem(text.path, str(error))
+                    findings.append(_located(document, folder, "unreadable-template", problem))
+                    continue
+                if name not in prompts:
+                    prompts[name] = content
+                    wanted += sorted(referenced(content))
+        return prompts, findings
+
+    def _scenes(self, pipeline: Pipeline, document: Document) -> tuple[dict[str, Loaded], list[Finding]]:
+        """Read the pipelines that scenes play; what is wrong in them is told of the scene, and of their own lines."""
+        scenes: dict[str, Loaded] = {}
+        findings: list[Finding] = []
+        for path, name in scene_files(pipeline):
+            if name in scenes:
+                continue
+            file = self._beside(name, document.layer(path))
+            try:
+                if file in self._open:
+                    raise UsageError(f"the scene {name!r} plays the pipeline that it stands in, without end")
+                if not file.is_file():
+                    raise UsageError(f"there is no file {name!r} beside {document.layer(path).file}")
+                scenes[name] = self.load(self.read(file, files.relative(file)))
+            except PipelineError as error:
+                findings += error.findings
+            except UsageError as error:
+                findings.append(document.finding(path, "missing-file", str(error)))
+        return scenes, findings
+
+    def _inline_formats(self, document: Document) -> None:
+        """Put the schema files that formats name in their places, so that the document stands for itself."""
+        findings: list[Finding] = []
+        for holder, path in _holders(document.data):
+            name = holder["format"]
+            try:
+                holder["format"] = files.read_json_schema(self._beside(name, document.layer(path)), name)
+            except ValueError as error:
+                findings.append(document.finding(path, "missing-file", str(error)))
+        if findings:
+            raise PipelineError(findings)
+
+    def _beside(self, name: str, source: Source) -> Path:
+        return (self._paths[source.file].parent / name).resolve()
 
 
-def _typed(read: Source) -> Pipeline:
+def _holders(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[dict[str, Any], tuple[str | int, ...]]]:
+    """Give the maps whose ``format`` is the name of a file, with the path of that name."""
+    items: Any = ()
+    if isinstance(data, dict):
+        if isinstance(data.get("format"), str) and data["format"].endswith(".json"):
+            yield data, (*path, "format")
+        kept = ("roles", "defaults", "turns") if not path else tuple(data)
+        items = [(key, data[key]) for key in kept if key in data and key not in ("format", "options", "with")]
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for key, inner in items:
+        yield from _holders(inner, (*path, key))
+
+
+def _typed(document: Document) -> Pipeline:
     try:
-        return Pipeline.model_validate(read.data)
+        return Pipeline.model_validate(document.data)
     except ValidationError as error:
         from llm_gc.check import shape  # the schema only explains what the models refuse
 
-        problems = list(shape.check(read.data)) or list(_as_problems(error))
-        raise PipelineError([_located(read, None, "shape", problem) for problem in problems]) from error
+        problems = list(shape.check(document.data)) or list(_as_problems(error))
+        raise PipelineError([_located(document, None, "shape", problem) for problem in problems]) from error
 
 
 def _as_problems(error: ValidationError) -> Iterator[Problem]:
@@ -159,60 +208,18 @@ def _as_problems(error: ValidationError) -> Iterator[Problem]:
         yield Problem(tuple(one["loc"]), one["msg"])
 
 
-def _prompts(pipeline: Pipeline, folder: Path | None, read: Source) -> tuple[dict[str, str], list[Finding]]:
-    """Read the prompt files that a pipeline names, and those that they include."""
-    prompts: dict[str, str] = {}
-    findings: list[Finding] = []
-    for text in texts(pipeline):
-        wanted = [text.file] if text.file else sorted(referenced(text.text)) if "{%" in text.text else []
-        while wanted:
-            name = wanted.pop()
-            if name is None or name in prompts:
-                continue
-            try:
-                prompts[name] = read_prompt(folder, name)
-            except ValueError as error:
-                findings.append(_located(read, folder, "unreadable-template", Problem(text.path, str(error))))
-                continue
-            wanted += sorted(referenced(prompts[name]))
-    return prompts, findings
-
-
 def _problem(error: TemplateError) -> Problem:
     return Problem(error.path, error.message, file=error.file, line=error.line)
 
 
-def _located(read: Source, folder: Path | None, code: str, problem: Problem) -> Finding:
+def _located(document: Document, folder: Path | None, code: str, problem: Problem) -> Finding:
     """Turn a problem's path into a file, a line and a column."""
-    place = read.place(problem.path, key=problem.key)
-    finding = read.finding(problem.path, code, problem.message, key=problem.key, hint=problem.hint)
+    place = document.place(problem.path, key=problem.key)
+    finding = document.finding(problem.path, code, problem.message, key=problem.key, hint=problem.hint)
     file, line, column = finding.file, finding.line, finding.column
     if problem.file:
-        file = f"{_relative(folder)}/{problem.file}" if folder else problem.file
+        file = f"{files.relative(folder)}/{problem.file}" if folder else problem.file
         line, column = problem.line or 1, 1
     elif problem.line and problem.line > 1 and place.end_line > place.line:
         line, column = place.line + problem.line, 1  # a block scalar begins on the line after its key
     return Finding(file, line, column, code, problem.message, problem.severity, finding.path, problem.hint)
-
-
-def _relative(folder: Path | None) -> str:
-    """Give a path as seen from the working directory, where that is shorter."""
-    if folder is None:
-        return "prompts"
-    try:
-        relative = os.path.relpath(folder)
-    except ValueError:  # another drive
-        return str(folder)
-    return str(folder) if relative.startswith("..") else relative
-
-
-def _shipped(what: str) -> Path:
-    """Give the folder of what ships with the package: inside it when installed, beside it in a checkout."""
-    package = Path(__file__).resolve().parent
-    inside = package / "shipped" / what
-    return inside if inside.is_dir() else package.parent / what
-
-
-def document(pipeline: Pipeline) -> dict[str, Any]:
-    """Give a typed pipeline back as a document, without what it leaves to the defaults."""
-    return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)

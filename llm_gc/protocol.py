@@ -103,7 +103,7 @@ class Ask:
 
     ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
     time for one reply in seconds, a cold load not counted; ``stops`` are the tokens by which this reply could end the
-    scene; ``turn`` is the number the turn will have, none inside a branch.
+    scene; ``turn`` is the number the turn will have, none inside a branch; a pick asks who speaks next, and is no turn.
     """
 
     id: str
@@ -120,6 +120,7 @@ class Ask:
     stops: tuple[str, ...] = ()
     turn: int | None = None
     attempt: int = 1
+    is_pick: bool = False
 
     @property
     def model(self) -> str:

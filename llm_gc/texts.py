@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from llm_gc.protocol import Path
+from llm_gc.steps.scene import Scene
 from llm_gc.templates import is_file
 
 TextKind = Literal["template", "expression"]
@@ -48,6 +49,18 @@ def texts(value: Any, path: Path = ()) -> Iterator[Text]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from texts(item, (*path, key))
+
+
+def scene_files(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Give the files of other pipelines that scenes play, with their paths."""
+    if isinstance(value, Scene) and isinstance(value.scene, str):
+        yield (*path, "scene"), value.scene
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            yield from scene_files(getattr(value, name), (*path, field.alias or name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from scene_files(item, (*path, index))
 
 
 @cache

@@ -11,6 +11,9 @@ from llm_gc.protocol import Path
 from llm_gc.schema import pipeline_schema
 from llm_gc.steps import KINDS
 
+BRACES = r"\{\{"
+"""The pattern of a template that stands in the place of a number."""
+
 _WORDS = {
     "string": "text",
     "integer": "a whole number",
@@ -68,7 +71,7 @@ def _explain_alternatives(error: Any, path: Path) -> Iterator[Problem]:
     for inner in error.context:
         branches.setdefault(inner.schema_path[0], []).append(inner)
     for inners in branches.values():
-        if not any(inner.validator in ("type", "const", "enum") and not inner.path for inner in inners):
+        if not any(_is_another_type(inner) for inner in inners):
             for inner in inners:
                 yield from _explain(inner, path)
             return
@@ -78,6 +81,12 @@ def _explain_alternatives(error: Any, path: Path) -> Iterator[Problem]:
         yield Problem(path, f"the key {path[-1]!r} has no value", f"Give it {expected}.", key=True)
     else:
         yield Problem(path, f"{_shown(error.instance)} was given{_in(path)}, and {expected} was expected")
+
+
+def _is_another_type(error: Any) -> bool:
+    """Tell whether an alternative was not meant at all: another type, or a template without braces."""
+    no_template = error.validator == "pattern" and error.validator_value == BRACES
+    return not error.path and (no_template or error.validator in ("type", "const", "enum"))
 
 
 def _which_kind(path: Path, value: dict[str, Any]) -> Problem:
@@ -103,6 +112,10 @@ def _named(schema: dict[str, Any]) -> str:
         return repr(schema["const"])
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(_named(branch) for branch in schema["anyOf"]))
+    if schema.get("pattern") == BRACES:
+        return "a template in {{ }}"
+    if schema.get("pattern", "").endswith("(ms|s|m|h)$"):
+        return "a duration such as 30s, 2m or 1h"
     types = schema.get("type", "object")
     return " or ".join(_WORDS[name] for name in ([types] if isinstance(types, str) else types))
 

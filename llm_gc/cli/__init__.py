@@ -78,7 +78,7 @@ def main() -> None:
 def _sentence(error: click.ClickException) -> str:
     """Give a wrong use in one paragraph, with the way to the help that is about it."""
     context = getattr(error, "ctx", None)
-    name = " ".join(["llm-gc", context.info_name]) if context is not None and context.parent else "llm-gc"
+    name = f"llm-gc {context.info_name}" if context is not None and context.parent else "llm-gc"
     return f"{error.format_message().rstrip('.')}. See {name} --help."
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-INPUT_HELP = "An input by name; for one whose name an option here already has."
+INPUT_HELP = "An input by name, also one whose name an option here already has. @PATH as a value reads a file."
 
 
 class InputsCommand(click.Command):
@@ -82,10 +82,19 @@ def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[st
     for option in added:
         value = params.pop(option.name or "", None)
         if value is not None:
-            inputs[(option.name or "").removeprefix("input_")] = value
+            inputs[(option.name or "").removeprefix("input_")] = _from_file(value)
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise click.UsageError(f"--input {pair!r} is not NAME=VALUE")
-        inputs[name] = value
+        inputs[name] = _from_file(value)
     return inputs
+
+
+def _from_file(value: str) -> str:
+    """Give what stands in the file that a value names by ``@path``; ``@@`` is a plain ``@`` at the front."""
+    if not value.startswith("@") or value.startswith("@@"):
+        return value.removeprefix("@") if value.startswith("@@") else value
+    from llm_gc.files import read_text
+
+    return read_text(value[1:])

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     help="Who answers for the models.",
 )
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
 @click.option("--seed", type=click.IntRange(min=0), help="What all sampling is derived from.")
 @click.option(
     "--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Requests in flight per model."
@@ -48,7 +50,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
 
     if file is None:
         raise click.UsageError('Give the pipeline to run, for example: llm-gc run pipelines/m1.yaml --task "…"')
-    loaded = project.load(file)
+    loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
     values = resolve(loaded.pipeline.inputs, inputs, texts=True)

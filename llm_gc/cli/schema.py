@@ -1,4 +1,4 @@
-"""schema: print the JSON Schema of pipelines or transcripts."""
+"""schema: print the JSON Schema of pipelines or transcripts, or a pipeline with everything in its place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ import click
 
 @click.command()
 @click.argument("what", type=click.Choice(["pipeline", "transcript"]), default="pipeline")
-def command(what: str) -> int:
+@click.option("--resolved", "file", metavar="FILE", help="Print FILE whole, and where its values are from.")
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="With --resolved: lay a value over it.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="With --resolved: another model.")
+def command(what: str, file: str | None, overrides: tuple[str, ...], models: tuple[str, ...]) -> int:
     """Print the JSON Schema of pipelines (or of transcripts), for editors and for CI."""
+    if file is not None:
+        from llm_gc import project
+        from llm_gc.documents import as_yaml
+
+        click.echo(as_yaml(project.load(file, overrides, models).document), nl=False)
+        return 0
     from llm_gc.schema import SCHEMAS, text_of
 
     click.echo(text_of(SCHEMAS[f"{what}.schema.json"]()), nl=False)

@@ -96,7 +96,7 @@ class Screen:
                 self._wait(shown, f"waiting for {ask.label} ({model})")
             case Delta(text) if text:
                 shown.pieces.append(text)
-                if self._is_first(shown):
+                if self._is_first(shown) and not shown.is_pick:
                     self._show(shown)
             case Delta():
                 self._wait(shown, f"{ask.label} ({shown.model}) is thinking")
@@ -117,7 +117,9 @@ class Screen:
             del self._open[_key(first.ask)]
         if self._open:
             first = next(iter(self._open.values()))
-            self._show(first) if first.pieces else self._wait(first, f"waiting for {first.ask.label}")
+            self._show(first) if first.pieces and not first.is_pick else self._wait(
+                first, f"waiting for {first.ask.label}"
+            )
 
     def trouble(self, message: str) -> None:
         """Warn."""
@@ -162,6 +164,9 @@ class Screen:
         shown.begin(shown.ask)
 
     def _close(self, shown: _Shown, turn: Turn) -> None:
+        if turn.is_pick:
+            self._close_pick(shown, turn)
+            return
         reply, message = turn.exchange.reply, turn.message
         model = reply.model or turn.exchange.ask.model
         where = f"turn {message.turn}, {message.label} ({model})" if message.turn else f"{message.label} ({model})"
@@ -178,6 +183,15 @@ class Screen:
         named = "" if self._voice.names_speakers and not message.failed else f"{where} · "
         self._notes.say(f"{named}{figures.line(turn)}\n")
 
+    def _close_pick(self, shown: _Shown, turn: Turn) -> None:
+        """A choice is no part of the conversation: it is told of, and its words are not shown."""
+        failure, data = turn.exchange.failure, turn.message.data
+        self._void(shown)
+        if failure is not None:
+            self._notes.warn(f"warning: {turn.message.label} chose nobody: {failure.message}")
+        else:
+            self._notes.say(f"{turn.message.label} chooses {data['next']} · {figures.line(turn)}\n")
+
 
 class _Shown:
     """A turn on its way to the screen."""
@@ -189,6 +203,7 @@ class _Shown:
     def begin(self, ask: Ask) -> None:
         """Begin it anew, with nothing shown."""
         self.ask, self.model = ask, ask.model
+        self.is_pick = ask.is_pick
         self.pieces: list[str] = []
         self.streamed = False
         self.waits = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.history import Told
@@ -25,10 +26,10 @@ def pick(
         return allowed[0]
     scope.check_limits()
     schema = {"type": "object", "properties": {"next": {"enum": list(allowed)}}, "required": ["next"]}
-    inner = _named(scope)
+    inner, words = replace(scope, place=f"{scope.place}.by"), Speech(chooser, format=schema)
     speaker = scope.speaker(chooser)
     scope.branch.history.add(Told(speaker, lambda: _question(scope, allowed)))
-    exchange, earlier, data = yield from Question(inner, speaker, Speech(chooser, format=schema)).settle()
+    exchange, earlier, data = yield from Question(inner, speaker, words, is_pick=True).settle()
     _record(scope, exchange, earlier, data)
     failure = exchange.failure
     if failure is None:
@@ -37,13 +38,6 @@ def pick(
     if failure.kind in ("template", "unreachable"):
         raise Ending("error", failure.message, failure.kind)
     return fallback
-
-
-def _named(scope: StepScope) -> StepScope:
-    """Give the scope whose asks have the pick's own id."""
-    from dataclasses import replace
-
-    return replace(scope, place=f"{scope.place}.by")
 
 
 def _question(scope: StepScope, allowed: Sequence[str]) -> str:

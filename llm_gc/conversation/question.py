@@ -30,6 +30,7 @@ class Question:
     words: Speech
     attempt: int = 1
     repair: tuple[Part, ...] = ()
+    is_pick: bool = False
 
     @property
     def view(self) -> View:
@@ -70,8 +71,9 @@ class Question:
             render=lambda: self._compose(moment, start),
             format=self._schema,
             stops=self._stop_tokens(),
-            turn=moment.turn,
+            turn=None if self.is_pick else moment.turn,
             attempt=self.attempt,
+            is_pick=self.is_pick,
         )
 
     def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:

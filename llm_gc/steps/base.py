@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from llm_gc.protocol import Flow, Scope
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+NAME = r"^[a-z][a-z0-9_]*$"
+DYNAMIC = r"\{[{%]|\.j2$"
+
+Name = Annotated[str, Field(pattern=NAME)]
 Template = Annotated[str, Field(json_schema_extra={"x-llm-gc": "template"})]
-Dynamic = Annotated[str, Field(pattern=r"\{\{", json_schema_extra={"x-llm-gc": "template"})]
+Dynamic = Annotated[str, Field(pattern=DYNAMIC, json_schema_extra={"x-llm-gc": "template"})]
 """A template in the place of a value that is no text: it must have braces, so that a misspelt value is no template."""
 
-Count = int | Dynamic
+
+def read_whole(value: Any) -> Any:
+    """To JSON Schema 3.0 is a whole number: what it accepts, the models accept."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(read_whole)]
+Count = Whole | Dynamic
+AtLeastOne = Positive | Dynamic
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(read_whole)] | Dynamic
+Temperature = Annotated[float, Field(ge=0)] | Dynamic
 Expression = Annotated[str, Field(min_length=1, json_schema_extra={"x-llm-gc": "expression"})]
+Items = Expression | list[Any]
+"""A list, or an expression that gives one."""
+
 ExpressionOrData = Annotated[Any, Field(json_schema_extra={"x-llm-gc": "expression"})]
 """An expression; a value that is not text stands for itself."""
 

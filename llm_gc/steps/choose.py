@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope
-from llm_gc.steps.base import Name, Template
+from llm_gc.steps.base import Dynamic, Name, Template
 from llm_gc.steps.say import Turn
 
 RANDOM = "random"
+
+Names = Annotated[list[Name], Field(min_length=1)]
+Followers = Annotated[dict[Name, list[Name]], Field(min_length=1)]
 
 
 class Choose(Turn):
@@ -22,11 +25,12 @@ class Choose(Turn):
 
     kind: ClassVar[str] = "choose"
 
-    choose: list[Name] | Template | dict[Name, list[Name]] = Field(
-        description="Who may speak: a list, a template that gives one, or a map from the newest speaker to who may follow.",
+    choose: Names | Dynamic | Followers = Field(
+        description="Who may speak: a list, a template that gives one, or a map from the newest speaker to those after it.",
         examples=[["anna", "ben"], {"anna": ["ben"], "ben": ["anna"]}],
     )
     by: Template = Field(
+        min_length=1,
         description="Who chooses: a role, `random`, or a template that gives a name.", examples=["moderator", RANDOM]
     )
     allow_repeat: bool | None = Field(

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from llm_gc.steps.base import Expression, Name, Strict
+from llm_gc.steps.base import Expression, Name, Positive, Strict
 
-Who = Literal["all", "none", "own", "others"] | list[Name]
+Who = Literal["all", "none", "own", "others"] | Annotated[list[Name], Field(min_length=1)]
 
 
 def _read_view(value: Any) -> Any:
@@ -20,7 +20,7 @@ class View(Strict):
     """What a speaker is shown of what was said."""
 
     from_: Who = Field("all", alias="from", description="Whose messages: all, none, own, others, or a list of roles.")
-    last: int | None = Field(None, ge=1, description="Only so many of the newest messages of each speaker.")
+    last: Positive | None = Field(None, description="Only so many of the newest messages of each speaker.")
     opening: bool = Field(True, description="Whether the opening is shown.")
 
 
@@ -45,29 +45,39 @@ def _read_stop(value: Any) -> Any:
 AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=str | Stop)]
 
 
-Format = Literal["json"] | dict[str, Any]
+Format = Literal["json"] | Annotated[str, Field(pattern=r"\.json$")] | Annotated[dict[str, Any], Field(min_length=1)]
 
-_KEYWORDS = frozenset(
-    [
-        "$ref",
-        "$defs",
-        "type",
-        "enum",
-        "const",
-        "properties",
-        "items",
-        "prefixItems",
-        "anyOf",
-        "oneOf",
-        "allOf",
-        "not",
-        "required",
-        "pattern",
-        "additionalProperties",
-        "minimum",
-        "maximum",
-    ]
+_ALWAYS = frozenset(
+    "additionalProperties allOf anyOf dependentRequired dependentSchemas maxItems maxLength maxProperties minItems"
+    " minLength minProperties multipleOf oneOf patternProperties prefixItems propertyNames uniqueItems".split()
 )
+"""Keywords of JSON Schema by which nobody would call a property."""
+
+_OTHERS = frozenset(
+    "const contains default deprecated description else enum examples exclusiveMaximum exclusiveMinimum format if items"
+    " maximum minimum not pattern properties readOnly required then title type writeOnly".split()
+)
+"""Keywords of JSON Schema that are words, and may well be the name of a property."""
+
+
+def is_schema(map_: Mapping[str, Any]) -> bool:
+    """Tell a JSON Schema from a map of properties.
+
+    The schema of a property is a map. So a keyword whose value is none, such as ``type: object``, makes a schema of the
+    whole; so does ``properties`` with a map of maps, and a keyword that can be nothing else.
+    """
+    return any(
+        key.startswith("$")
+        or key in _ALWAYS
+        or (key == "properties" and _holds_properties(value))
+        or (key in _OTHERS and not isinstance(value, Mapping))
+        for key, value in map_.items()
+    )
+
+
+def _holds_properties(value: Any) -> bool:
+    """Tell the keyword ``properties`` from a property of that name: the latter's schema has keywords of its own."""
+    return isinstance(value, Mapping) and not is_schema(value)
 
 
 def schema_of(format_: Any) -> dict[str, Any] | None:
@@ -77,8 +87,8 @@ def schema_of(format_: Any) -> dict[str, Any] | None:
     """
     if format_ is None:
         return None
-    if format_ == "json":
+    if not isinstance(format_, Mapping):
         return {"type": "object"}
-    if any(key in _KEYWORDS for key in format_) and not all(isinstance(v, Mapping) for v in format_.values()):
+    if is_schema(format_):
         return dict(format_)
     return {"type": "object", "properties": dict(format_), "required": list(format_)}

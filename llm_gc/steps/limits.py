@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from llm_gc.duration import PATTERN
-from llm_gc.steps.base import Count, Dynamic, Strict
+from llm_gc.steps.base import AtLeastOne, Count, Dynamic, Strict, read_whole
 
 Duration = Annotated[str, Field(pattern=PATTERN, examples=["30s", "2m", "1h"])]
+
+AtLeastTwo = Annotated[int, Field(ge=2), BeforeValidator(read_whole)] | Dynamic
 
 
 class Limits(Strict):
     """What a conversation may cost at most, and what happens when something fails."""
 
     max_turns: Count = Field(100, description="Turns, failed ones too.")
-    max_tokens: Count = Field(1024, description="Tokens of each message.")
-    max_total_tokens: Count | None = Field(None, description="Tokens in all, of prompts and replies together.")
+    max_tokens: AtLeastOne = Field(1024, description="Tokens of each message.")
+    max_total_tokens: AtLeastOne | None = Field(None, description="Tokens in all, of prompts and replies together.")
     max_time: Duration | Dynamic | None = Field(None, description="Time in all, the seconds of all replies added up.")
     timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
     load_timeout: Duration | Dynamic = Field(
@@ -32,6 +34,6 @@ class Limits(Strict):
         "stop",
         description="When a prompt does not fit the context window: stop, or drop the older half of the history.",
     )
-    repetition: Count | None = Field(
+    repetition: AtLeastTwo | None = Field(
         None, description="So many equal messages of one speaker in a row stop the conversation."
     )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope
-from llm_gc.steps.base import AnyStep, Count, ExpressionOrData, Name, Step
+from llm_gc.steps.base import AnyStep, Count, Items, Name, Step
 
 
 class Parallel(Step):
@@ -23,7 +23,7 @@ class Parallel(Step):
     parallel: list[AnyStep] = Field(min_length=1, description="The branches.", examples=[["anna", "ben"]])
     times: Count | None = Field(None, description="How often the list is run, side by side.", examples=[5])
     for_: Name | None = Field(None, alias="for", description="The name of the item, for `in`.", examples=["question"])
-    in_: ExpressionOrData | None = Field(
+    in_: Items | None = Field(
         None, alias="in", description="A list, or an expression that gives one: the branches once for each item."
     )
     as_: Name | None = Field(

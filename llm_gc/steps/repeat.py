@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope
-from llm_gc.steps.base import AnyStep, Count, Expression, ExpressionOrData, Name, Step
+from llm_gc.steps.base import AnyStep, Count, Expression, Items, Name, Step
 
 
 class Repeat(Step):
@@ -31,7 +31,7 @@ class Repeat(Step):
         examples=["'yes' in last.content"],
     )
     for_: Name | None = Field(None, alias="for", description="The name of the item, for `in`.", examples=["question"])
-    in_: ExpressionOrData | None = Field(
+    in_: Items | None = Field(
         None, alias="in", description="A list, or an expression that gives one: a round for each item."
     )
 

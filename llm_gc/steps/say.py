@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope, Speech
-from llm_gc.steps.base import Dynamic, Name, Step, Template
+from llm_gc.steps.base import Name, Positive, Step, Temperature, Template
 from llm_gc.steps.fields import Format, Sees
 
 
@@ -21,8 +21,8 @@ class Turn(Step):
     )
     sees: Sees | None = Field(None, description="What the role hears for this turn, in place of its own `sees`.")
     format: Format | None = Field(None, description="The structure of this reply, in place of the role's `format`.")
-    max_tokens: int | None = Field(None, ge=1, description="The most tokens of this reply.", examples=[200])
-    temperature: float | Dynamic | None = Field(None, description="The temperature for this turn.", examples=[0.2])
+    max_tokens: Positive | None = Field(None, description="The most tokens of this reply.", examples=[200])
+    temperature: Temperature | None = Field(None, description="The temperature for this turn.", examples=[0.2])
     as_: Name | None = Field(None, alias="as", description="A name for the message, for templates to come.")
     result: Template | None = Field(
         None,

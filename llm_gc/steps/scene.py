@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ class Scene(Step):
 
     kind: ClassVar[str] = "scene"
 
-    scene: list[AnyStep] | str = Field(
+    scene: Annotated[list[AnyStep], Field(min_length=1)] | Annotated[str, Field(min_length=1)] = Field(
         description="Its steps, or the file of another pipeline.", examples=[["anna", "ben"], "team.yaml"]
     )
     with_: dict[Name, Any] | None = Field(
@@ -32,7 +32,7 @@ class Scene(Step):
     )
     result: Template | None = Field(
         None,
-        description="What is heard outside, rendered inside; the last message where absent. Data become the message's data.",
+        description="What is heard outside, rendered inside; the last message where absent. Data are the message's data.",
     )
     stop: list[AnyStop] | None = Field(None, min_length=1, description="What ends it when it is said.")
     limits: Limits | None = Field(None, description="What it may cost at most; what is around it counts it too.")

@@ -76,7 +76,9 @@ def test_a_roles_own_seed_is_sent_plus_the_copy_number() -> None:
 def test_for_gives_each_branch_its_item() -> None:
     """Item by item, each listed step once; an empty list is no branch at all."""
     step = {"say": "anna", "instruction": "Do {{ part }}."}
-    conversation = talk([{"parallel": [step, "ben"], "for": "part", "in": "parts", "as": "done"}], {"parts": ["x", "y"]})
+    conversation = talk(
+        [{"parallel": [step, "ben"], "for": "part", "in": "parts", "as": "done"}], {"parts": ["x", "y"]}
+    )
     asks = conversation.pending
     assert [ask.speaker.role for ask in asks] == ["anna", "ben", "anna", "ben"]
     assert "Do x." in texts(asks[0])

@@ -67,6 +67,7 @@ def test_a_choice_that_fails_or_strays_falls_back() -> None:
 
 def test_by_chance_is_seeded() -> None:
     """The same seed draws the same, another one differently; over many draws everybody comes."""
+
     def drawn(seed: int) -> list[str]:
         return speakers(answer_all(group(30, by="random", allow_repeat=True, seed=seed)))
 
@@ -114,7 +115,9 @@ def test_from_a_template() -> None:
 
 def test_the_choosers_requests_only_grow() -> None:
     """What it was asked and what it chose stay in its own requests, so that its prefix can be reused."""
-    asks = answer_all(group(3, choose=("anna", "ben", "mod"), allow_repeat=True), pick("ben"), "b", pick("anna"), "a", pick("ben"))
+    asks = answer_all(
+        group(3, choose=("anna", "ben", "mod"), allow_repeat=True), pick("ben"), "b", pick("anna"), "a", pick("ben")
+    )
     own = [ask.request.messages for ask in asks if ask.id.endswith(".by")]
     for earlier, later in zip(own, own[1:], strict=False):
         assert later[: len(earlier) - 1] == earlier[:-1]

@@ -90,7 +90,14 @@ documents = st.fixed_dictionaries(
     }
 )
 
-WORDS = ["yes", "no, not yet", "DONE", "a longer answer\nwith lines", "anna: as another", json.dumps({"score": 2, "next": "ben"})]
+WORDS = [
+    "yes",
+    "no, not yet",
+    "DONE",
+    "a longer answer\nwith lines",
+    "anna: as another",
+    json.dumps({"score": 2, "next": "ben"}),
+]
 
 
 def reply_to(ask: Ask, salt: int) -> Reply:
@@ -125,7 +132,10 @@ def run(document: dict[str, Any], salt: int, order: Random | None) -> tuple[Conv
 
 
 SETTINGS = settings(
-    max_examples=150, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

@@ -46,7 +46,9 @@ def test_the_result_is_rendered_inside() -> None:
 
 def test_a_role_can_lend_its_name() -> None:
     """A speaker that names a role makes the result that role's message: its own, for itself."""
-    conversation = talk([{"scene": ["ben"], "opening": "In.", "speaker": "anna"}, {"say": "anna", "instruction": "And?"}])
+    conversation = talk(
+        [{"scene": ["ben"], "opening": "In.", "speaker": "anna"}, {"say": "anna", "instruction": "And?"}]
+    )
     asks = answer_all(conversation, "from inside")
     assert {"role": "assistant", "content": "from inside"} in asks[-1].request.messages
 
@@ -86,7 +88,11 @@ def test_a_scene_in_which_nobody_spoke_is_not_heard() -> None:
 
 def test_a_scene_in_which_all_failed_is_a_failed_message() -> None:
     """Nobody is sent it."""
-    turns: list[Any] = ["anna", {"scene": ["ben"], "opening": "In.", "as": "team", "result": "{{ last.content }}!"}, "anna"]
+    turns: list[Any] = [
+        "anna",
+        {"scene": ["ben"], "opening": "In.", "as": "team", "result": "{{ last.content }}!"},
+        "anna",
+    ]
     conversation = talk(turns, result="{{ team.failed }}")
     asks = answer_all(conversation, "A1", failed())
     assert "!" not in texts(asks[-1])
@@ -135,7 +141,12 @@ def test_scenes_side_by_side() -> None:
 def team(**keys: Any) -> Files:
     """Give the files of a pipeline that plays team.yaml."""
     keys = {"inputs": {"topic": {"type": "string"}, "n": {"type": "integer", "default": 1}}, **keys}
-    inner = pipeline([{"repeat": ["anna"], "times": "{{ n }}"}], roles={"anna": {"model": "other", "prompt": "In {{ topic }}."}}, opening="Go: {{ topic }}", **keys)
+    inner = pipeline(
+        [{"repeat": ["anna"], "times": "{{ n }}"}],
+        roles={"anna": {"model": "other", "prompt": "In {{ topic }}."}},
+        opening="Go: {{ topic }}",
+        **keys,
+    )
     return Files(scenes={"team.yaml": (inner, Files())})
 
 

@@ -1,0 +1,209 @@
+"""From files to one document: what ``extends`` lays under a pipeline and ``--set`` over it, each value with its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from llm_gc.errors import Finding, PipelineError, UsageError
+from llm_gc.protocol import Path
+from llm_gc.source import Place, Source, dotted, load
+
+MAX_LAYERS = 16
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z /_-]*[A-Za-z](?<!true)(?<!false)(?<!null)")
+"""Text that needs no quotes in YAML."""
+
+Read = Callable[[str, Source], Source]
+"""Reads the file that a source names, seen from that source's own place."""
+
+
+@dataclass(frozen=True)
+class Override:
+    """One value laid over a document from outside, and how it was given."""
+
+    path: tuple[str, ...]
+    value: Any
+    given: str
+
+
+class Document:
+    """The data of several layers as one, and for each value the layer that it comes from."""
+
+    def __init__(self, layers: Sequence[Source], overrides: Sequence[Override] = ()) -> None:
+        """Lay each layer over the one after it, and the overrides over them all.
+
+        Raises:
+            UsageError: where an override leads nowhere.
+
+        """
+        self.layers, self.overrides = tuple(layers), tuple(overrides)
+        self.file = layers[0].file
+        data: Any = {}
+        for layer in reversed(layers):
+            data = merge({key: value for key, value in layer.data.items() if key != "extends"}, data)
+        for override in overrides:
+            data = _put(data, override)
+        self.data: dict[str, Any] = data
+
+    def layer(self, path: Path) -> Source:
+        """Give the layer in which what stands at ``path`` (or what is nearest to it) is written."""
+        for end in range(len(path), -1, -1):
+            for layer in self.layers:
+                if _exists(layer.data, path[:end]):
+                    return layer
+        return self.layers[0]
+
+    def override(self, path: Path) -> Override | None:
+        """Give the newest override that what stands at ``path`` comes from."""
+        steps = tuple(str(step) for step in path)
+        found = [one for one in self.overrides if steps[: len(one.path)] == one.path]
+        return found[-1] if found else None
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Give the place of the value at ``path`` in its layer."""
+        return self.layer(path).place(path, key=key)
+
+    def finding(self, path: Path, code: str, message: str, *, key: bool = False, hint: str = "") -> Finding:
+        """Give a finding about what stands at ``path``."""
+        override = self.override(path)
+        if override is not None:
+            return Finding(override.given, 1, 1, code, message, path=dotted(path), hint=hint)
+        return self.layer(path).finding(path, code, message, key=key, hint=hint)
+
+    def origin(self, path: Path) -> str:
+        """Say where a value comes from that the file itself does not give; empty where it does."""
+        override = self.override(path)
+        if override is not None:
+            return override.given
+        layer = self.layer(path)
+        return "" if layer is self.layers[0] else f"{layer.file}:{layer.place(path).line}"
+
+
+def compose(source: Source, read: Read, overrides: Sequence[Override] = ()) -> Document:
+    """Read what a source extends, and what that extends in its turn, and lay them over one another.
+
+    Raises:
+        PipelineError: where a file that is extended cannot be read, or extends itself.
+        UsageError: where an override leads nowhere.
+
+    """
+    layers = [source]
+    while (name := layers[-1].data.get("extends")) is not None:
+        newest = layers[-1]
+        if not isinstance(name, str):
+            raise PipelineError([newest.finding(("extends",), "shape", f"{name!r} is no file name")])
+        under = read(name, newest)
+        if any(under.file == layer.file for layer in layers) or len(layers) >= MAX_LAYERS:
+            chain = " extends ".join([layer.file for layer in layers] + [under.file])
+            raise PipelineError([newest.finding(("extends",), "extends-cycle", f"this goes in a circle: {chain}")])
+        layers.append(under)
+    return Document(layers, overrides)
+
+
+def merge(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one map over another: maps merge, lists and scalars replace, null deletes."""
+    merged = dict(under)
+    for key, value in over.items():
+        if value is None and key in under:
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(under.get(key), Mapping):
+            merged[key] = merge(value, under[key])
+        else:
+            merged[key] = value
+    return merged
+
+
+def read_override(text: str) -> Override:
+    """Read ``any.path=value``; the value is YAML.
+
+    Raises:
+        UsageError: where it is not of that form.
+
+    """
+    path, equals, value = text.partition("=")
+    steps = tuple(path.strip().split("."))
+    if not equals or not all(steps) or not value.strip():
+        raise UsageError(f"--set {text!r} is not any.path=value; write for example --set roles.anna.temperature=0.5")
+    try:
+        data = load(value, "--set").data
+    except PipelineError as error:
+        raise UsageError(f"--set {text!r}: the value is no YAML: {error.findings[0].message}") from error
+    return Override(steps, data, f"--set {text}")
+
+
+def read_model(text: str, roles: Sequence[str]) -> list[Override]:
+    """Read ``role=model``, or a model's name alone for all roles.
+
+    Raises:
+        UsageError: where there is no such role.
+
+    """
+    role, equals, model = text.partition("=")
+    if not equals:
+        return [Override(("roles", name, "model"), text, f"--model {text}") for name in roles]
+    if role not in roles:
+        raise UsageError(f"--model {text!r}: there is no role {role!r}; the roles are {', '.join(roles)}")
+    return [Override(("roles", role, "model"), model, f"--model {text}")]
+
+
+def as_yaml(document: Document) -> str:
+    """Give a document as YAML, each value that the file itself does not give with the place that it comes from."""
+    return "".join(f"{line}\n" for line in _lines(document, document.data, (), ""))
+
+
+def _lines(document: Document, data: Mapping[str, Any], path: Path, indent: str) -> Iterator[str]:
+    for key, value in data.items():
+        at = (*path, key)
+        if isinstance(value, Mapping) and value and document.override(at) is None:
+            yield f"{indent}{key}:"
+            yield from _lines(document, value, at, indent + "  ")
+            continue
+        flow = value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+        origin = document.origin(at)
+        yield f"{indent}{key}: {flow}" + (f"  # {origin}" if origin else "")
+
+
+def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:
+    """Give the data with one value put in place; maps on the way are made where they are missing."""
+    data = deepcopy(data)
+    node: Any = data
+    *way, last = override.path
+    for number, step in enumerate(way):
+        key = _key(node, step, override)
+        if isinstance(node, dict) and key not in node:
+            node[key] = {}
+        node = node[key]
+        if not isinstance(node, (dict, list)):
+            so_far = ".".join(override.path[: number + 1])
+            raise UsageError(f"{override.given}: {so_far} is {node!r}, and nothing stands inside that")
+    key = _key(node, last, override)
+    if override.value is None and isinstance(node, dict):
+        node.pop(key, None)
+    else:
+        node[key] = override.value
+    return data
+
+
+def _key(node: Any, step: str, override: Override) -> str | int:
+    """Give the key of one step down: a number where there is a list."""
+    if not isinstance(node, list):
+        return step
+    if not step.isdigit() or int(step) >= len(node):
+        raise UsageError(f"{override.given}: {step!r} is no place in a list of {len(node)}; places count from 0")
+    return int(step)
+
+
+def _exists(data: Any, path: Path) -> bool:
+    for step in path:
+        if (isinstance(data, Mapping) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
+            data = data[step]
+        else:
+            return False
+    return True

@@ -1,0 +1,76 @@
+"""What is settled before the first turn: the document with the seed and the facts in it, from which a run can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llm_gc import project
+from llm_gc.backends.base import Facts
+from llm_gc.conversation import Files
+from llm_gc.conversation.stage import Stage
+from llm_gc.errors import TemplateError
+from llm_gc.pipeline import Pipeline
+from llm_gc.project import Loaded
+from llm_gc.protocol import Casting
+from llm_gc.records import PipelineRecord
+from llm_gc.transcript import digest
+
+Cast = Mapping[str, Casting]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A pipeline, its files, and the record of both."""
+
+    pipeline: Pipeline
+    files: Files
+    record: PipelineRecord
+
+
+def cast(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Casting]:
+    """Give how all roles are played, those of the scenes' pipelines too.
+
+    Raises:
+        TemplateError: where a template over the inputs fails.
+
+    """
+    castings = list(Stage(loaded.pipeline, inputs, loaded.files).castings.values())
+    return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
+
+
+def resolve(loaded: Loaded, inputs: Mapping[str, Any], facts: Facts, seed: int) -> Resolved:
+    """Write the seed and each role's context window into the documents."""
+    return _resolve(loaded, Stage(loaded.pipeline, inputs, loaded.files).castings, facts, seed)
+
+
+def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> Resolved:
+    document = project.document(loaded.pipeline)
+    if seed is not None:
+        document["seed"] = seed
+    for name, casting in castings.items():
+        about = facts.models.get((casting.host, casting.model))
+        window = casting.options.get("num_ctx", about.num_ctx if about else None)
+        if window is not None and document["roles"][name].get("num_ctx") is None:
+            document["roles"][name]["num_ctx"] = window
+    scenes = {name: _resolve(scene, _scene_cast(scene), facts, None) for name, scene in loaded.scenes.items()}
+    inner = {name: scene.record for name, scene in scenes.items()}
+    whole = {"document": document, "prompts": loaded.prompts, "scenes": inner}
+    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner)
+    files = Files(loaded.prompts, {name: (scene.pipeline, scene.files) for name, scene in scenes.items()})
+    return Resolved(Pipeline.model_validate(document), files, record)
+
+
+def _cast_scene(loaded: Loaded) -> list[Casting]:
+    castings = list(_scene_cast(loaded).values())
+    return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
+
+
+def _scene_cast(loaded: Loaded) -> Cast:
+    """Give how a scene's roles are played, as far as its inputs' defaults tell; the rest shows when it is played."""
+    known = {name: schema["default"] for name, schema in loaded.pipeline.inputs.items() if "default" in schema}
+    try:
+        return Stage(loaded.pipeline, known, loaded.files).castings
+    except TemplateError:
+        return {}

@@ -1,0 +1,165 @@
+"""The files of a project on the disk: where pipelines and prompts are, and what stands in them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from llm_gc import source
+from llm_gc.errors import Finding, PipelineError, UsageError
+from llm_gc.source import Source
+
+MAX_PROMPT = 1024 * 1024
+ROOT_MARKS = (".git", "pyproject.toml")
+
+
+def find(name: str) -> Path:
+    """Give the file that is meant: one that is there, else one of that name that ships with llm-gc.
+
+    Raises:
+        UsageError: where there is neither.
+
+    """
+    path = Path(name)
+    if path.is_dir():
+        inside = sorted(str(file) for file in path.glob("*.yaml"))[:5]
+        found = f"; give a file in it, such as {inside[0]}" if inside else ""
+        raise UsageError(f"{name} is a folder, and a pipeline file was expected{found}")
+    if path.exists():
+        return path
+    shipped = _shipped("pipelines")
+    for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    names = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml"))) if shipped.is_dir() else ""
+    ships = f"; the pipelines that ship with llm-gc are: {names}" if names else ""
+    raise UsageError(f"there is no pipeline {name}{ships}")
+
+
+def read_yaml(path: Path, file: str) -> Source:
+    """Read a YAML file; ``file`` is what it is called in messages.
+
+    Raises:
+        UsageError: where the file cannot be read.
+        PipelineError: where it is no YAML.
+
+    """
+    try:
+        if path.stat().st_size > source.MAX_BYTES:
+            raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        message = f"not text in UTF-8: {error.reason} at byte {error.start}"
+        raise PipelineError([Finding(file, 1, 1, "yaml", message)]) from error
+    return source.load(text, file)
+
+
+def read_pipeline(path: Path, file: str) -> Source:
+    """Read a pipeline's YAML and no more.
+
+    Raises:
+        UsageError: where the file cannot be read.
+        PipelineError: where it is no YAML, or no map.
+
+    """
+    loaded = read_yaml(path, file)
+    if not isinstance(loaded.data, dict) or not {"roles", "turns", "extends"} & set(loaded.data):
+        empty = "the file is empty"
+        message = empty if loaded.data is None else "this is no pipeline: it has neither 'roles' nor 'turns'"
+        hint = "A pipeline is a map with name, roles and turns."
+        raise PipelineError([loaded.finding((), "shape", message, hint=hint)])
+    return loaded
+
+
+def prompts_folder(start: Path) -> Path | None:
+    """Give the nearest ``prompts/`` from a folder upwards, no further than the project's root."""
+    for folder in (start, *start.parents):
+        if (folder / "prompts").is_dir():
+            return folder / "prompts"
+        if any((folder / mark).exists() for mark in ROOT_MARKS):
+            return None
+    return None
+
+
+def read_prompt(folder: Path | None, name: str) -> str:
+    """Read a prompt file.
+
+    Raises:
+        ValueError: where there is none of that name under ``folder``, or it is no text.
+
+    """
+    if folder is None:
+        raise ValueError("there is no folder prompts/ beside the pipeline or above it")
+    if name.startswith("/") or "\\" in name or ".." in name.split("/") or Path(name).is_absolute():
+        raise ValueError(f"{name!r} leads out of prompts/; a template lives under it and nowhere else")
+    path = folder / name
+    try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{name!r} is a link that leads out of prompts/")
+        if not path.is_file():
+            raise ValueError(f"there is no file {name!r} under {relative(folder)}/")
+        if path.stat().st_size > MAX_PROMPT:
+            raise ValueError(f"{name!r} is larger than {MAX_PROMPT // 1024} KiB")
+        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name!r} is not text in UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{name!r} cannot be read: {error.strerror}") from error
+
+
+def read_text(name: str) -> str:
+    """Read the text that an input names.
+
+    Raises:
+        UsageError: where there is none.
+
+    """
+    try:
+        if Path(name).stat().st_size > source.MAX_BYTES:
+            raise UsageError(f"{name} is larger than {source.MAX_BYTES // 1024} KiB; no input is that long")
+        return Path(name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def read_json_schema(path: Path, name: str) -> Any:
+    """Read a JSON Schema from a ``.json`` file.
+
+    Raises:
+        ValueError: where there is none.
+
+    """
+    import json
+
+    try:
+        schema = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"the schema {name!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"{name!r} is no JSON: {error}") from error
+    if not isinstance(schema, dict):
+        raise ValueError(f"{name!r} is no JSON Schema: a map was expected")
+    return schema
+
+
+def relative(path: Path | None) -> str:
+    """Give a path as seen from the working directory, where that is shorter."""
+    if path is None:
+        return "prompts"
+    try:
+        seen = os.path.relpath(path)
+    except ValueError:  # another drive
+        return str(path)
+    return str(path) if seen.startswith("..") else seen
+
+
+def _shipped(what: str) -> Path:
+    """Give the folder of what ships with the package: inside it when installed, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "shipped" / what
+    return inside if inside.is_dir() else package.parent / what
