@@ -1,4 +1,4 @@
-"""From files to one document: what ``extends`` lays under a pipeline and ``--set`` over it, each value with its place."""
+"""From files to one document: what ``extends`` lays under a pipeline and ``--set`` over it, place by place."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ class Branch:
     """What one line of the conversation remembers: all of it plain data, and all that a step keeps across an ask.
 
     ``tallies`` are those of the scenes it is in, the outermost first. ``dropped`` says per speaker how much of the
-    history it is no longer sent; ``memory`` holds what steps under way go by, such as a loop's list; ``idle`` counts the
-    steps since the last ask; ``log`` is shared by all branches, in order of arrival; ``inner`` are the scene or the
-    branches that go on inside it now.
+    history it is no longer sent; ``memory`` holds what steps under way go by, such as a loop's list; ``idle`` counts
+    the steps since the last ask; ``log`` is shared by all branches, in order of arrival; ``inner`` are the scene or
+    the branches that go on inside it now.
     """
 
     tallies: list[Tally]

@@ -84,7 +84,7 @@ class Conversation:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The turns so far, in declared order; those of a block that is still going on come last, and have no number."""
+        """The turns so far, in declared order; those of a block that still goes on come last, without a number."""
         return tuple(self._all_turns())
 
     @property

@@ -1,4 +1,4 @@
-"""What is settled before the first turn: the document with the seed and the facts in it, from which a run can be repeated."""
+"""What is settled before the first turn: the document with the seed and the facts, from which to run it again."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from llm_gc.conversation import Conversation
@@ -78,7 +79,7 @@ def test_by_chance_is_seeded() -> None:
 def test_by_chance_nobody_twice_in_a_row() -> None:
     """The newest speaker is left out of the draw."""
     roles = speakers(answer_all(group(20, choose=("anna", "ben", "mod"), by="random")))
-    assert all(one != two for one, two in zip(roles, roles[1:], strict=False))
+    assert all(one != two for one, two in pairwise(roles))
 
 
 def test_by_a_template() -> None:
@@ -119,6 +120,6 @@ def test_the_choosers_requests_only_grow() -> None:
         group(3, choose=("anna", "ben", "mod"), allow_repeat=True), pick("ben"), "b", pick("anna"), "a", pick("ben")
     )
     own = [ask.request.messages for ask in asks if ask.id.endswith(".by")]
-    for earlier, later in zip(own, own[1:], strict=False):
+    for earlier, later in pairwise(own):
         assert later[: len(earlier) - 1] == earlier[:-1]
         assert later[len(earlier) - 1]["content"].startswith(earlier[-1]["content"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -115,7 +116,7 @@ def reply_to(ask: Ask, salt: int) -> Reply:
 
 def run(document: dict[str, Any], salt: int, order: Random | None) -> tuple[Conversation, dict[str, Any], list[Any]]:
     """Run a document to its end; ``order`` chooses whom to answer next, none answers the first."""
-    conversation = talk(roles=dict.fromkeys(ROLES, {}), **document)
+    conversation = talk(roles={name: {} for name in ROLES}, **document)
     requests: dict[str, Any] = {}
     replies: list[Any] = []
     for _ in range(400):
@@ -156,7 +157,7 @@ def test_any_order_of_answers_gives_the_same(document: dict[str, Any], salt: int
 def test_a_record_answers_as_the_first_run_did(document: dict[str, Any], salt: int) -> None:
     """Feeding the replies back by id gives the same conversation, also when no request is read on the way."""
     one, _, replies = run(document, salt, None)
-    again = talk(roles=dict.fromkeys(ROLES, {}), **document)
+    again = talk(roles={name: {} for name in ROLES}, **document)
     by_id = dict(replies)
     while again.outcome is None:
         ask = again.pending[0]
@@ -177,7 +178,7 @@ def test_what_is_sent_is_well_formed(document: dict[str, Any], salt: int) -> Non
         kinds = [message["role"] for message in messages]
         assert kinds[-1] == "user"
         assert "system" not in kinds[1:]
-        assert all(one != two for one, two in zip(kinds, kinds[1:], strict=False))
+        assert all(one != two for one, two in pairwise(kinds))
         assert options["num_predict"] >= 1
         assert deadline > 0
     assert conversation.outcome is not None

@@ -141,12 +141,9 @@ def test_scenes_side_by_side() -> None:
 def team(**keys: Any) -> Files:
     """Give the files of a pipeline that plays team.yaml."""
     keys = {"inputs": {"topic": {"type": "string"}, "n": {"type": "integer", "default": 1}}, **keys}
-    inner = pipeline(
-        [{"repeat": ["anna"], "times": "{{ n }}"}],
-        roles={"anna": {"model": "other", "prompt": "In {{ topic }}."}},
-        opening="Go: {{ topic }}",
-        **keys,
-    )
+    roles = {"anna": {"model": "other", "prompt": "In {{ topic }}."}}
+    turns = [{"repeat": ["anna"], "times": "{{ n }}"}]
+    inner = pipeline(turns, roles=roles, opening="Go: {{ topic }}", **keys)
     return Files(scenes={"team.yaml": (inner, Files())})
 
 
