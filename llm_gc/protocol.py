@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["system", "user", "assistant"]
 Path = tuple[str | int, ...]
 """Where something stands in the pipeline's document: ``("turns", 0, "repeat", 1)``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(NamedTuple):
     """Who speaks: a role, and which copy of it (0, or the number of a parallel branch's copy)."""
 
     role: str
@@ -54,8 +53,7 @@ NOTHING = Message()
 """The message of a role that has not spoken yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A piece of a request before neighbours are merged; ``of`` is the id of the turn it repeats, if any."""
 
     kind: Kind

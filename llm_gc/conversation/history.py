@@ -87,6 +87,13 @@ class History:
             return self._parent[position]
         return self._entries[position - self._start]
 
+    def span(self, start: int, end: int) -> list[Entry]:
+        """Give the entries from ``start`` up to ``end``."""
+        mine = self._entries[max(start - self._start, 0) : max(end - self._start, 0)]
+        if start < self._start and self._parent is not None:
+            return self._parent.span(start, min(end, self._start)) + mine
+        return mine
+
     def own(self) -> Sequence[Entry]:
         """Give the entries since the fork."""
         return self._entries

@@ -137,11 +137,10 @@ class Question:
         return FrozenDict(options)
 
     def _compose(self, moment: Moment, start: int) -> Request:
-        stage, role, view = self.scope.stage, self._role, self.view
-        system = stage.render(("roles", self.speaker.role, "prompt"), role.prompt or "", moment.lookup)
+        system, view = self.scope.stage.system(self.speaker.role, moment.lookup), self.view
         opening = self.scope.setting.opening() if view.opening else ""
         entries = visible(moment.history, moment.end, view, self.speaker, start)
-        request = compose(str(system), opening, entries, self.speaker)
+        request = compose(system, opening, entries, self.speaker)
         return Request((*request.parts, *self.repair))
 
     def _emptiness(self, reply: Reply) -> str:

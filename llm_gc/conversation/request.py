@@ -29,12 +29,8 @@ def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speake
     parts = [Part("system", system)] if system else []
     if opening:
         parts.append(Part("user", opening))
-    for entry in entries:
-        if isinstance(entry, Told):
-            parts.append(entry.part)
-        else:
-            parts.append(entry.own if entry.speaker == speaker else entry.others)
-    parts = [part for part in parts if part.text]
+    said = (e.part if isinstance(e, Told) else e.own if e.speaker == speaker else e.others for e in entries)
+    parts += [part for part in said if part.text]
     if not parts or parts[-1].kind != "user":
         words = "has nothing to answer: no opening, nothing that it sees, no instruction; give it one of them"
         raise TemplateError(f"{speaker.role} {words}")
@@ -47,10 +43,7 @@ def visible(history: History, end: int, view: View, speaker: Speaker, start: int
     What failed is sent to nobody. ``view.last`` keeps the newest of each speaker, and as many instructions.
     """
     if view.last is None:
-        for position in range(start, end):
-            entry = history[position]
-            if _is_sent(entry, view, speaker):
-                yield entry
+        yield from (entry for entry in history.span(start, end) if _is_sent(entry, view, speaker))
         return
     newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
     told = list(islice(history.told_to(speaker, end), view.last))
@@ -76,9 +69,9 @@ def _is_sent(entry: Entry, view: View, speaker: Speaker) -> bool:
     own = entry.speaker == speaker
     if entry.message.failed or not (own or entry.heard):
         return False
+    if view.from_ == "all":
+        return True
     match view.from_:
-        case "all":
-            return True
         case "none":
             return False
         case "own":

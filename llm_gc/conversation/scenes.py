@@ -60,7 +60,7 @@ def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[P
             bounds = replace(bounds, max_turns=None, max_total_tokens=None, max_time=None, repetition=None)
         stops = tuple(((*scope.path, "stop", index), stop) for index, stop in enumerate(inner.stop or ()))
         setting = Setting(scope.stage, lambda: opening or "", stops)
-        inside = replace(scope, setting=setting, branch=scope.branch.scene(bounds, scope.branch.names), round=None)
+        inside = replace(scope, setting=setting, branch=scope.branch.scene(bounds, scope.branch.names))
         return inside, inner.steps, "scene", ((*scope.path, "result"), inner.result)
     stage = _stage(scope, inner)
     stops = _inner_stops(stage, inner.stop, scope.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from llm_gc.conversation.blocks import together
@@ -73,7 +73,7 @@ class StepScope:
     def at(self, key: str, index: int, mark: str = "") -> StepScope:
         """Give the scope of a step that stands inside this one."""
         place = f"{self.place}{'.' if self.place else ''}{key}{mark or self.mark}.{index}"
-        return replace(self, path=(*self.path, key, index), place=place, mark="")
+        return StepScope(self.setting, self.branch, (*self.path, key, index), place, self.round)
 
     def rounds(self, times: int | None) -> Iterator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
@@ -83,7 +83,7 @@ class StepScope:
             number += 1
             before = self.branch.tallies[0].turns
             self._count_step()
-            yield replace(self, round=number, mark=f":{number}")
+            yield self._in_round(number)
             if times is None and self.branch.tallies[0].turns == before:
                 break
         self.branch.keep(key, None)
@@ -95,8 +95,11 @@ class StepScope:
         for number, item in enumerate(items, 1):
             self._count_step()
             self.branch.name(name, item)
-            yield replace(self, round=number, mark=f":{number}")
+            yield self._in_round(number)
         self.branch.keep(key, None)
+
+    def _in_round(self, number: int) -> StepScope:
+        return StepScope(self.setting, self.branch, self.path, self.place, number, f":{number}")
 
     # --- Values
 

@@ -112,9 +112,20 @@ class Stage:
                            "model": self.castings[name].model}))
             for name, role in pipeline.roles.items()
         )  # fmt: skip
+        self._systems: dict[str, str] = {}
         self._labels = {
             name: re.compile(_label_at_start(about["label"]), re.IGNORECASE) for name, about in self.roles.items()
         }
+
+    def system(self, role: str, lookup: Lookup) -> str:
+        """Render a role's system prompt; once, where it depends on nothing that changes."""
+        if role in self._systems:
+            return self._systems[role]
+        path, prompt = ("roles", role, "prompt"), self.pipeline.roles[role].prompt or ""
+        text = str(self.render(path, prompt, lookup))
+        if self.templates.template(prompt).names <= {"role", "roles", *self.inputs}:
+            self._systems[role] = text
+        return text
 
     def render_input(self, path: Path, value: Any) -> Any:
         """Render a template over the inputs alone."""

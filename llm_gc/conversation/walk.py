@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from llm_gc.conversation.branch import Branch, Tally
@@ -59,7 +60,8 @@ class Conversation:
         """
         self.stage = stage = Stage(pipeline, inputs, files or Files())
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
-        setting = Setting(stage, lambda: str(stage.render_input(("opening",), pipeline.opening or "")), stops)
+        opening = cache(lambda: str(stage.render_input(("opening",), pipeline.opening or "")))
+        setting = Setting(stage, opening, stops)
         self._branch = Branch([Tally(stage.bounds)])
         self._scope = StepScope(setting, self._branch)
         self._root = _Node(self.begin(self._scope))
