@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
 import click
 
 from llm_gc._version import __version__
+
+GC_THRESHOLD = 50_000
+"""Objects between two looks for garbage: what a command makes it mostly keeps, and looking costs more than it finds."""
 
 COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
@@ -55,6 +59,7 @@ def main() -> None:
     """Run the command line; every error that has a message for people is printed here, and ends with its code."""
     from llm_gc.errors import LlmGcError
 
+    gc.set_threshold(GC_THRESHOLD)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a mark in its place
