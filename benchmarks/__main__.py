@@ -73,11 +73,11 @@ def _requests(url: str, sessions: Path, file: Path) -> Path:
 def _print(measured: dict[str, Measured], rounds: int) -> None:
     bare = measured["bare httpx script, 6 requests"].median("cpu")
     nothing = measured["python -c pass"].median("cpu")
-    print(f"medians of {rounds} runs, Python {sys.version.split()[0]}\n")  # noqa: T201
-    print(f"{'':32}{'CPU ms':>8}{'wall ms':>9}{'peak MB':>9}{'CPU / pass':>12}{'CPU / bare':>12}")  # noqa: T201
+    print(f"medians of {rounds} runs, Python {sys.version.split()[0]}\n")
+    print(f"{'':32}{'CPU ms':>8}{'wall ms':>9}{'peak MB':>9}{'CPU / pass':>12}{'CPU / bare':>12}")
     for name, figures in measured.items():
         cpu, wall, memory = (figures.median(key) for key in ("cpu", "wall", "memory"))
-        print(f"{name:32}{cpu:8.0f}{wall:9.0f}{memory:9.1f}{cpu / nothing:12.2f}{cpu / bare:12.2f}")  # noqa: T201
+        print(f"{name:32}{cpu:8.0f}{wall:9.0f}{memory:9.1f}{cpu / nothing:12.2f}{cpu / bare:12.2f}")
 
 
 if __name__ == "__main__":

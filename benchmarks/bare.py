@@ -2,11 +2,11 @@
 
 import json
 import sys
+from pathlib import Path
 
 import httpx
 
-with open(sys.argv[2], encoding="utf-8") as file:
-    requests = json.load(file)
+requests = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
 with httpx.Client(base_url=sys.argv[1], timeout=30) as client:
     for body in requests:
         with client.stream("POST", "/api/chat", json=body) as response:

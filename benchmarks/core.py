@@ -21,12 +21,12 @@ TURNS = 20
 def print_core() -> None:
     """Print the cost of a turn at three lengths of the history, and of long and wide conversations at n and 2n."""
     gc.set_threshold(GC_THRESHOLD)  # as the command line does
-    print("\nthe core alone, CPU\n")  # noqa: T201
+    print("\nthe core alone, CPU\n")
     for history in (10, 100, 1000):
-        print(f"{f'a turn after {history} messages':40}{_turn(history) * 1e6:10.0f} µs")  # noqa: T201
+        print(f"{f'a turn after {history} messages':40}{_turn(history) * 1e6:10.0f} µs")
     for name, run, n in (("turns of a loop, sees last 10", _loop, 2500), ("branches side by side", _branches, 1000)):
         once, twice = run(n), run(2 * n)
-        print(f"{f'{n} and {2 * n} {name}':40}{once:9.2f} s{twice:9.2f} s   ratio {twice / once:.2f}")  # noqa: T201
+        print(f"{f'{n} and {2 * n} {name}':40}{once:9.2f} s{twice:9.2f} s   ratio {twice / once:.2f}")
 
 
 def _turn(history: int) -> float:

@@ -27,7 +27,7 @@ class Measured:
 
     def median(self, figure: str) -> float:
         """Give the median of a figure."""
-        return statistics.median(getattr(sample, figure) for sample in self.samples)
+        return float(statistics.median(getattr(sample, figure) for sample in self.samples))
 
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int, environ: Mapping[str, str]) -> dict[str, Measured]:
