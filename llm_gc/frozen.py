@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from llm_gc.protocol import Message
 
 MAX_DEPTH = 64
+"""So many lists and maps may stand inside one another."""
 
 
 class Unfreezable(ValueError):
@@ -16,63 +18,137 @@ class Unfreezable(ValueError):
 
 
 class FrozenList(list[Any]):
-    """A list that cannot change, so that it can be hashed, shared and kept in a state."""
+    """A list that cannot change, nor anything in it, so that it can be hashed, shared and kept in a state."""
 
-    __slots__ = ()
+    __slots__ = ("depth",)
+    depth: int
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        """Freeze the items.
+
+        Raises:
+            Unfreezable: for what JSON cannot hold.
+
+        """
+        if hasattr(self, "depth"):
+            self._refuse()
+        super().__init__([freeze(item) for item in items])
+        self.depth = _depth(self)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("this list cannot be changed")
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
-    append = extend = insert = pop = remove = clear = sort = reverse = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    append = extend = insert = pop = remove = clear = sort = reverse = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         """Hash by content."""
         return hash(tuple(self))
 
+    def __copy__(self) -> FrozenList:
+        """Give itself: a copy could not be told from it."""
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> FrozenList:
+        """Give itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by content."""
+        return FrozenList, (list(self),)
+
 
 class FrozenDict(dict[str, Any]):
-    """A map that cannot change, so that it can be hashed, shared and kept in a state."""
+    """A map that cannot change, nor anything in it, so that it can be hashed, shared and kept in a state."""
 
-    __slots__ = ()
+    __slots__ = ("depth",)
+    depth: int
+
+    def __init__(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        """Freeze the items.
+
+        Raises:
+            Unfreezable: for what JSON cannot hold.
+
+        """
+        if hasattr(self, "depth"):
+            self._refuse()
+        super().__init__(_pairs(dict(items)))
+        self.depth = _depth(self.values())
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("this map cannot be changed")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    update = pop = popitem = clear = setdefault = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         """Hash by content, whatever the order of the keys."""
         return hash(frozenset(self.items()))
 
+    def __copy__(self) -> FrozenDict:
+        """Give itself: a copy could not be told from it."""
+        return self
+
+    def __deepcopy__(self, _memo: Any) -> FrozenDict:
+        """Give itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by content."""
+        return FrozenDict, (dict(self),)
+
+
+_FROZEN = frozenset({type(None), bool, int, str, FrozenList, FrozenDict})
+
+
+def as_text(value: Any) -> str:
+    """Give what a template gave in the place of a text; none is an empty one."""
+    return "" if value is None else str(value)
+
 
 def freeze(value: Any, depth: int = 0) -> Any:
-    """Give ``value`` as frozen JSON data. A message stays one: it is frozen already, and knows how to print itself.
+    """Give ``value`` as frozen JSON data. A message stays one, and knows how to print itself; its data is frozen too.
 
     Raises:
         Unfreezable: for what JSON cannot hold.
 
     """
-    if value is None or isinstance(value, (bool, int, FrozenList, FrozenDict, Message)):
+    if type(value) in _FROZEN or (type(value) is Message and type(value.data) in _FROZEN):
         return value
     if isinstance(value, str):
-        return str(value)  # Markup and other subclasses become plain text
-    if depth > MAX_DEPTH:
-        raise Unfreezable("nested too deeply")
+        return str.__str__(value)  # Markup and other subclasses become plain text
+    if isinstance(value, int):
+        return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Unfreezable(f"{value} is no JSON number")
-        return value
+        return float(value)
+    if depth >= MAX_DEPTH:
+        raise Unfreezable("nested too deeply")
+    if isinstance(value, Message):
+        return replace(value, data=freeze(value.data, depth + 1))
     if isinstance(value, Mapping):
-        return FrozenDict(_pairs(value, depth))
+        return FrozenDict((key, freeze(item, depth + 1)) for key, item in value.items())
     if isinstance(value, (list, tuple, range)):
         return FrozenList(freeze(item, depth + 1) for item in value)
     raise Unfreezable(f"a {type(value).__name__} is not JSON data")
 
 
-def _pairs(value: Mapping[Any, Any], depth: int) -> Iterator[tuple[str, Any]]:
+def _pairs(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         if not isinstance(key, str):
             raise Unfreezable(f"the key {key!r} is not text")
-        yield key, freeze(item, depth + 1)
+        yield freeze(key), freeze(item)
+
+
+def _depth(items: Iterable[Any]) -> int:
+    """Give how deep a list or map of frozen items is."""
+    deepest = 0
+    for item in items:
+        inner = item.data if type(item) is Message else item
+        if isinstance(inner, (FrozenList, FrozenDict)):
+            deepest = max(deepest, inner.depth)
+    if deepest >= MAX_DEPTH:
+        raise Unfreezable("nested too deeply")
+    return deepest + 1

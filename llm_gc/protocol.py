@@ -48,6 +48,10 @@ class Message:
         """Tell whether anybody said anything."""
         return bool(self.content)
 
+    def __contains__(self, text: str) -> bool:
+        """Tell whether a text is in the content."""
+        return text in self.content
+
 
 NOTHING = Message()
 """The message of a role that has not spoken yet."""
@@ -151,8 +155,7 @@ FailureKind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why there is no reply, in words for people; ``retry`` tells whether the same ask may succeed at once."""
 
     kind: FailureKind
@@ -175,7 +178,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Where the seconds of a reply went; none where nobody knows. ``total`` is measured here, the rest by the server."""
+    """Where the seconds of a reply went, none where nobody knows. ``total`` is measured here, the rest there."""
 
     total: float | None = None
     load: float | None = None
@@ -184,8 +187,7 @@ class Latency:
     generation: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A try that came to nothing: what had arrived until then is recorded, and never heard."""
 
     failure: Failure
@@ -219,14 +221,14 @@ class Reply:
         return self.done_reason == "length"
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(NamedTuple):
     """Several flows that go on independently; whoever yields this is sent when all of them are done."""
 
     flows: tuple[Flow, ...]
 
 
-Flow = Generator[Ask | Together, Any, None]
+Step = Ask | Together
+Flow = Generator[Step, Any, None]
 
 
 class Runnable(Protocol):
@@ -243,8 +245,7 @@ class Runnable(Protocol):
         """Do what is to be done where ``when`` is false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
+class Speech(NamedTuple):
     """What a step says about one turn; whatever is none is as the role has it."""
 
     role: str
@@ -307,7 +308,7 @@ class Scope(Protocol):
     def speak(self, words: Speech) -> Flow:
         """Let a role speak once."""
 
-    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Any, Any, str | None]:
+    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Step, Any, str | None]:
         """Let a role choose who speaks; give the name."""
 
     def draw(self, count: int) -> int:
@@ -325,7 +326,9 @@ class Scope(Protocol):
     def end(self, detail: str) -> None:
         """End the scene; this does not return."""
 
-    def together(self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None) -> Flow:
+    def together(
+        self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
+    ) -> Generator[Step, Any, Sequence[Message]]:
         """Run each step (once for each item) side by side; give the last message of each, in declared order."""
 
     def play(self, inner: Inner) -> Flow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def test_each_request_begins_with_the_roles_last_one(server: StandIn, tmp_path: 
     m1(server, tmp_path)
     for model in ("qwen2.5-coder:1.5b", "deepseek-coder:1.3b"):
         sent = [chat.json["messages"] for chat in server.chats if chat.json["model"] == model]
-        for earlier, later in zip(sent, sent[1:], strict=False):
+        for earlier, later in pairwise(sent):
             assert later[: len(earlier) - 1] == earlier[:-1]
             assert later[len(earlier) - 1]["content"].startswith(earlier[-1]["content"])
 

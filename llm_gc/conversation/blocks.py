@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.turn import Ending
-from llm_gc.protocol import Flow, Runnable, Together
+from llm_gc.frozen import FrozenList
+from llm_gc.protocol import Runnable, Step, Together
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def together(
     scope: StepScope, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
-) -> Flow:
+) -> Generator[Step, Any, FrozenList]:
     """Run each step, once for each item where there are any, as branches; give the last message of each.
 
     The first ending among them, in declared order, goes on outwards when all are done.

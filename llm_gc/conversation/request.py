@@ -26,9 +26,8 @@ def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speake
         TemplateError: where there is nothing to answer: no opening, nothing heard and no instruction.
 
     """
-    parts = [Part("system", system)] if system else []
-    if opening:
-        parts.append(Part("user", opening))
+    start = (Part("system", system.strip()), Part("user", opening.strip()))
+    parts = [part for part in start if part.text]
     said = (e.part if isinstance(e, Told) else e.own if e.speaker == speaker else e.others for e in entries)
     parts += [part for part in said if part.text]
     if not parts or parts[-1].kind != "user":

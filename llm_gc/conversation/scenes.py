@@ -11,7 +11,7 @@ from llm_gc.conversation.history import Said
 from llm_gc.conversation.stage import Stage, settle
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError, UsageError
-from llm_gc.frozen import FrozenDict
+from llm_gc.frozen import FrozenDict, as_text
 from llm_gc.inputs import resolve
 from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path, Speaker
 from llm_gc.steps.fields import Stop
@@ -39,7 +39,8 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     if spoke:
         failed = all(turn.message.failed for turn in spoke)
         message = _message(inside, result, ending, failed=failed)
-        message = replace(message, turn=spoke[-1].number, **_identity(scope, label, inner.name))
+        role, label = _identity(scope, label, inner.name)
+        message = replace(message, turn=spoke[-1].number, role=role, label=label)
         heard = "" if message.failed else message.content
         scope.branch.history.add(Said(Speaker(message.role, scope.branch.copy), message, heard))
     if inner.name is not None:
@@ -70,7 +71,7 @@ def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[P
     template = stage.pipeline.opening or ""
 
     def read() -> str:
-        return opening if opening is not None else str(stage.render_input(("opening",), template))
+        return opening if opening is not None else as_text(stage.render_input(("opening",), template))
 
     branch = scope.branch.scene(bounds, FrozenDict())
     inside = replace(
@@ -91,7 +92,8 @@ def _inner_stops(stage: Stage, stop: Any, path: Path) -> tuple[tuple[Path, Stop]
 def _stage(scope: StepScope, inner: Inner) -> Stage:
     pipeline, files = scope.stage.files.scenes[inner.file or ""]
     try:
-        inputs = resolve(pipeline.inputs, inner.inputs)
+        given = {name: str(one) if isinstance(one, Message) else one for name, one in inner.inputs.items()}
+        inputs = resolve(pipeline.inputs, given)
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
     stage = Stage(pipeline, inputs, files)
@@ -132,15 +134,15 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
     return Message(content=json.dumps(value, ensure_ascii=False), data=value)
 
 
-def _identity(scope: StepScope, label: str, name: str | None) -> dict[str, str]:
+def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]:
     """Give whose words they are: those of the role that the label names, else of the scene under that label."""
     if label in scope.stage.roles:
-        return {"role": label, "label": scope.stage.label(Speaker(label, scope.branch.copy))}
-    return {"role": name or "scene", "label": label or name or "scene"}
+        return label, scope.stage.label(Speaker(label, scope.branch.copy))
+    return name or "scene", label or name or "scene"
 
 
 def _text(scope: StepScope, key: str, template: str | None) -> str:
-    return "" if template is None else str(scope.render(key, template))
+    return as_text(scope.render(key, template))
 
 
 def _renderer(scope: StepScope) -> Callable[[Path, Any], Any]:

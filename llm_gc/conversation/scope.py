@@ -18,7 +18,7 @@ from llm_gc.conversation.stage import Stage, whole_number
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenList, freeze
-from llm_gc.protocol import Ask, Flow, Inner, Message, Path, Reply, Runnable, Speaker, Speech, Together
+from llm_gc.protocol import Ask, Flow, Inner, Message, Path, Reply, Runnable, Speaker, Speech, Step
 from llm_gc.steps.fields import Stop
 
 MAX_STEPS = 10_000
@@ -144,7 +144,7 @@ class StepScope:
 
     # --- Speaking
 
-    def ask(self, ask: Ask) -> Generator[Ask | Together, Any, Reply]:
+    def ask(self, ask: Ask) -> Generator[Step, Any, Reply]:
         """Yield an ask and give its reply, counted."""
         self.branch.idle = 0
         reply: Reply = yield ask
@@ -189,7 +189,9 @@ class StepScope:
         """End the scene."""
         raise Ending("end_step", detail)
 
-    def together(self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None) -> Flow:
+    def together(
+        self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
+    ) -> Generator[Step, Any, FrozenList]:
         """Run steps side by side."""
         return (yield from together(self, key, steps, items, name))
 

@@ -10,7 +10,7 @@ from llm_gc.conversation.question import Question, applies
 from llm_gc.conversation.request import GO_ON, newest_sent
 from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
-from llm_gc.frozen import FrozenDict
+from llm_gc.frozen import FrozenDict, as_text
 from llm_gc.protocol import Flow, Message, Speaker, Speech
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ def _tell(question: Question) -> None:
     """Put the turn's instruction into the history, or what stands in for one after a message of one's own."""
     scope, speaker, instruction = question.scope, question.speaker, question.words.instruction
     history, stage = scope.branch.history, scope.stage
-    if instruction is not None:
-        moment, path = scope.moment(speaker.role), (*scope.path, "instruction")
-        history.add(Told(speaker, lambda: str(stage.render(path, instruction, moment.lookup)).strip()))
-        return
     newest = newest_sent(history, question.view, speaker, question.dropped)
-    if newest is not None and newest.is_own(speaker):
-        history.add(Told(speaker, lambda: GO_ON))
+    otherwise = GO_ON if newest is not None and newest.is_own(speaker) else ""
+    if instruction is not None:  # one that comes out empty is none
+        moment, path = scope.moment(speaker.role), (*scope.path, "instruction")
+        history.add(Told(speaker, lambda: as_text(stage.render(path, instruction, moment.lookup)).strip() or otherwise))
+    elif otherwise:
+        history.add(Told(speaker, lambda: otherwise))
 
 
 def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
@@ -50,7 +50,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    label = stage.label(speaker) if words.label is None else str(scope.render("speaker", words.label))
+    label = as_text(scope.render("speaker", words.label)) or stage.label(speaker)
     message = Message(speaker.role, label, content, data, number, failed)
     said = stage.without_label(speaker.role, content)
     if words.result is not None and not failed:
@@ -76,7 +76,7 @@ def _told_instead(question: Question, message: Message) -> str:
         value = lookup(name)
         return FrozenDict({**value, message.role: message}) if name == "said" else value
 
-    return str(scope.stage.render((*scope.path, "result"), words.result, with_message)).strip()
+    return as_text(scope.stage.render((*scope.path, "result"), words.result, with_message)).strip()
 
 
 def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:

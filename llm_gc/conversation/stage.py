@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from llm_gc.duration import seconds
 from llm_gc.errors import TemplateError
-from llm_gc.frozen import FrozenDict, freeze
+from llm_gc.frozen import FrozenDict, as_text, freeze
 from llm_gc.pipeline import Limits, Pipeline, Render
 from llm_gc.protocol import Casting, Path, Speaker
 from llm_gc.templates import Lookup, Templates
@@ -122,7 +122,7 @@ class Stage:
         if role in self._systems:
             return self._systems[role]
         path, prompt = ("roles", role, "prompt"), self.pipeline.roles[role].prompt or ""
-        text = str(self.render(path, prompt, lookup))
+        text = as_text(self.render(path, prompt, lookup))
         if self.templates.template(prompt).names <= {"role", "roles", *self.inputs}:
             self._systems[role] = text
         return text

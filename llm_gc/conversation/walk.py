@@ -22,6 +22,7 @@ from llm_gc.conversation.scope import Setting, StepScope
 from llm_gc.conversation.stage import Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.errors import TemplateError
+from llm_gc.frozen import as_text
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Flow, Message, Reply, Together
 
@@ -60,7 +61,7 @@ class Conversation:
         """
         self.stage = stage = Stage(pipeline, inputs, files or Files())
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
-        opening = cache(lambda: str(stage.render_input(("opening",), pipeline.opening or "")))
+        opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
         setting = Setting(stage, opening, stops)
         self._branch = Branch([Tally(stage.bounds)])
         self._scope = StepScope(setting, self._branch)

@@ -42,7 +42,7 @@ KINDS: dict[str, type[Step]] = {}
 class Strict(BaseModel):
     """A frozen model that refuses unknown keys and converts nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

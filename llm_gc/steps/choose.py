@@ -26,12 +26,13 @@ class Choose(Turn):
     kind: ClassVar[str] = "choose"
 
     choose: Names | Dynamic | Followers = Field(
-        description="Who may speak: a list, a template that gives one, or a map from the newest speaker to those after it.",
+        description="Who may speak: a list, a template for one, or a map from the newest speaker to who may follow.",
         examples=[["anna", "ben"], {"anna": ["ben"], "ben": ["anna"]}],
     )
     by: Template = Field(
         min_length=1,
-        description="Who chooses: a role, `random`, or a template that gives a name.", examples=["moderator", RANDOM]
+        description="Who chooses: a role, `random`, or a template that gives a name.",
+        examples=["moderator", RANDOM],
     )
     allow_repeat: bool | None = Field(
         None, description="Whether whoever spoke last may be chosen; where absent only a map can say so, by naming it."

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from llm_gc.frozen import as_text
 from llm_gc.protocol import Flow, Scope
 from llm_gc.steps.base import Step, Template
 
@@ -19,5 +20,5 @@ class End(Step):
 
     def run(self, scope: Scope) -> Flow:
         """End it."""
-        scope.end(str(scope.render("end", self.end)))
+        scope.end(as_text(scope.render("end", self.end)))
         yield from ()

@@ -20,7 +20,7 @@ class View(Strict):
     """What a speaker is shown of what was said."""
 
     from_: Who = Field("all", alias="from", description="Whose messages: all, none, own, others, or a list of roles.")
-    last: Positive | None = Field(None, description="Only so many of the newest messages of each speaker.")
+    last: Positive | None = Field(None, description="Only so many of each speaker's newest messages.")
     opening: bool = Field(True, description="Whether the opening is shown.")
 
 
@@ -32,10 +32,13 @@ class Stop(Strict):
 
     token: str | None = Field(None, min_length=1, description="The text that ends it.", examples=["APPROVED"])
     match: Literal["line", "contains", "regex"] = Field(
-        "line", description="Whether the token is a line of its own, anywhere in the reply, or a regular expression."
+        "line",
+        description="How it is looked for: as a line of its own, anywhere in the reply, or as a regular expression.",
     )
-    role: Name | None = Field(None, description="Only when this role says it.")
-    when: Expression | None = Field(None, description="An expression, looked at after each message that is heard.")
+    role: Name | None = Field(None, description="Only where this role says it.")
+    when: Expression | None = Field(
+        None, description="An expression, looked at after each reply that is heard; true ends it."
+    )
 
 
 def _read_stop(value: Any) -> Any:
@@ -47,16 +50,18 @@ AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=str
 
 Format = Literal["json"] | Annotated[str, Field(pattern=r"\.json$")] | Annotated[dict[str, Any], Field(min_length=1)]
 
-_ALWAYS = frozenset(
-    "additionalProperties allOf anyOf dependentRequired dependentSchemas maxItems maxLength maxProperties minItems"
-    " minLength minProperties multipleOf oneOf patternProperties prefixItems propertyNames uniqueItems".split()
-)
+_ALWAYS = frozenset((
+    "additionalProperties", "allOf", "anyOf", "dependentRequired", "dependentSchemas", "maxItems", "maxLength",
+    "maxProperties", "minItems", "minLength", "minProperties", "multipleOf", "oneOf", "patternProperties",
+    "prefixItems", "propertyNames", "uniqueItems",
+))  # fmt: skip
 """Keywords of JSON Schema by which nobody would call a property."""
 
-_OTHERS = frozenset(
-    "const contains default deprecated description else enum examples exclusiveMaximum exclusiveMinimum format if items"
-    " maximum minimum not pattern properties readOnly required then title type writeOnly".split()
-)
+_OTHERS = frozenset((
+    "const", "contains", "default", "deprecated", "description", "else", "enum", "examples", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "if", "items", "maximum", "minimum", "not", "pattern", "properties", "readOnly",
+    "required", "then", "title", "type", "writeOnly",
+))  # fmt: skip
 """Keywords of JSON Schema that are words, and may well be the name of a property."""
 
 

@@ -17,13 +17,13 @@ AtLeastTwo = Annotated[int, Field(ge=2), BeforeValidator(read_whole)] | Dynamic
 class Limits(Strict):
     """What a conversation may cost at most, and what happens when something fails."""
 
-    max_turns: Count = Field(100, description="Turns, failed ones too.")
+    max_turns: Count = Field(100, description="Turns, failed ones too; a post or a choice is none.")
     max_tokens: AtLeastOne = Field(1024, description="Tokens of each message.")
     max_total_tokens: AtLeastOne | None = Field(None, description="Tokens in all, of prompts and replies together.")
     max_time: Duration | Dynamic | None = Field(None, description="Time in all, the seconds of all replies added up.")
     timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
     load_timeout: Duration | Dynamic = Field(
-        "5m", description="Time for loading a model that the server does not hold."
+        "5m", description="Time for loading a model that the server does not hold; `timeout` begins after that."
     )
     retries: Count = Field(2, description="How often one request is sent again after a transport failure.")
     repairs: Count = Field(1, description="How often a role is asked again after a reply that does not fit its format.")

@@ -22,7 +22,9 @@ class Parallel(Step):
 
     parallel: list[AnyStep] = Field(min_length=1, description="The branches.", examples=[["anna", "ben"]])
     times: Count | None = Field(None, description="How often the list is run, side by side.", examples=[5])
-    for_: Name | None = Field(None, alias="for", description="The name of the item, for `in`.", examples=["question"])
+    for_: Name | None = Field(
+        None, alias="for", description="What an item of `in` is called in its branches.", examples=["question"]
+    )
     in_: Items | None = Field(
         None, alias="in", description="A list, or an expression that gives one: the branches once for each item."
     )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from llm_gc.frozen import as_text
 from llm_gc.protocol import Flow, Scope
 from llm_gc.steps.base import Step, Template
 
@@ -19,5 +20,5 @@ class Post(Step):
 
     def run(self, scope: Scope) -> Flow:
         """Say it; nothing is said where the text is empty."""
-        scope.post(str(scope.render("post", self.post)))
+        scope.post(as_text(scope.render("post", self.post)))
         yield from ()

@@ -30,7 +30,9 @@ class Repeat(Step):
         description="An expression, looked at after each round; true ends the loop.",
         examples=["'yes' in last.content"],
     )
-    for_: Name | None = Field(None, alias="for", description="The name of the item, for `in`.", examples=["question"])
+    for_: Name | None = Field(
+        None, alias="for", description="What an item of `in` is called in its round.", examples=["question"]
+    )
     in_: Items | None = Field(
         None, alias="in", description="A list, or an expression that gives one: a round for each item."
     )

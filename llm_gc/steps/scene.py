@@ -32,7 +32,7 @@ class Scene(Step):
     )
     result: Template | None = Field(
         None,
-        description="What is heard outside, rendered inside; the last message where absent. Data are the message's data.",
+        description="What is heard outside, rendered inside; the last message where absent. Data stay data.",
     )
     stop: list[AnyStop] | None = Field(None, min_length=1, description="What ends it when it is said.")
     limits: Limits | None = Field(None, description="What it may cost at most; what is around it counts it too.")

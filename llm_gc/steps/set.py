@@ -16,7 +16,9 @@ class Set(Step):
     kind: ClassVar[str] = "set"
 
     set: dict[Name, ExpressionOrData] = Field(
-        min_length=1, description="Names and expressions.", examples=[{"score": "last.data.score", "notes": []}]
+        min_length=1,
+        description="Names, each with the expression that gives its value.",
+        examples=[{"score": "last.data.score", "notes": []}],
     )
 
     def run(self, scope: Scope) -> Flow:

@@ -33,6 +33,15 @@ def test_own_words_are_assistant_and_the_others_are_labelled() -> None:
     ]
 
 
+def test_space_around_a_prompt_and_an_opening_is_not_sent() -> None:
+    """What a template's last lines leave behind is nothing to read; space alone is no opening at all."""
+    roles = {"anna": {"prompt": "\nYou are Anna.\n\n"}, "ben": {"prompt": " \n"}}
+    assert last_request(["anna"], roles=roles, opening="Begin.\n") == [("system", "You are Anna."), ("user", "Begin.")]
+    assert last_request(["anna", "ben"], "A", roles=roles, opening="Begin.\n") == [("user", "Begin.\n\nanna: A")]
+    with pytest.raises(TemplateError, match="nothing to answer"):
+        _ = talk(["ben"], roles=roles, opening=" \n").pending[0].request
+
+
 def test_neighbours_of_one_kind_are_merged() -> None:
     """Kinds always alternate: what two others said is one user message, a blank line between."""
     sent = last_request(["anna", "ben", "cleo"], "A", "B", roles=["anna", "ben", "cleo"])

@@ -129,6 +129,19 @@ def test_what_is_set_inside_stays_inside() -> None:
     assert texts(asks[1]).endswith("1")
 
 
+def test_the_round_around_it_is_read_inside() -> None:
+    """A loop's round is an outer name too; a loop inside has rounds of its own."""
+    inner = [
+        {"say": "ben", "instruction": "{{ round }}"},
+        {"repeat": [{"say": "anna", "instruction": "{{ round }}"}], "times": 1},
+    ]
+    scene = {"scene": inner, "result": "{{ round }}", "as": "number"}
+    conversation = talk([{"repeat": [scene], "times": 2}], result="{{ number.data }}")
+    assert [texts(ask) for ask in answer_all(conversation)] == ["1", "ben: ok\n\n1", "2", "ben: ok\n\n1"]
+    assert conversation.outcome is not None
+    assert conversation.outcome.result == 2
+
+
 def test_scenes_side_by_side() -> None:
     """Each branch may hold a scene; what they cost is counted, and their results are heard in declared order."""
     scene = {"scene": [{"repeat": ["ben"]}], "opening": "In.", "limits": {"max_turns": 2}}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
 
-from llm_gc.protocol import Flow, Path, Runnable, Speech
-from llm_gc.steps import KINDS
+from llm_gc.protocol import Flow, Path, Runnable, Scope, Speech
+from llm_gc.steps import KINDS, Step
 from llm_gc.steps.base import read_step
 from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.say import Say
@@ -44,6 +44,11 @@ class Notes:
         return int(template)
 
 
+def run(step: Step, notes: Notes) -> list[Any]:
+    """Give all that a step yields in such a scope."""
+    return walk(step.run(cast(Scope, notes)))
+
+
 def walk(flow: Flow) -> list[Any]:
     """Give all that a flow yields, sending it nothing."""
     steps: list[Any] = []
@@ -59,7 +64,7 @@ def walk(flow: Flow) -> list[Any]:
 def test_say_speaks_once_with_all_that_it_says() -> None:
     """Its keys reach the scope as they are."""
     step = read_step({"say": "anna", "instruction": "Hm.", "max_tokens": 5, "as": "a", "temperature": 0.5})
-    (words,) = walk(step.run(Notes()))
+    (words,) = run(step, Notes())
     assert words == Speech("anna", "Hm.", max_tokens=5, temperature=0.5, name="a")
 
 
@@ -70,14 +75,14 @@ def test_a_bare_name_is_short_for_say() -> None:
 
 def test_repeat_goes_round_so_many_times() -> None:
     """``times`` counts the rounds, zero being none."""
-    assert walk(read_step({"repeat": ["anna"], "times": 3}).run(Notes())) == ["run repeat"] * 3
-    assert walk(read_step({"repeat": ["anna"], "times": 0}).run(Notes())) == []
+    assert run(read_step({"repeat": ["anna"], "times": 3}), Notes()) == ["run repeat"] * 3
+    assert run(read_step({"repeat": ["anna"], "times": 0}), Notes()) == []
 
 
 def test_repeat_ends_when_until_holds() -> None:
     """It is asked after each round, and what is true ends the loop."""
     notes = Notes(False, "", 1)
-    assert walk(read_step({"repeat": ["anna"], "until": "done"}).run(notes)) == ["run repeat"] * 3
+    assert run(read_step({"repeat": ["anna"], "until": "done"}), notes) == ["run repeat"] * 3
     assert notes.asked == [("until", "done")] * 3
 
 
