@@ -1,0 +1,37 @@
+"""group-chat-random: a seeded draw, nobody twice in a row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from tests.gallery.plays import Play, play
+
+ROLES = {"gardener": "a seed", "engineer": "a gear", "poet": "a moon"}
+
+
+def drawn(seed: int | None = None, ideas: int = 30) -> Play:
+    """Give a conversation of so many ideas."""
+    return play("group-chat-random", ROLES, {"topic": "kites", "ideas": ideas}, seed=seed)
+
+
+def test_the_draw_is_seeded() -> None:
+    """The same seed draws the same speakers, another one others."""
+    assert drawn().order == drawn().order == drawn(7).order
+    assert drawn(1).order != drawn(2).order
+
+
+def test_nobody_twice_in_a_row_and_nobody_forgotten() -> None:
+    """The newest speaker is left out of each draw; over many draws everybody comes."""
+    order = drawn().order
+    assert all(one != two for one, two in pairwise(order))
+    assert min(Counter(order).values()) > 5
+
+
+def test_all_hear_all_and_it_ends_with_the_last_idea() -> None:
+    """The list of the ideas is the result."""
+    played = drawn(ideas=3)
+    before = played.order[-2]
+    assert played.asks[-1].request.messages[-1]["content"].endswith(f"{before.capitalize()}: {ROLES[before]}")
+    assert played.ended == ("completed", "turns_done")
+    assert played.result == "\n".join(ROLES[role] for role in played.order)
