@@ -6,7 +6,7 @@ TASK := Write a function that parses durations such as 90s, 2m and 1h.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow bench lint types unit fix schemas wheel lock lock-check clean FORCE
+.PHONY: help demo test test-slow bench lint types unit fix schemas docs wheel lock lock-check clean FORCE
 
 help: ## List the targets
 	@echo "make TARGET [PYTHON=/path/to/python]"
@@ -43,6 +43,9 @@ fix: .venv/.dev ## Mend what the linter can mend, and format
 
 schemas: .venv/.runtime ## Write schemas/*.json from the models
 	$(BIN)/python -m llm_gc.schema
+
+docs: .venv/.runtime ## Write the tables of docs/language.md from the models
+	$(BIN)/python -m llm_gc.manual
 
 wheel: .venv/.runtime ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m hatchling build

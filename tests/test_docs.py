@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import llm_gc
 from llm_gc import project
+from llm_gc.backends.rehearsal import Rehearsal
 from tests.commands import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,13 +29,25 @@ def blocks(language: str) -> list[tuple[str, str]]:
     return found
 
 
+def named_files() -> Iterator[tuple[str, str]]:
+    """Give the blocks that open with a comment that is the name of a file: those that other blocks name."""
+    for language, opening in (("yaml", r"# (\S+\.yaml)\n"), ("jinja", r"\{# (\S+\.j2) #\}\n")):
+        for _, text in blocks(language):
+            if found := re.match(opening, text):
+                yield found[1], text
+
+
 @pytest.mark.parametrize("text", [text for _, text in blocks("yaml")], ids=[name for name, _ in blocks("yaml")])
 def test_a_pipeline_in_a_document(text: str, tmp_path: Path) -> None:
-    """It loads without a finding, and a rehearsal of it ends well."""
+    """It loads without a finding, and a rehearsal of it ends well; an input without a default is given some text."""
     file = tmp_path / "block.yaml"
-    file.write_text(text, encoding="utf-8")
-    assert project.load(str(file)).warnings == ()
-    transcript = llm_gc.run(file, backend="rehearsal", sessions=tmp_path / "sessions")
+    for name, content in (*named_files(), (file.name, text)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    loaded = project.load(str(file))
+    assert loaded.warnings == ()
+    inputs = {name: "something" for name, schema in loaded.pipeline.inputs.items() if "default" not in schema}
+    transcript = llm_gc.run(file, inputs, backend=Rehearsal(), sessions=tmp_path / "sessions")
     assert transcript.status in ("completed", "stopped")
 
 
@@ -46,7 +60,7 @@ def test_the_first_pipeline_is_short() -> None:
 def test_python_in_a_document(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs as it stands, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(text, "README.md", "exec"), {})  # noqa: S102  # that is the test
+    exec(compile(text, "README.md", "exec"), {})  # that is the test
 
 
 def test_every_shipped_pipeline_is_clean() -> None:
