@@ -174,14 +174,13 @@ def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:
     node: Any = data
     *way, last = override.path
     for number, step in enumerate(way):
-        key = _key(node, step, override)
-        if isinstance(node, dict) and key not in node:
-            node[key] = {}
-        node = node[key]
+        if isinstance(node, dict) and step not in node:
+            node[step] = {}
+        node = node[_key(node, step, override)]
         if not isinstance(node, (dict, list)):
             so_far = ".".join(override.path[: number + 1])
             raise UsageError(f"{override.given}: {so_far} is {node!r}, and nothing stands inside that")
-    key = _key(node, last, override)
+    key: Any = _key(node, last, override)
     if override.value is None and isinstance(node, dict):
         node.pop(key, None)
     else:
@@ -189,7 +188,7 @@ def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:
     return data
 
 
-def _key(node: Any, step: str, override: Override) -> str | int:
+def _key(node: Any, step: str, override: Override) -> Any:
     """Give the key of one step down: a number where there is a list."""
     if not isinstance(node, list):
         return step
@@ -200,10 +199,8 @@ def _key(node: Any, step: str, override: Override) -> str | int:
 
 def _exists(data: Any, path: Path) -> bool:
     for step in path:
-        if (isinstance(data, Mapping) and step in data) or (
-            isinstance(data, list) and isinstance(step, int) and step < len(data)
-        ):
-            data = data[step]
-        else:
+        in_list = isinstance(data, list) and isinstance(step, int) and step < len(data)
+        if not in_list and not (isinstance(data, Mapping) and step in data):
             return False
+        data = data[step]
     return True

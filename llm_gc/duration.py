@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"
+PATTERN = r"^([0-9]{0,8}[1-9][0-9]{0,8}(\.[0-9]{1,9})?|0{1,9}\.[0-9]{0,8}[1-9][0-9]{0,8})(ms|s|m|h)$"
+"""A duration; nothing lasts no time at all."""
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -16,7 +17,7 @@ def seconds(text: object) -> float:
         ValueError: for what is none.
 
     """
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", str(text).strip())
-    if found is None:
+    found = re.fullmatch(r"([0-9]{1,17}(?:\.[0-9]{1,9})?)(ms|s|m|h)", str(text).strip())
+    if found is None or not float(found[1]):
         raise ValueError(f"{text!r} is no duration; write 30s, 2m or 1h")
     return float(found[1]) * _SECONDS[found[2]]

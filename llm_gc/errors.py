@@ -26,6 +26,10 @@ class UsageError(LlmGcError):
     exit_code = 2
 
 
+class Unanswered(UsageError):
+    """A person who plays a role was asked, and there is no answer that will do; the conversation can be resumed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong in a file, with the place of the offending word (counted from 1)."""
@@ -40,9 +44,9 @@ class Finding:
     hint: str = ""
 
     def __str__(self) -> str:
-        """Give the finding as one line: ``file:line:column: error: message [code]``."""
-        hint = f" {self.hint}" if self.hint else ""
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message}{hint} [{self.code}]"
+        """Give the finding as one line: ``file:line:column: error: message. Hint [code]``."""
+        text = f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {text} [{self.code}]"
 
 
 class PipelineError(LlmGcError):
@@ -61,14 +65,21 @@ class TemplateError(LlmGcError):
     """A template or an expression that failed while it was compiled or rendered.
 
     ``file`` is its name under ``prompts/``, empty where it stands in the document itself; ``path`` is where it is used
-    there; ``line`` is the template's own line, from 1.
+    there; ``line`` and ``column`` are the template's own, from 1, none where nobody knows.
     """
 
     fault = "author"
 
-    def __init__(self, message: str, file: str = "", line: int | None = None, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        file: str = "",
+        line: int | None = None,
+        path: tuple[str | int, ...] = (),
+        column: int | None = None,
+    ) -> None:
         """Keep what failed and where."""
-        self.message, self.file, self.line, self.path = message, file, line, path
+        self.message, self.file, self.line, self.path, self.column = message, file, line, path, column
         used = ".".join(str(step) for step in path)
         place = f"{file} (used at {used})" if file and used else file or used
         where = ", ".join(word for word in (place, f"line {line}" if line else "") if word)
@@ -76,7 +87,7 @@ class TemplateError(LlmGcError):
 
     def at(self, path: tuple[str | int, ...]) -> TemplateError:
         """Give the same error, used at ``path``."""
-        return self if self.path else TemplateError(self.message, self.file, self.line, path)
+        return self if self.path else TemplateError(self.message, self.file, self.line, path, self.column)
 
 
 class ServerUnreachable(LlmGcError):

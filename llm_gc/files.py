@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from llm_gc.errors import Finding, PipelineError, UsageError
 from llm_gc.source import Source
 
 MAX_PROMPT = 1024 * 1024
+MAX_NAMES = 1000
 ROOT_MARKS = (".git", "pyproject.toml")
 
 
@@ -22,12 +24,15 @@ def find(name: str) -> Path:
 
     """
     path = Path(name)
-    if path.is_dir():
-        inside = sorted(str(file) for file in path.glob("*.yaml"))[:5]
-        found = f"; give a file in it, such as {inside[0]}" if inside else ""
-        raise UsageError(f"{name} is a folder, and a pipeline file was expected{found}")
-    if path.exists():
-        return path
+    try:
+        if path.is_dir():
+            inside = sorted(str(file) for file in path.glob("*.yaml"))[:5]
+            found = f"; give a file in it, such as {inside[0]}" if inside else ""
+            raise UsageError(f"{name or '.'} is a folder, and a pipeline file was expected{found}")
+        if path.exists():
+            return path
+    except OSError as error:  # a name too long, a folder that nobody may look into
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
     shipped = _shipped("pipelines")
     for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
         if candidate.is_file():
@@ -46,15 +51,25 @@ def read_yaml(path: Path, file: str) -> Source:
 
     """
     try:
-        if path.stat().st_size > source.MAX_BYTES:
-            raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as opened:
+            content = opened.read(source.MAX_BYTES + 1)  # what has no size of its own has an end here too
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    if len(content) > source.MAX_BYTES:
+        raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        message = f"not text in UTF-8: {error.reason} at byte {error.start}"
-        raise PipelineError([Finding(file, 1, 1, "yaml", message)]) from error
+        raise PipelineError([_no_text(file, content, error.start)]) from error
     return source.load(text, file)
+
+
+def _no_text(file: str, content: bytes, at: int) -> Finding:
+    """Give the finding about bytes that are no text in UTF-8."""
+    before = content[:at].decode("utf-8", "replace").removeprefix("\ufeff")
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    message = f"the byte 0x{content[at]:02X} is no text in UTF-8"
+    return Finding(file, line, column, "yaml", message, hint="Save the file as UTF-8.")
 
 
 def read_pipeline(path: Path, file: str) -> Source:
@@ -93,7 +108,7 @@ def read_prompt(folder: Path | None, name: str) -> str:
     """
     if folder is None:
         raise ValueError("there is no folder prompts/ beside the pipeline or above it")
-    if name.startswith("/") or "\\" in name or ".." in name.split("/") or Path(name).is_absolute():
+    if name.startswith("/") or "\\" in name or "\0" in name or ".." in name.split("/") or Path(name).is_absolute():
         raise ValueError(f"{name!r} leads out of prompts/; a template lives under it and nowhere else")
     path = folder / name
     try:
@@ -103,11 +118,22 @@ def read_prompt(folder: Path | None, name: str) -> str:
             raise ValueError(f"there is no file {name!r} under {relative(folder)}/")
         if path.stat().st_size > MAX_PROMPT:
             raise ValueError(f"{name!r} is larger than {MAX_PROMPT // 1024} KiB")
-        return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{name!r} is not text in UTF-8") from error
     except OSError as error:
         raise ValueError(f"{name!r} cannot be read: {error.strerror}") from error
+    except RuntimeError as error:  # a link to itself
+        raise ValueError(f"{name!r} is a link that leads nowhere") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def prompt_names(folder: Path | None) -> list[str]:
+    """Give the names of the prompt files, so that a misspelt one can be answered with the one that was meant."""
+    if folder is None:
+        return []
+    found = (file.relative_to(folder).as_posix() for file in folder.rglob("*.j2"))
+    return sorted(islice(found, MAX_NAMES))
 
 
 def read_text(name: str) -> str:

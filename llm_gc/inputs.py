@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from llm_gc.errors import UsageError
+from llm_gc.frozen import Unfreezable, freeze
+from llm_gc.near import near
 
-TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
+_SIMPLE = frozenset((
+    "type", "description", "default", "title", "examples", "minimum", "maximum", "minLength", "maxLength", "enum",
+))  # fmt: skip
 
-_SIMPLE = {"type", "description", "default", "title", "examples", "minimum", "maximum", "minLength", "maxLength", "enum"}
 
-
-def resolve(schemas: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], *, texts: bool = False) -> dict[str, Any]:
-    """Give all inputs, defaults filled in. With ``texts``, what is given are words of a command line.
+def resolve(
+    schemas: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], *, texts: bool = False
+) -> dict[str, Any]:
+    """Give all inputs, defaults filled in, as frozen data. With ``texts``, what is given are words of a command line.
 
     Raises:
         UsageError: naming every input that is missing, unknown or does not fit.
@@ -24,37 +29,58 @@ def resolve(schemas: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], 
     values: dict[str, Any] = {}
     for name in given:
         if name not in schemas:
-            declared = ", ".join(schemas) or "none"
-            wrong.append(f"there is no input {name!r}; the inputs are: {declared}")
+            hint = near(name, schemas) or f"The inputs are {', '.join(schemas)}." if schemas else "It has none."
+            wrong.append(f"there is no input {name!r}. {hint}")
     for name, schema in schemas.items():
-        if name in given:
-            value = coerce(given[name], schema) if texts and isinstance(given[name], str) else given[name]
-            if problem := misfit(value, schema):
-                wrong.append(f"the input {name!r} does not fit: {problem}")
-            values[name] = value
-        elif "default" in schema:
-            values[name] = schema["default"]
-        else:
-            about = f" ({schema['description']})" if schema.get("description") else ""
-            wrong.append(f"the input {name!r} is missing{about}; give it as --{name.replace('_', '-')}")
+        if name not in given and "default" not in schema:
+            about = f" ({str(schema['description']).rstrip('.')})" if schema.get("description") else ""
+            option = f"; give it as --{name.replace('_', '-')}" if texts else ""
+            wrong.append(f"the input {name!r} is missing{about}{option}")
+            continue
+        value = given.get(name, schema.get("default"))
+        if texts and name in given and isinstance(value, str):
+            value = coerce(value, schema)
+        values[name], problem = _fitted(value, schema)
+        if problem:
+            wrong.append(f"the input {name!r} does not fit: {problem}")
     if wrong:
         raise UsageError("\n".join(wrong))
     return values
 
 
+def _fitted(value: Any, schema: Mapping[str, Any]) -> tuple[Any, str]:
+    """Give a value as frozen data, and how it does not fit."""
+    try:
+        frozen = freeze(value)
+    except Unfreezable as error:
+        return None, str(error)
+    if schema.get("type") == "integer" and isinstance(frozen, float) and frozen.is_integer():
+        frozen = int(frozen)
+    return frozen, misfit(frozen, schema)
+
+
 def coerce(text: str, schema: Mapping[str, Any]) -> Any:
     """Read a word of a command line as what the schema asks for; as it is, where it cannot be read so."""
+    if "type" not in schema and isinstance(schema.get("enum"), (list, tuple)):
+        return next((value for value in schema["enum"] if text in (value, json.dumps(value))), text)
     types = schema.get("type", "string")
     for type_ in [types] if isinstance(types, str) else types:
         if type_ == "string":
             return text
+        word = text.strip()
+        if type_ == "boolean":
+            word = {"yes": "true", "no": "false"}.get(word.lower(), word.lower())
         try:
-            value = json.loads({"yes": "true", "no": "false"}.get(text, text) if type_ == "boolean" else text)
-        except ValueError:
+            value = json.loads(word, parse_constant=_refuse)
+        except (ValueError, RecursionError):
             continue
         if _is(value, type_):
             return value
     return text
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
 
 
 def misfit(value: Any, schema: Mapping[str, Any]) -> str:
@@ -62,15 +88,11 @@ def misfit(value: Any, schema: Mapping[str, Any]) -> str:
 
     The plain cases are looked at here, since jsonschema costs more to import than all the rest of a short run.
     """
-    if set(schema) <= _SIMPLE and isinstance(schema.get("type", ""), str):
+    if schema.keys() <= _SIMPLE and isinstance(schema.get("type", ""), str):
         return _simple_misfit(value, schema)
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError, best_match
+    from jsonschema.exceptions import best_match
 
-    try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as error:
-        return f"its schema is no JSON Schema: {error.message}"
     found = best_match(Draft202012Validator(dict(schema)).iter_errors(value))
     return "" if found is None else found.message
 
@@ -78,9 +100,10 @@ def misfit(value: Any, schema: Mapping[str, Any]) -> str:
 def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
     type_ = schema.get("type")
     if type_ is not None and not _is(value, type_):
-        return f"{value!r} is not of type {type_}"
-    if "enum" in schema and value not in schema["enum"]:
-        return f"{value!r} is not one of {', '.join(map(str, schema['enum']))}"
+        return f"{_short(value)} is not of type {type_}"
+    if "enum" in schema and not any(_equal(value, one) for one in schema["enum"]):
+        hint = near(value, [one for one in schema["enum"] if isinstance(one, str)]) if isinstance(value, str) else ""
+        return f"{_short(value)} is not one of {', '.join(map(str, schema['enum']))}{'. ' if hint else ''}{hint}"
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     size = len(value) if isinstance(value, str) else None
     if number and value < schema.get("minimum", value):
@@ -94,6 +117,15 @@ def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
     return ""
 
 
+def _short(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Compare as JSON does: true is not 1, and 1.0 is."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
 def _is(value: Any, type_: str) -> bool:
     match type_:
         case "string":
@@ -103,7 +135,9 @@ def _is(value: Any, type_: str) -> bool:
                 isinstance(value, int) or (isinstance(value, float) and value.is_integer())
             )
         case "number":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
+            return not isinstance(value, bool) and (
+                isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+            )
         case "boolean":
             return isinstance(value, bool)
         case "array":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from llm_gc.errors import TemplateError
 from llm_gc.protocol import Casting, Path
 from llm_gc.steps import AnyStep, Name, Strict
 from llm_gc.steps.base import AtLeastOne, Seed, Temperature, Template, Whole
@@ -36,11 +38,15 @@ class Role(Strict):
     label: str | None = Field(None, min_length=1, description="What the others call it; the role's name where absent.")
     temperature: Temperature | None = Field(None, description="The sampling temperature.", examples=[0.2])
     max_tokens: AtLeastOne | None = Field(None, description="The most tokens of one reply.", examples=[512])
-    num_ctx: AtLeastOne | None = Field(None, description="The context window in tokens.", examples=[8192])
+    num_ctx: AtLeastOne | None = Field(
+        None,
+        description="The context window in tokens; where absent that of another role with the model, or the server's.",
+        examples=[8192],
+    )
     seed: Seed | None = Field(None, description="A fixed seed for this role, sent as it is.", examples=[7])
     format: Format | None = Field(
         None,
-        description="A structured reply: `json`, a JSON Schema, or a map of properties, all of them required.",
+        description="A structured reply: `json`, a JSON Schema or its file, or a map of properties, all required.",
         examples=[{"approved": {"type": "boolean"}}],
     )
     think: bool | Literal["low", "medium", "high", "max"] | None = Field(
@@ -48,10 +54,12 @@ class Role(Strict):
     )
     sees: Sees = Field(
         default_factory=lambda: View.model_validate({}),
-        description="What the role hears: `all`, `none`, `own`, `others`, a list of roles, or a map.",
+        description="What the role hears: `all` (where absent), `none`, `own`, `others`, a list of roles, or a map.",
     )
     options: dict[str, Any] = Field(
-        default_factory=dict, description="Any other option of the model server.", examples=[{"top_p": 0.9}]
+        default_factory=dict,
+        description="Any other option of the model server, by its name there.",
+        examples=[{"top_p": 0.9}],
     )
     human: bool = Field(False, description="Whether a person answers in this role.")
     host: str | None = Field(None, description="The model server for this role, where it has one of its own.")
@@ -59,12 +67,15 @@ class Role(Strict):
     def casting(self, path: Path, render: Render) -> Casting:
         """Give how the role is played, its templates rendered over the inputs."""
         options = dict(self.options)
-        for key in ("temperature", "num_ctx"):
-            value = getattr(self, key)
-            if value is not None:
-                options[key] = render((*path, key), value)
-        fixed = {key: render((*path, key), getattr(self, key)) for key in ("max_tokens", "seed")}
-        model = str(render((*path, "model"), self.model or ""))
+        given = {key: getattr(self, key) for key in ("temperature", "num_ctx", "max_tokens", "seed")}
+        settled = {
+            key: _number(render((*path, key), value), (*path, key)) for key, value in given.items() if value is not None
+        }
+        options |= {key: settled[key] for key in ("temperature", "num_ctx") if key in settled}
+        fixed = {key: settled.get(key) for key in ("max_tokens", "seed")}
+        model = "" if self.human else str(render((*path, "model"), self.model or "")).strip()
+        if self.model is not None and not model and not self.human:
+            raise TemplateError("this gives no name of a model", path=(*path, "model"))
         return Casting(model, self.host, options, self.think, **fixed, human=self.human)
 
 
@@ -77,6 +88,10 @@ class Pipeline(Strict):
         examples=["m1"],
     )
     description: str | None = Field(None, description="What the conversation is for.")
+    extends: str | None = Field(
+        None,
+        description="A pipeline's file to lay under this one: maps merge, lists and scalars replace, null deletes.",
+    )
     inputs: dict[Name, dict[str, Any]] = Field(
         default_factory=dict,
         description="What it is given: a JSON Schema each, and an option of `llm-gc run` each.",
@@ -91,9 +106,7 @@ class Pipeline(Strict):
     result: Template | None = Field(
         None, description="A template for what comes out of it; the last message's content where absent."
     )
-    seed: Whole | None = Field(
-        None, description="What all sampling is derived from; drawn and recorded where absent."
-    )
+    seed: Whole | None = Field(None, description="What all sampling is derived from; drawn and recorded where absent.")
 
     @model_validator(mode="before")
     @classmethod
@@ -124,6 +137,27 @@ class Pipeline(Strict):
                 if key in casting.options:
                     mine[key] = max(mine.get(key, casting.options[key]), casting.options[key])
         return {name: _filled(casting, declared[casting.host, casting.model]) for name, casting in cast.items()}
+
+
+def _number(value: Any, path: Path) -> Any:
+    """Give a rendered setting as the number that it must be; text that reads as one is one.
+
+    Raises:
+        TemplateError: where it is none, or less than there can be.
+
+    """
+    is_whole = path[-1] != "temperature"
+    if isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9]{1,18}(\.[0-9]{1,18})?\s*", value):
+        value = float(value) if "." in value else int(value)
+    if is_whole and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    wanted = "a whole number" if is_whole else "a number"
+    if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
+        raise TemplateError(f"this gives {value!r}, and {wanted} was expected", path=path)
+    least = 1 if path[-1] in ("num_ctx", "max_tokens") else 0
+    if value < least:
+        raise TemplateError(f"this gives {value}, and at least {least} was expected", path=path)
+    return value
 
 
 def _filled(casting: Casting, declared: Mapping[str, Any]) -> Casting:

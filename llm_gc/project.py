@@ -15,10 +15,14 @@ from llm_gc.conversation import Files
 from llm_gc.documents import Document, Override, compose, read_model, read_override
 from llm_gc.errors import Finding, PipelineError, TemplateError, UsageError
 from llm_gc.files import find, prompts_folder, read_prompt
+from llm_gc.near import near
 from llm_gc.pipeline import Pipeline
-from llm_gc.source import Source
-from llm_gc.templates import referenced
+from llm_gc.source import Source, spot_in
+from llm_gc.templates import Spotted, taken
 from llm_gc.texts import scene_files, texts
+
+At = tuple[str | int, ...]
+"""Where something stands in a document."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Loaded:
 
     def locate(self, error: TemplateError) -> Finding:
         """Say of a template's failure where it is: file, line and column, then what."""
-        return _located(self.document, self.folder, "template", _problem(error))
+        problem = Problem(error.path, error.message, file=error.file, line=error.line, column=error.column)
+        return _located(self.document, self.folder, self.prompts, "template", problem)
 
 
 def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = ()) -> Loaded:
@@ -112,10 +117,10 @@ class _Reading:
         pipeline = _typed(document)
         prompts, unreadable = self._prompts(pipeline, document)
         scenes, broken = self._scenes(pipeline, document)
-        checked = [_located(document, folder, code, problem) for code, problem in run_rules(pipeline, prompts)]
+        checked = [_located(document, folder, prompts, code, problem) for code, problem in run_rules(pipeline, prompts)]
         seen = {(finding.file, finding.line, finding.column) for finding in unreadable}
         checked = [finding for finding in checked if (finding.file, finding.line, finding.column) not in seen]
-        findings = [*unreadable, *broken, *checked]
+        findings = _once([*unreadable, *broken, *checked])
         if any(finding.severity == "error" for finding in findings):
             raise PipelineError(findings)
         self._open.pop()
@@ -126,21 +131,23 @@ class _Reading:
         prompts: dict[str, str] = {}
         findings: list[Finding] = []
         for text in texts(pipeline):
-            wanted = [text.file] if text.file else sorted(referenced(text.text)) if "{%" in text.text else []
+            wanted = [Spotted(text.file, 0)] if text.file else taken(text.text) if "{%" in text.text else []
             folder = prompts_folder(self._paths[document.layer(text.path).file].parent)
             while wanted:
-                name = wanted.pop()
+                spot = wanted.pop()
+                name = spot.word
                 try:
                     content = read_prompt(folder, name)
                     if prompts.get(name, content) != content:
                         raise ValueError(f"two files called {name!r} are meant, in different prompts/; rename one")
                 except ValueError as error:
-                    problem = Problem(text.path, str(error))
-                    findings.append(_located(document, folder, "unreadable-template", problem))
+                    hint = near(name, files.prompt_names(folder)) if str(error).startswith("there is no file") else ""
+                    problem = Problem(text.path, str(error), hint, False, "error", spot.file, spot.line, spot.column)
+                    findings.append(_located(document, folder, prompts, "unreadable-template", problem))
                     continue
                 if name not in prompts:
                     prompts[name] = content
-                    wanted += sorted(referenced(content))
+                    wanted += taken(content, name)
         return prompts, findings
 
     def _scenes(self, pipeline: Pipeline, document: Document) -> tuple[dict[str, Loaded], list[Finding]]:
@@ -200,7 +207,7 @@ def _typed(document: Document) -> Pipeline:
         from llm_gc.check import shape  # the schema only explains what the models refuse
 
         problems = list(shape.check(document.data)) or list(_as_problems(error))
-        raise PipelineError([_located(document, None, "shape", problem) for problem in problems]) from error
+        raise PipelineError([_located(document, None, {}, "shape", problem) for problem in problems]) from error
 
 
 def _as_problems(error: ValidationError) -> Iterator[Problem]:
@@ -208,18 +215,38 @@ def _as_problems(error: ValidationError) -> Iterator[Problem]:
         yield Problem(tuple(one["loc"]), one["msg"])
 
 
-def _problem(error: TemplateError) -> Problem:
-    return Problem(error.path, error.message, file=error.file, line=error.line)
-
-
-def _located(document: Document, folder: Path | None, code: str, problem: Problem) -> Finding:
+def _located(
+    document: Document, folder: Path | None, prompts: Mapping[str, str], code: str, problem: Problem
+) -> Finding:
     """Turn a problem's path into a file, a line and a column."""
-    place = document.place(problem.path, key=problem.key)
-    finding = document.finding(problem.path, code, problem.message, key=problem.key, hint=problem.hint)
+    path = _declared(document, problem.path)
+    finding = document.finding(path, code, problem.message, key=problem.key, hint=problem.hint)
     file, line, column = finding.file, finding.line, finding.column
     if problem.file:
         file = f"{files.relative(folder)}/{problem.file}" if folder else problem.file
-        line, column = problem.line or 1, 1
-    elif problem.line and problem.line > 1 and place.end_line > place.line:
-        line, column = place.line + problem.line, 1  # a block scalar begins on the line after its key
+        line = problem.line or 1
+        column = problem.column or _first_word(prompts.get(problem.file, ""), line)
+    elif problem.line and document.override(path) is None:
+        line, column = document.layer(path).spot(path, problem.line, problem.column)
     return Finding(file, line, column, code, problem.message, problem.severity, finding.path, problem.hint)
+
+
+def _once(findings: Sequence[Finding]) -> list[Finding]:
+    """Give each finding once: what is wrong in a prompt file is found wherever the file is used."""
+    return list({(f.file, f.line, f.column, f.code, f.message): f for f in reversed(findings)}.values())[::-1]
+
+
+def _declared(document: Document, path: At) -> At:
+    """Give where a role's field is declared: with the role, or among the defaults of all roles."""
+    match path:
+        case ("roles", name, field, *rest):
+            roles, defaults = document.data.get("roles"), document.data.get("defaults")
+            given = roles.get(name) if isinstance(roles, dict) else None
+            if isinstance(given, dict) and field not in given and isinstance(defaults, dict) and field in defaults:
+                return ("defaults", field, *rest)
+    return path
+
+
+def _first_word(text: str, line: int) -> int:
+    at = spot_in(text, line)
+    return at - text.rfind("\n", 0, at)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from llm_gc.glossary import DESCRIPTIONS
 from llm_gc.pipeline import Pipeline
 from llm_gc.records import Transcript
 from llm_gc.steps import KINDS
@@ -32,13 +34,19 @@ def pipeline_schema() -> dict[str, Any]:
         defs.update(inner.pop("$defs", {}))
         defs[kind.__name__] = inner
     defs["step"] = _step_schema(KINDS)
+    whole = {"required": schema.pop("required")}  # what extends another file need not be whole itself
+    schema |= {"if": {"not": {"required": ["extends"]}}, "then": whole}
     return {"$schema": DIALECT, **_tidy({**schema, "$defs": dict(sorted(defs.items()))})}
 
 
 @cache
 def transcript_schema() -> dict[str, Any]:
     """Give the JSON Schema of a transcript."""
-    return {"$schema": DIALECT, **_tidy(TypeAdapter(Transcript).json_schema(ref_template=REF, mode="serialization"))}
+    schema = TypeAdapter(Transcript).json_schema(ref_template=REF, mode="serialization")
+    for name, record in {Transcript.__name__: schema, **schema["$defs"]}.items():
+        for field, inner in record["properties"].items():
+            record["properties"][field] = inner | {"description": DESCRIPTIONS.get(name, {}).get(field, "")}
+    return {"$schema": DIALECT, **_tidy(schema, with_null=True)}
 
 
 SCHEMAS = {"pipeline.schema.json": pipeline_schema, "transcript.schema.json": transcript_schema}
@@ -49,7 +57,7 @@ def text_of(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _step_schema(kinds: dict[str, type[BaseModel]]) -> dict[str, Any]:
+def _step_schema(kinds: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
     name = {"type": "string", "pattern": r"^[a-z][a-z0-9_]*$", "description": "The name of a role: it speaks once."}
     chosen = [
         {"if": {"type": "object", "required": [key]}, "then": {"$ref": f"#/$defs/{kind.__name__}"}}
@@ -63,20 +71,22 @@ def _step_schema(kinds: dict[str, type[BaseModel]]) -> dict[str, Any]:
     }
 
 
-def _tidy(node: Any) -> Any:
+def _tidy(node: Any, *, with_null: bool = False) -> Any:
     """Drop pydantic's titles, point at the step's schema, and let the marks for templates go."""
     if isinstance(node, list):
-        return [_tidy(item) for item in node]
+        return [_tidy(item, with_null=with_null) for item in node]
     if not isinstance(node, dict):
         return node
     if node.get("x-llm-gc") == "step":
         return {"$ref": "#/$defs/step"}
-    node = _without_null(node)
+    node = dict(node) if with_null else _without_null(node)
     if "patternProperties" in node:  # pydantic would let names that do not match the pattern pass
         ((pattern, inner),) = node.pop("patternProperties").items()
         node |= {"propertyNames": {"pattern": pattern}, "additionalProperties": inner}
     return {
-        key: {name: _tidy(inner) for name, inner in value.items()} if key in ("properties", "$defs") else _tidy(value)
+        key: {name: _tidy(inner, with_null=with_null) for name, inner in value.items()}
+        if key in ("properties", "$defs")
+        else _tidy(value, with_null=with_null)
         for key, value in node.items()
         if not (key == "title" and isinstance(value, str)) and key not in ("x-llm-gc", "discriminator")
     }

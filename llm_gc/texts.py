@@ -51,16 +51,25 @@ def texts(value: Any, path: Path = ()) -> Iterator[Text]:
             yield from texts(item, (*path, key))
 
 
-def scene_files(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Give the files of other pipelines that scenes play, with their paths."""
-    if isinstance(value, Scene) and isinstance(value.scene, str):
-        yield (*path, "scene"), value.scene
-    elif isinstance(value, BaseModel):
+def models(value: Any, path: Path = ()) -> Iterator[tuple[Path, BaseModel]]:
+    """Give a model and all models in it, each with its path, in the order of the document."""
+    if isinstance(value, BaseModel):
+        yield path, value
         for name, field in type(value).model_fields.items():
-            yield from scene_files(getattr(value, name), (*path, field.alias or name))
+            yield from models(getattr(value, name), (*path, field.alias or name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from scene_files(item, (*path, index))
+            yield from models(item, (*path, index))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from models(item, (*path, key))
+
+
+def scene_files(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Give the files of other pipelines that scenes play, with their paths."""
+    for at, model in models(value, path):
+        if isinstance(model, Scene) and isinstance(model.scene, str):
+            yield (*at, "scene"), model.scene
 
 
 @cache

@@ -19,6 +19,7 @@ LAYERS = [
     "protocol",
     "near",
     "frozen",
+    "filters",
     "source",
     "templates",
     "steps",
@@ -28,7 +29,9 @@ LAYERS = [
     "conversation",
     "records",
     "transcript",
+    "glossary",
     "schema",
+    "manual",
     "check",
     "documents",
     "files",
@@ -47,6 +50,7 @@ CORE = [
     "protocol",
     "near",
     "frozen",
+    "filters",
     "templates",
     "steps",
     "pipeline",
@@ -58,8 +62,8 @@ CORE = [
 
 OUTSIDE = {
     "aiohttp", "anyio", "asyncio", "click", "concurrent", "datetime", "httpx", "io", "logging", "multiprocessing", "os",
-    "pathlib", "random", "rich", "secrets", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading",
-    "time", "urllib", "uuid", "yaml",
+    "pathlib", "prompt_toolkit", "random", "rich", "secrets", "shutil", "signal", "socket", "subprocess", "sys",
+    "tempfile", "threading", "time", "urllib", "uuid", "yaml",
 }  # fmt: skip
 """Clock, disk, network, environment, chance and command line."""
 
@@ -126,7 +130,7 @@ print("LOADED", *sys.modules)
 """
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = set(output.rpartition("LOADED")[2].split())
-    assert not {"pydantic", "httpx", "jinja2", "yaml", "jsonschema", "rich", "asyncio"} & loaded
+    assert not {"pydantic", "httpx", "jinja2", "yaml", "jsonschema", "rich", "asyncio", "prompt_toolkit"} & loaded
 
 
 def test_files_and_functions_stay_small() -> None:

@@ -12,7 +12,8 @@ from llm_gc.protocol import Path
 class Problem:
     """Something wrong at a path; at its key if ``key``. In a prompt file, if ``file`` names one, at ``line`` of it.
 
-    Without ``file``, ``line`` is counted within the text that stands at the path.
+    Without ``file``, ``line`` and ``column`` are counted within the text that stands at the path; without ``column``
+    the first word of the line is meant.
     """
 
     path: Path
@@ -22,3 +23,4 @@ class Problem:
     severity: Severity = "error"
     file: str = ""
     line: int | None = None
+    column: int | None = None

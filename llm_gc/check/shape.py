@@ -2,158 +2,135 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from llm_gc.check.problem import Problem
+from llm_gc.check.words import EMPTY, advice, as_name, bound, expected, one_of, shown, within
+from llm_gc.near import near, nearest
 from llm_gc.protocol import Path
 from llm_gc.schema import pipeline_schema
 from llm_gc.steps import KINDS
+from llm_gc.steps.base import NAME
 
-BRACES = r"\{\{"
-"""The pattern of a template that stands in the place of a number."""
-
-_WORDS = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "a map",
-    "array": "a list",
-    "null": "nothing",
-}
+__all__ = ["check", "explain"]
 
 
 def check(document: Any) -> Iterator[Problem]:
     """Give everything in which a document is not as the schema says."""
-    from jsonschema import Draft202012Validator  # only what is wrong pays for its import
-
-    errors = Draft202012Validator(pipeline_schema()).iter_errors(document)
-    for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
-        yield from _explain(error, ())
-
-
-def _explain(error: Any, outer: Path) -> Iterator[Problem]:
-    path: Path = (*outer, *error.path) if outer else tuple(error.absolute_path)
-    keyword, value, expected = error.validator, error.instance, error.validator_value
-    match keyword:
-        case "if":
-            for inner in error.context:
-                yield from _explain(inner, path)
-        case "anyOf":
-            yield from _explain_alternatives(error, path)
-        case "oneOf":
-            yield _which_kind(path, value)
-        case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            for key in [key for key in value if key not in known]:
-                yield Problem((*path, key), f"unknown key {key!r}{_in(path)}", near(key, known), key=True)
-        case "required":
-            for key in [key for key in expected if key not in value]:
-                yield Problem(path, f"the key {key!r} is missing{_in(path)}", key=True)
-        case "type":
-            if value is None and path:
-                yield Problem(path, f"the key {path[-1]!r} has no value", f"Give it {_named(error.schema)}.", key=True)
-            else:
-                yield Problem(path, f"{_shown(value)} was given{_in(path)}, and {_named(error.schema)} was expected")
-        case "pattern" if error.parent is not None and error.parent.validator == "propertyNames":
-            yield _bad_name((*path, value), value)
-        case "propertyNames":
-            yield from (_bad_name((*path, inner.instance), inner.instance) for inner in [error, *error.context][:1])
-        case _:
-            yield Problem(path, f"{_shown(value)} was given{_in(path)}, and {_bounded(error)} was expected")
+    try:
+        errors = list(_validator().iter_errors(document))
+    except RecursionError:
+        yield Problem((), "the steps are nested too deeply to be checked")
+        return
+    roles = document.get("roles") if isinstance(document, Mapping) else None
+    explainer = _Explainer([str(name) for name in roles] if isinstance(roles, Mapping) else [])
+    unclear = [tuple(error.absolute_path) for error in errors if error.validator == "oneOf"]
+    for error in errors:
+        path = tuple(error.absolute_path)
+        if error.validator == "oneOf" or not any(path[: len(one)] == one for one in unclear):
+            yield from explainer.explain(error, path)
 
 
-def _explain_alternatives(error: Any, path: Path) -> Iterator[Problem]:
-    """Speak about the alternative that was meant: the one whose type fits; about all of them where none does."""
-    branches: dict[int, list[Any]] = {}
-    for inner in error.context:
-        branches.setdefault(inner.schema_path[0], []).append(inner)
-    for inners in branches.values():
-        if not any(_is_another_type(inner) for inner in inners):
-            for inner in inners:
-                yield from _explain(inner, path)
-            return
-    names = [_named(branch) for branch in error.validator_value]
-    expected = " or ".join(dict.fromkeys(names))
-    if error.instance is None and path:
-        yield Problem(path, f"the key {path[-1]!r} has no value", f"Give it {expected}.", key=True)
-    else:
-        yield Problem(path, f"{_shown(error.instance)} was given{_in(path)}, and {expected} was expected")
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator, validators  # only what is wrong pays for its import
+
+    extend: Any = validators.extend
+    return extend(Draft202012Validator, {"pattern": _pattern})(pipeline_schema())
 
 
-def _is_another_type(error: Any) -> bool:
-    """Tell whether an alternative was not meant at all: another type, or a template without braces."""
-    no_template = error.validator == "pattern" and error.validator_value == BRACES
-    return not error.path and (no_template or error.validator in ("type", "const", "enum"))
+def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
+    """Match as JSON Schema says and the models do: ``$`` is the end, not the place before a last line break."""
+    from jsonschema import ValidationError
+
+    if validator.is_type(instance, "string") and not re.search(re.sub(r"\$(?=$|[|)])", r"\\Z", pattern), instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def _which_kind(path: Path, value: dict[str, Any]) -> Problem:
+def explain(error: Any, path: Path) -> Iterator[Problem]:
+    """Put one error of jsonschema's about what stands at a path into sentences."""
+    yield from _Explainer([]).explain(error, path)
+
+
+class _Explainer:
+    """Puts the errors of jsonschema into sentences; it knows the names of the roles, to ask whether one was meant."""
+
+    def __init__(self, roles: list[str]) -> None:
+        self._roles = roles
+
+    def explain(self, error: Any, path: Path) -> Iterator[Problem]:
+        """Explain what is wrong at a path."""
+        value, wanted = error.instance, error.validator_value
+        match error.validator:
+            case "anyOf":
+                yield from self._alternatives(error, path)
+            case "oneOf":
+                yield _which_kind(path, value)
+            case "additionalProperties":
+                yield from _unknown_keys(path, value, list(error.schema.get("properties", {})))
+            case "required":
+                for key in [key for key in wanted if key not in value]:
+                    yield Problem(path, f"the key {key!r} is missing{within(path)}", key=True)
+            case "type":
+                yield _wrong(path, value, expected(error.schema), advice(value, error.schema))
+            case "pattern" if wanted == NAME:
+                is_key = "propertyNames" in list(error.schema_path)[-2:]
+                yield self._bad_name((*path, value) if is_key else path, value, is_key=is_key)
+            case keyword if keyword in EMPTY and not value:
+                name = f"{path[-1]!r}" if path and isinstance(path[-1], str) else "this"
+                yield Problem(path, f"{name} is {shown(value)}, and needs {EMPTY[keyword]}")
+            case keyword:
+                yield _wrong(path, value, bound(keyword, wanted), advice(value, {keyword: wanted}))
+
+    def _alternatives(self, error: Any, path: Path) -> Iterator[Problem]:
+        """Speak about the alternative that was meant: the one whose type fits; about all of them where none does."""
+        branches: dict[int, list[Any]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.schema_path[0], []).append(inner)
+        for inners in branches.values():
+            if not any(_is_another(inner) for inner in inners):
+                for inner in inners:
+                    yield from self.explain(inner, (*path, *inner.path))
+                return
+        words = one_of(expected(branch) for branch in error.validator_value)
+        yield _wrong(path, error.instance, words, advice(error.instance, {"anyOf": error.validator_value}))
+
+    def _bad_name(self, path: Path, name: str, *, is_key: bool) -> Problem:
+        meant = "" if is_key else nearest(name, self._roles)
+        hint = f"Did you mean {meant!r}?" if meant else f"Write {as_name(name)!r}." if as_name(name) else ""
+        message = f"{name!r} is no name; a name has small letters, digits and _, and begins with a letter"
+        return Problem(path, message, hint, key=is_key)
+
+
+def _is_another(error: Any) -> bool:
+    """Tell whether an alternative was not meant at all: another type, or text of another form."""
+    form = error.validator == "pattern" and error.validator_value != NAME
+    return not error.path and (form or error.validator in ("type", "const", "enum"))
+
+
+def _wrong(path: Path, value: Any, wanted: str, hint: str = "") -> Problem:
+    if value is None and path:
+        what = f"the key {path[-1]!r}" if isinstance(path[-1], str) else "this item of the list"
+        return Problem(path, f"{what} has no value", f"Give it {wanted}.", key=True)
+    return Problem(path, f"{shown(value)} was given{within(path)}, and {wanted} was expected", hint)
+
+
+def _unknown_keys(path: Path, value: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
+    for key in [key for key in value if key not in known]:
+        hint = near(key, known) or f"The keys here are {', '.join(known)}."
+        yield Problem((*path, key), f"unknown key {key!r}{within(path)}", hint, key=True)
+
+
+def _which_kind(path: Path, value: Mapping[str, Any]) -> Problem:
     found = [key for key in value if key in KINDS]
     if len(found) > 1:
-        return Problem(path, f"a step is one thing, and this one has the keys {' and '.join(found)}")
-    hint = next((near(key, list(KINDS)) for key in value if near(key, list(KINDS))), "")
-    return Problem(path, f"a step must have one of the keys {', '.join(KINDS)}, and this one has none", hint)
-
-
-def _bad_name(path: Path, name: Any) -> Problem:
-    message = f"{name!r} is no name; a name has small letters, digits and _, and begins with a letter"
-    return Problem(path, message, key=True)
-
-
-def _named(schema: dict[str, Any]) -> str:
-    """Say what a schema expects."""
-    if "$ref" in schema:
-        return "a step" if schema["$ref"].endswith("/step") else "a map"
-    if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
-    if "const" in schema:
-        return repr(schema["const"])
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_named(branch) for branch in schema["anyOf"]))
-    if schema.get("pattern") == BRACES:
-        return "a template in {{ }}"
-    if schema.get("pattern", "").endswith("(ms|s|m|h)$"):
-        return "a duration such as 30s, 2m or 1h"
-    types = schema.get("type", "object")
-    return " or ".join(_WORDS[name] for name in ([types] if isinstance(types, str) else types))
-
-
-def _bounded(error: Any) -> str:
-    limit = error.validator_value
-    match error.validator:
-        case "enum":
-            hint = near(error.instance, limit) if isinstance(error.instance, str) else ""
-            return "one of " + ", ".join(map(str, limit)) + (f" ({hint.rstrip('?').lower()}?)" if hint else "")
-        case "pattern":
-            return "a duration such as 30s, 2m or 1h" if "ms|s|m|h" in limit else f"text that matches {limit}"
-        case "minimum":
-            return f"at least {limit}"
-        case "maximum":
-            return f"at most {limit}"
-        case "minItems" | "minProperties" | "minLength":
-            return "something in it" if limit == 1 else f"at least {limit}"
-    return f"what the schema says ({error.message})"
-
-
-def _in(path: Path) -> str:
-    """Say where, in words: the innermost names of a path."""
-    names = [str(step) for step in path if isinstance(step, str)]
-    return f" in {'.'.join(names[-2:])!r}" if names else ""
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a map" if value else "an empty map"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    if value is None:
-        return "nothing"
-    return repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "…'"
-
-
-def near(word: str, known: list[str]) -> str:
-    """Ask whether a near name was meant; empty where none is near."""
-    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"Did you mean {found[0]!r}?" if found else ""
+        names = f"{', '.join(map(repr, found[:-1]))} and {found[-1]!r}"
+        return Problem((*path, found[1]), f"a step is one thing, and this one has the keys {names}", key=True)
+    message = "this step is none of the kinds that there are"
+    for key in value:
+        if hint := near(key, KINDS):
+            return Problem((*path, key), message, hint, key=True)
+    return Problem(path, message, f"A step has one of the keys {', '.join(KINDS)}.")

@@ -1,63 +1,77 @@
-"""unknown-name: a template uses a name that no input, step or loop declares, and that is no name of llm-gc's own.
+"""unknown-name: a template uses a name that nothing declares, or one that is not known where it is rendered.
 
-Bad:   opening: "Task: {{ taks }}"   with inputs: {task: …}
+Bad:   opening: "Task: {{ taks }}"   with inputs: {task: …}        opening: "{{ last }}"
 Good:  opening: "Task: {{ task }}"
+
+`{{ x is defined }}` or `{{ x | default(…) }}` anywhere in a text says that its author knows.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from pydantic import BaseModel
-
+from llm_gc.check.names import INSIDE, NAMES, given
 from llm_gc.check.problem import Problem
-from llm_gc.check.shape import near
 from llm_gc.errors import TemplateError
+from llm_gc.near import near
 from llm_gc.pipeline import Pipeline
-from llm_gc.steps.set import Set
+from llm_gc.protocol import Path
+from llm_gc.steps.repeat import Repeat
 from llm_gc.templates import Templates
-from llm_gc.texts import Text, texts
+from llm_gc.texts import models, texts
 
-NAMES = ("last", "said", "messages", "roles", "role", "turn", "round")
-"""The names that llm-gc itself gives to templates."""
-
-JINJA = ("range", "dict", "cycler", "joiner", "namespace", "loop", "self", "super", "caller")
+SETTLED = ("model", "temperature", "max_tokens", "num_ctx", "seed")
+"""The fields of a role that are rendered once, before the first turn."""
 
 
 def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    """Report the names that nothing declares; `is defined` anywhere in the text counts as a guard."""
     templates = Templates(prompts)
-    known = {*NAMES, *JINJA, *pipeline.inputs, *_given(pipeline.turns)}
+    named = {one.name for one in given(pipeline) if one.kind in ("variable", "loop")}
+    loops = any(isinstance(model, Repeat) for _, model in models(pipeline))
     for text in texts(pipeline):
         try:
             compiled = templates.expression(text.text) if text.kind == "expression" else templates.template(text.text)
         except TemplateError:
             continue  # another rule speaks of it
-        source = prompts.get(text.file, "") if text.file else text.text
-        for name in sorted(compiled.names - known):
-            if not re.search(rf"\b{name}\s+is\s+(not\s+)?defined\b", source):
-                yield _problem(text, source, name, sorted(known - set(JINJA)))
+        here = {*pipeline.inputs} | (set() if is_settled(text.path) else named | _given_by_us(text.path, loops))
+        for use in compiled.uses:
+            if use.name in here or use.guarded or use.name in templates.everywhere:
+                continue
+            word, known = use.words[0], sorted(here)
+            hint = near(use.name, known) or (f"The names here are {', '.join(known)}." if known else "")
+            there = "is not known here" if use.name in {*NAMES, *named, *INSIDE} else "is a name that nothing declares"
+            message = f"{use.name!r} {there}{_why(use.name, text.path)}"
+            yield Problem(text.path, message, hint, file=word.file, line=word.line, column=word.column)
 
 
-def _problem(text: Text, source: str, name: str, known: list[str]) -> Problem:
-    found = re.search(rf"\b{name}\b", source)
-    line = source.count("\n", 0, found.start()) + 1 if found else None
-    declared = ", ".join(known)
-    hint = near(name, known) or f"The names here are {declared}."
-    return Problem(text.path, f"nothing declares the name {name!r}", hint, file=text.file or "", line=line)
+def is_settled(path: Path) -> bool:
+    """Tell whether what stands at a path is rendered over the inputs alone, before anybody speaks."""
+    match path:
+        case ("opening",) | ("limits", _):
+            return True
+        case ("roles", _, key) | ("defaults", key):
+            return key in SETTLED
+    return False
 
 
-def _given(value: Any) -> Iterator[str]:
-    """Give the names that steps set."""
-    if isinstance(value, BaseModel):
-        for key in ("as_", "for_"):
-            name = getattr(value, key, None)
-            if isinstance(name, str):
-                yield name
-        if isinstance(value, Set):
-            yield from value.set
-        for field in type(value).model_fields:
-            yield from _given(getattr(value, field))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _given(item)
+def _given_by_us(path: Path, loops: bool) -> set[str]:
+    """Give the names that llm-gc gives to what is rendered at a path."""
+    names = {"last", "said", "messages", "roles"}
+    key, spoken = path[-1], path[0] in ("roles", "defaults")
+    if spoken or key == "instruction" or (key == "result" and len(path) > 1) or "stop" in path:
+        names.add("role")
+    if "parallel" not in path:
+        names.add("turn")
+    if (loops and (spoken or "stop" in path)) or "repeat" in path[:-1] or key == "until":
+        names.add("round")
+    return names
+
+
+def _why(name: str, path: Path) -> str:
+    if is_settled(path):
+        return ": this is rendered once, over the inputs alone" if name in NAMES else ""
+    reasons = {
+        "role": ": nobody in particular speaks here",
+        "turn": ": side by side there is no order of turns",
+        "round": ": this stands in no 'repeat'",
+        "loop": ": this stands in no {% for %}",
+    }
+    return reasons.get(name, "")

@@ -1,0 +1,52 @@
+"""The names that a pipeline gives to things, and those that are taken before it gives any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Path
+from llm_gc.steps.set import Set
+from llm_gc.texts import models
+
+NAMES = ("last", "said", "messages", "roles", "role", "turn", "round")
+"""The names that llm-gc itself gives to templates."""
+
+JINJA = ("range", "dict", "cycler", "joiner", "namespace")
+"""The names that Jinja gives to every template."""
+
+WORDS = ("and", "else", "false", "if", "in", "is", "none", "not", "or", "true")
+"""The words of Jinja's language that stand where a name could."""
+
+INSIDE = ("caller", "kwargs", "loop", "self", "super", "varargs")
+"""The names that Jinja gives inside its loops, macros and blocks."""
+
+SEEN = ("all", "none", "own", "others", "narrator", "random")
+"""What stands in the place of a role's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A name, what it is the name of, and where it is given; ``key`` where it is a key there."""
+
+    name: str
+    kind: Literal["input", "role", "variable", "loop"]
+    path: Path
+    key: bool = False
+
+
+def given(pipeline: Pipeline) -> Iterator[Given]:
+    """Give every name that a pipeline gives, in the order of the document."""
+    for name in pipeline.inputs:
+        yield Given(name, "input", ("inputs", name), key=True)
+    for name in pipeline.roles:
+        yield Given(name, "role", ("roles", name), key=True)
+    for path, model in models(pipeline.turns, ("turns",)):
+        if isinstance(model, Set):
+            yield from (Given(name, "variable", (*path, "set", name), key=True) for name in model.set)
+        if loop := getattr(model, "for_", None):
+            yield Given(loop, "loop", (*path, "for"))
+        if kept := getattr(model, "as_", None):
+            yield Given(kept, "variable", (*path, "as"))

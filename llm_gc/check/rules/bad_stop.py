@@ -1,0 +1,40 @@
+r"""bad-stop: a stop that can never end anything, or ends everything at once.
+
+Bad:   stop: [{role: anna}]       stop: [{token: "(", match: regex}]       stop: [{token: "x*", match: regex}]
+Good:  stop: [{token: DONE, role: anna}]       stop: [{token: "\\bDONE\\b", match: regex}]
+"""
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+
+from llm_gc.check.problem import Problem
+from llm_gc.pipeline import Pipeline
+from llm_gc.steps.fields import Stop
+from llm_gc.texts import models
+
+
+def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
+    for path, stop in models(pipeline):
+        if not isinstance(stop, Stop):
+            continue
+        if stop.token is None and stop.when is None:
+            yield Problem(path, "this stop has neither a 'token' nor a 'when', and never ends anything")
+        elif stop.token is not None and (message := _bad_token(stop.token, stop.match)):
+            yield Problem((*path, "token"), message)
+
+
+def _bad_token(token: str, match: str) -> str:
+    if match == "regex":
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what may mean something else one day
+                found = re.compile(token).search("")
+        except (re.error, RecursionError, OverflowError) as error:
+            return f"{token!r} is no regular expression: {error}"
+        return f"the regular expression {token!r} finds nothing at all too, and so ends at every reply" if found else ""
+    if not token.strip():
+        return "a token of white space is in every reply"
+    if match == "line" and len(token.splitlines()) > 1:
+        return "a token of several lines never is a line; write match: contains"
+    return ""

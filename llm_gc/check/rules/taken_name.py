@@ -1,0 +1,47 @@
+"""taken-name: a name that something else has already, or that llm-gc or Jinja gives to templates itself.
+
+Bad:   inputs: {last: …}       say: anna, as: anna       a loop's name inside a loop of the same name
+Good:  inputs: {newest: …}     say: anna, as: draft
+"""
+
+from collections.abc import Iterator, Mapping
+
+from llm_gc.check.names import INSIDE, JINJA, NAMES, SEEN, WORDS, Given, given
+from llm_gc.check.problem import Problem
+from llm_gc.pipeline import Pipeline
+
+_KINDS = {"input": "an input", "role": "a role", "variable": "a variable", "loop": "a loop's name"}
+
+HINT = "Call it something else."
+
+
+def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
+    first: dict[str, Given] = {}
+    loops: list[Given] = []
+    for one in given(pipeline):
+        if owner := _owner(one):
+            yield Problem(one.path, f"{one.name!r} is {owner} already", HINT, key=one.key)
+            continue
+        other = first.setdefault(one.name, one)
+        if other.kind != one.kind:
+            yield Problem(one.path, f"{one.name!r} is the name of {_KINDS[other.kind]} already", HINT, key=one.key)
+        elif one.kind == "loop" and any(_is_inside(one, loop) for loop in loops):
+            yield Problem(one.path, f"{one.name!r} is the name of the loop around this one", HINT)
+        if one.kind == "loop":
+            loops.append(one)
+
+
+def _owner(one: Given) -> str:
+    """Say who has a name before the pipeline gives it."""
+    if one.name in WORDS or one.name in JINJA or one.name in INSIDE:
+        return "a word of Jinja's"
+    if one.name in NAMES:
+        return "a name that llm-gc gives to templates"
+    if one.kind == "role" and one.name in SEEN:
+        return "a word that stands in the place of a role's name"
+    return ""
+
+
+def _is_inside(one: Given, loop: Given) -> bool:
+    around = loop.path[:-1]
+    return one.name == loop.name and one.path[: len(around)] == around and one.path[:-1] != around

@@ -1,0 +1,270 @@
+"""Templates and expressions, compiled once: a text in, something to call with values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError as JinjaError
+from jinja2 import Undefined, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.parser import Parser
+
+from llm_gc.errors import TemplateError
+from llm_gc.frozen import Unfreezable, freeze
+from llm_gc.near import near
+from llm_gc.templates.meter import weigh
+from llm_gc.templates.sandbox import Sandbox
+from llm_gc.templates.spots import column
+from llm_gc.templates.uses import NotFixed, Spotted, Use, taken_in, uses
+from llm_gc.templates.words import plain
+
+Lookup = Callable[[str], Any]
+"""Gives the value of a name; raises KeyError where there is none."""
+
+
+class Compiled:
+    """A template or an expression, ready to be given values. ``uses`` are the names that it looks up, and where."""
+
+    __slots__ = ("_give", "_line", "names", "uses", "where")
+
+    def __init__(
+        self, where: str, used: tuple[Use, ...], give: Callable[[dict[str, Any]], Any], line: int | None = None
+    ) -> None:
+        """Keep the compiled form; ``where`` says in errors which file it is, ``line`` where its only expression is."""
+        self.where, self.uses, self._give, self._line = where, used, give, line
+        self.names = frozenset(use.name for use in used)
+
+    def __call__(self, lookup: Lookup) -> Any:
+        """Give the value.
+
+        Raises:
+            TemplateError: whatever goes wrong inside, with the template's line.
+
+        """
+        values: dict[str, Any] = {}
+        for name in self.names:
+            try:
+                values[name] = lookup(name)
+            except KeyError:
+                continue  # Jinja says it better, and only if the name is really reached
+        try:
+            return _data(self._give(values))
+        except Exception as error:  # noqa: BLE001  # a template can raise anything that Python can
+            _raise(error, self.where, self._line)
+
+
+class Templates:
+    """All templates of one pipeline: those that stand in it, and the files under ``prompts/`` by name."""
+
+    def __init__(self, prompts: Mapping[str, str] | None = None) -> None:
+        """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
+        self.prompts: Mapping[str, str] = dict(prompts or {})
+        self._sandbox = Sandbox(self.prompts)
+        self._compiled: dict[tuple[str, bool], Compiled] = {}
+
+    @property
+    def everywhere(self) -> frozenset[str]:
+        """The names that every template has from Jinja."""
+        return frozenset(self._sandbox.globals)
+
+    def template(self, text: str) -> Compiled:
+        """Compile a template; text that ends in ``.j2`` is a file's name. Wholly one ``{{ … }}``, it keeps its type.
+
+        Raises:
+            TemplateError: for a syntax error, or a file that is not there.
+
+        """
+        return self._cached(text, False)
+
+    def expression(self, text: str) -> Compiled:
+        """Compile an expression.
+
+        Raises:
+            TemplateError: for a syntax error; one with ``{{`` in it is told to leave the braces out.
+
+        """
+        return self._cached(text, True)
+
+    def _cached(self, text: str, is_expression: bool) -> Compiled:
+        found = self._compiled.get((text, is_expression))
+        if found is None:
+            try:
+                found = self._expression(text) if is_expression else self._template(text)
+            except Exception as error:  # noqa: BLE001  # Python refuses some of what Jinja makes of a template
+                _raise(error, text if is_file(text) and not is_expression else "")
+            self._compiled[text, is_expression] = found
+        return found
+
+    def _template(self, text: str) -> Compiled:
+        where = text if is_file(text) else ""
+        if where and where not in self.prompts:
+            raise TemplateError(f"there is no file {where!r} under prompts/", where)
+        source = self.prompts[where] if where else text
+        tree = self._sandbox.parse(source, where or None)
+        used = tuple(self._uses(tree, (where,)))
+        if (only := _whole(tree, source)) is not None:
+            return Compiled(where, used, self._evaluator(only), only.lineno)
+        template = self._sandbox.get_template(where) if where else self._sandbox.from_string(tree)
+        return Compiled(where, used, self._beginning(template.render))
+
+    def _expression(self, text: str) -> Compiled:
+        _refuse_braces(text)
+        parser = Parser(self._sandbox, text, state="variable")
+        if parser.stream.eos:
+            raise TemplateError("it is empty", line=1)
+        only = parser.parse_expression()
+        if not parser.stream.eos:
+            token = parser.stream.current
+            fix = "; write == to compare" if token.type == "assign" else ""
+            message = f"{str(token.value)!r} cannot follow here{fix}"
+            raise TemplateError(message, line=token.lineno, column=column(token.lineno))
+        output = nodes.Output([only], lineno=only.lineno)
+        tree = self._sandbox.prepared(nodes.Template([output], lineno=1))
+        used = tuple(self._uses(tree, ("",)))
+        return Compiled("", used, self._evaluator(output.nodes[0]), only.lineno)
+
+    def _evaluator(self, expression: nodes.Expr) -> Callable[[dict[str, Any]], Any]:
+        body = [nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)]
+        tree = nodes.Template(body, lineno=1)
+        tree.set_environment(self._sandbox)
+        template = self._sandbox.from_string(tree)
+        return self._beginning(TemplateExpression(template, undefined_to_none=False))
+
+    def _beginning(self, give: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+        def begun(values: dict[str, Any]) -> Any:
+            self._sandbox.begin()
+            return give(values)
+
+        return begun
+
+    def _uses(self, tree: nodes.Template, within: tuple[str, ...]) -> Iterator[Use]:
+        """The names used here and in every file that is taken in from here."""
+        self._check_words(tree, within[-1])
+        yield from uses(tree, within[-1])
+        for other, gives_names in taken_in(tree, within[-1]):
+            name = other.word
+            if name not in self.prompts:
+                raise _error(f"there is no file {name!r} under prompts/", other)
+            if name in within:
+                way = " and ".join(within[within.index(name) + 1 :])
+                raise _error(f"{name} takes itself in without end{f', by way of {way}' if way else ''}", other)
+            inner = self._sandbox.parse(self.prompts[name], name)
+            for use in self._uses(inner, (*within, name)):
+                if not gives_names and not use.guarded:
+                    raise _error(f"{name} uses {use.name!r}, and is given no names here; add 'with context'", other)
+                yield use
+
+    def _check_words(self, tree: nodes.Template, file: str) -> None:
+        """Refuse filters and tests that are not there, also where Jinja would look only when it gets there."""
+        for kind, node_type, known in (
+            ("filter", nodes.Filter, self._sandbox.filters),
+            ("test", nodes.Test, self._sandbox.tests),
+        ):
+            for node in tree.find_all(node_type):
+                name = str(getattr(node, "name", ""))
+                if name not in known:
+                    hint = near(name, (word for word in known if word.isidentifier()))
+                    message = f"there is no {kind} {name!r}. {hint}".rstrip(" .")
+                    raise TemplateSyntaxError(message, node.lineno, file or None)
+
+
+def _refuse_braces(text: str) -> None:
+    """Refuse braces in an expression, and show it without them."""
+    found = re.search(r"\{[{%]", text)
+    if found is None:
+        return
+    bare = re.sub(r"^\s*\{\{-?\s*(.*?)\s*-?\}\}\s*$", r"\1", text, flags=re.DOTALL)
+    fix = f"; write: {bare}" if bare != text else ""
+    start = found.start()
+    raise TemplateError(
+        f"this is an expression already, and needs no {found[0]}{fix}",
+        line=text.count("\n", 0, start) + 1,
+        column=start - text.rfind("\n", 0, start),
+    )
+
+
+def _whole(tree: nodes.Template, source: str) -> nodes.Expr | None:
+    """Give the expression of a template that is one ``{{ … }}`` with nothing but space around it."""
+    sole = source.strip()
+    outputs = [node for node in tree.body if isinstance(node, nodes.Output)]
+    if not (sole.startswith("{{") and sole.endswith("}}")) or len(outputs) != len(tree.body):
+        return None
+    pieces = [piece for output in outputs for piece in output.nodes if not _is_blank(piece)]
+    return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], nodes.TemplateData) else None
+
+
+def _is_blank(piece: nodes.Expr) -> bool:
+    return isinstance(piece, nodes.TemplateData) and not piece.data.strip()
+
+
+def _data(value: Any) -> Any:
+    """Freeze what came out; an ``if`` without ``else`` gives none, and a name that is not there raises."""
+    if isinstance(value, Undefined):
+        return None if type(value) is Undefined else str(value)
+    try:
+        return freeze(value)
+    except Unfreezable:
+        weigh(value)  # says it of methods and the like in words for authors
+        for item in value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, Mapping) else ():
+            _data(item)
+        raise
+
+
+def _error(message: str, at: Spotted) -> TemplateError:
+    return TemplateError(message, at.file, at.line, column=at.column)
+
+
+def is_file(text: str) -> bool:
+    """Tell whether a template key's text names a file under ``prompts/``."""
+    return text.endswith(".j2") and "\n" not in text and "{" not in text
+
+
+@cache
+def _reader() -> Sandbox:
+    return Sandbox({})
+
+
+def taken(text: str, file: str = "") -> list[Spotted]:
+    """Give the files that a template takes in and where, as far as it can be read and they are fixed text."""
+    try:
+        return [spotted for spotted, _ in taken_in(_reader().parse(text), file)]
+    except (JinjaError, NotFixed, RecursionError, ValueError):
+        return []
+
+
+def referenced(text: str) -> frozenset[str]:
+    """Give the names of the files that a template takes in."""
+    return frozenset(spotted.word for spotted in taken(text))
+
+
+def _raise(error: BaseException, where: str, line: int | None = None) -> NoReturn:
+    """Turn whatever Jinja or a template raised into a TemplateError with the template's own line."""
+    if isinstance(error, TemplateError):
+        raise error
+    if isinstance(error, NotFixed):
+        raise _error(str(error), error.spotted) from error
+    message = plain(str(getattr(error, "message", None) or error) or type(error).__name__)
+    if isinstance(error, (RecursionError, MemoryError, SyntaxError)):
+        message = "it is nested too deeply"
+    if isinstance(error, TemplateSyntaxError):
+        named = error.name if error.name and not error.name.startswith("<") else where
+        raise TemplateError(message, named, error.lineno, column=column(error.lineno)) from error
+    name, line = _last_frame(error, where, line)
+    raise TemplateError(message, name, line, column=column(line)) from error
+
+
+def _last_frame(error: BaseException, where: str, line: int | None) -> tuple[str, int | None]:
+    """Give the template and the line in which something was raised: Jinja has put them into the traceback."""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename.endswith(".j2"):
+            where, line = code.co_filename, trace.tb_lineno
+        elif code.co_filename == "<template>" and code.co_name != "root":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return where, line

@@ -1,0 +1,209 @@
+"""How much a template may make: sizes are worked out before a thing is made, and added up for each rendering.
+
+A template is code, and a slip in it (a loop in a loop, a repetition with one nought too many) must end in an error
+that names it, not in a machine that has run out of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from typing import Any
+
+from jinja2 import Undefined
+from jinja2.exceptions import SecurityError
+
+from llm_gc.protocol import Message
+
+MAX_TEXT = 1_000_000
+"""The most characters or items that one value in a template may have, with all that is in it."""
+
+MAX_WORK = 20_000_000
+"""The most characters and items that one rendering may handle, and the rounds of its loops."""
+
+MAX_BITS = 4096
+"""The largest whole number, in bits."""
+
+CALL = 100
+"""What a call costs, so that a macro that calls itself comes to an end."""
+
+_FIELD = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(\*|[0-9]*)(?:\.(\*|[0-9]*))?[hlL]?[a-zA-Z%]")
+_FIGURE = re.compile(r"[0-9]+")
+
+
+class Meter:
+    """Counts what one rendering makes."""
+
+    def __init__(self) -> None:
+        """Begin with nothing made."""
+        self.left = MAX_WORK
+
+    def begin(self) -> None:
+        """Begin a rendering."""
+        self.left = MAX_WORK
+
+    def charge(self, size: int) -> None:
+        """Count what is made now.
+
+        Raises:
+            SecurityError: where it is too much, at once or in all.
+
+        """
+        if size > MAX_TEXT:
+            raise SecurityError(f"this would make more than {MAX_TEXT:,} characters or items")
+        self.left -= size
+        if self.left < 0:
+            raise SecurityError(f"this takes too long: more than {MAX_WORK:,} characters, items and rounds")
+
+
+def weigh(value: Any) -> int:
+    """Give how long a value is when it is written out, with all that is in it, as far as that is bounded.
+
+    Raises:
+        SecurityError: for what is no value: a function, a method, an object of Jinja's.
+
+    """
+    total, heap = 0, [value]
+    while heap and total <= MAX_TEXT:
+        item = heap.pop()
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, int):
+            total += 1 + item.bit_length() // 3
+        elif item is None or isinstance(item, (float, Undefined)):
+            total += 1
+        elif isinstance(item, Message):
+            total += 1 + len(item.content)
+            heap.append(item.data)
+        elif isinstance(item, Mapping):
+            total += 1
+            heap += [*item.keys(), *item.values()]
+        elif isinstance(item, (list, tuple, range, KeysView, ValuesView, ItemsView)):
+            total += 1 + len(item)
+            heap += item
+        else:
+            name = getattr(item, "__name__", type(item).__name__)
+            raise SecurityError(f"{name!r} is no value{f'; call it: {name}()' if callable(item) else ''}")
+    return total
+
+
+def kind(value: Any) -> str:
+    """Say what kind of value this is, in the words of the language."""
+    for type_, words in ((str, "a text"), (bool, "a truth value"), ((int, float), "a number"), (Message, "a message"),
+                         (Mapping, "a map"), ((list, tuple, range), "a list")):  # fmt: skip
+        if isinstance(value, type_):
+            return words
+    return f"a {type(value).__name__}"
+
+
+def product(sized: Any, count: Any) -> int:
+    """Give the size of a text or list repeated, or the bits of two numbers multiplied as a share of what is allowed."""
+    if isinstance(count, int) and not isinstance(sized, (int, float)) and hasattr(sized, "__len__"):
+        return weigh(sized) * max(count, 0)
+    if isinstance(sized, int) and isinstance(count, int) and sized.bit_length() + count.bit_length() > MAX_BITS:
+        raise SecurityError("the number would be too large")
+    return 1
+
+
+def power(base: Any, exponent: Any) -> int:
+    """Refuse a whole number that is too large."""
+    if isinstance(base, int) and isinstance(exponent, int) and exponent * max(base.bit_length(), 1) > MAX_BITS:
+        raise SecurityError("the number would be too large")
+    return 1
+
+
+def total(left: Any, right: Any) -> int:
+    """Give the size of two texts or lists together."""
+    if isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
+        return len(left) + len(right)
+    return 1
+
+
+def percent(text: str, values: Any) -> int:
+    """Give at most how long ``text % values`` is."""
+    widths, fields = 0, 0
+    for found in _FIELD.finditer(text):
+        fields += 1
+        for figure in found.groups():
+            if figure == "*":
+                raise SecurityError("a width of '*' is not allowed; write the figure out")
+            widths += _figure(figure or "")
+    times = fields if isinstance(values, Mapping) else 1
+    return len(text) + widths + times * weigh(values)
+
+
+def braces(text: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> int:
+    """Give at most how long ``text.format(…)`` is. A width that is itself a field is refused."""
+    if re.search(r"\{[^{}]*\{", text.replace("{{", "")):
+        raise SecurityError("a width that is itself a field is not allowed; write the figure out")
+    widths = sum(_figure(figure) for field in re.findall(r":([^{}]*)\}", text) for figure in _FIGURE.findall(field))
+    return len(text) + widths + text.count("{") * weigh([list(args), dict(kwargs)])
+
+
+def _figure(digits: str) -> int:
+    return min(int(digits[:9] or "0"), 10 * MAX_TEXT)
+
+
+def replaced(text: Any, old: Any, new: Any, count: Any = None) -> int:
+    """Give at most how long a text is with something replaced."""
+    text, old = str(text), str(old)
+    times: int = text.count(old) if old else len(text) + 1
+    if isinstance(count, int) and 0 <= count < times:
+        times = count
+    return len(text) + times * len(str(new))
+
+
+def joined(items: Iterable[Any], d: Any = "", *_: Any) -> int:
+    """Give how long texts with something between them are; what is joined is at most as long as what it is taken of."""
+    values = list(items)
+    return weigh(values) + len(values) * len(str(d))
+
+
+def padded(text: Any, width: Any = 0, *_: Any) -> int:
+    """Give how long a text filled up to a width is."""
+    return max(len(str(text)), int(width))
+
+
+def expanded(text: Any, tabsize: Any = 8) -> int:
+    """Give how long a text with its tabs expanded is."""
+    tabs: int = str(text).count("\t")
+    return len(str(text)) + tabs * int(tabsize)
+
+
+def indented(text: Any, width: Any = 4, *_: Any) -> int:
+    """Give how long a text is with its lines indented."""
+    lines: int = str(text).count("\n") + 1
+    return len(str(text)) + lines * (len(width) if isinstance(width, str) else int(width))
+
+
+def wrapped(text: Any, width: Any = 79, break_long_words: Any = True, wrapstring: Any = None, *_: Any) -> int:
+    """Give at most how long a text is with its lines broken."""
+    text = str(text)
+    return len(text) * (1 + len(str(wrapstring or "\n")))
+
+
+def batched(_items: Any, linecount: Any = 1, *_: Any) -> int:
+    """Give how many items a list may have that is filled up to so many."""
+    return int(linecount)
+
+
+def sliced(_items: Any, slices: Any = 1, *_: Any) -> int:
+    """Give how many parts a list is cut into."""
+    return int(slices)
+
+
+def dumped(value: Any, indent: Any = 0) -> int:
+    """Give at most how long a value is as JSON; every character may become an escape."""
+    return weigh(value) * (1 + int(indent or 0))
+
+
+def rounded(_value: Any, precision: Any = 0, *_: Any) -> int:
+    """Refuse a precision that no number has."""
+    if abs(int(precision)) > 300:
+        raise SecurityError("no number has so many digits")
+    return 1
+
+
+def linked(*_: Any) -> int:
+    """Refuse what makes HTML out of a text."""
+    raise SecurityError("this filter makes HTML, and a prompt is plain text")

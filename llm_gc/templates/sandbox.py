@@ -1,0 +1,262 @@
+"""The sandbox in which templates run: what they reach, and how much they may make.
+
+The rules: no way to anything but the values given, no change to them, no chance, no clock. Attributes and items of
+none are none. A map's key comes before its method. A filter gives a list, never a generator. Whatever is made is
+counted first.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from typing import Any
+
+from jinja2 import FunctionLoader, StrictUndefined, Undefined, nodes, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.lexer import Lexer
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+from jinja2.visitor import NodeTransformer
+
+from llm_gc.filters import FILTERS
+from llm_gc.near import near
+from llm_gc.protocol import Message
+from llm_gc.templates import meter
+from llm_gc.templates.spots import SpottingLexer
+
+_WITHHELD = frozenset({"encode", "from_bytes", "maketrans", "to_bytes", "translate"})
+"""Methods that lead from text and numbers to bytes, or multiply a text past counting."""
+
+_ANY_VALUE = frozenset({"attr", "d", "default"})
+"""Filters to which it does not matter what a value is."""
+
+_SIZES: dict[str, Callable[..., int]] = {
+    "batch": meter.batched,
+    "center": meter.padded,
+    "expandtabs": meter.expanded,
+    "indent": meter.indented,
+    "join": meter.joined,
+    "ljust": meter.padded,
+    "replace": meter.replaced,
+    "rjust": meter.padded,
+    "round": meter.rounded,
+    "slice": meter.sliced,
+    "tojson": meter.dumped,
+    "urlize": meter.linked,
+    "wordwrap": meter.wrapped,
+    "xmlattr": meter.linked,
+    "zfill": meter.padded,
+}
+"""For filters and methods that can make much of little: how much."""
+
+
+class Missing(StrictUndefined):
+    """A name, key or attribute that is not there; using it is an error that says so."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        name, thing = self._undefined_name, self._undefined_obj
+        if self._undefined_hint or thing is missing or not isinstance(name, str):
+            return self._undefined_hint or super()._undefined_message
+        if isinstance(thing, Message):
+            known: list[str] = list(Message.__dataclass_fields__)
+        else:
+            known = [str(key) for key in thing] if isinstance(thing, Mapping) else []
+        hint = near(name, known) or (f"It has {', '.join(known[:12])}." if known else "")
+        return f"{meter.kind(thing)} has no {name!r}. {hint}".rstrip(" .")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with the language's own rules."""
+
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+
+    def __init__(self, prompts: Mapping[str, str]) -> None:
+        """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
+
+        def find(name: str) -> tuple[str, str, None] | None:
+            return (prompts[name], name, None) if name in prompts else None
+
+        self.meter = meter.Meter()
+        super().__init__(
+            loader=FunctionLoader(find),
+            undefined=Missing,
+            finalize=pass_context(lambda _, value: self._printed(value)),
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            optimized=False,
+        )
+        del self.filters["random"], self.globals["lipsum"]
+        self.filters = {name: self._metered(name, filter_) for name, filter_ in (self.filters | FILTERS).items()}
+        self.filters |= {_EACH: self._each, _PART: _part}
+        self._lexer = SpottingLexer(self)
+
+    @property
+    def lexer(self) -> Lexer:
+        """The lexer; its tokens know their column."""
+        return self._lexer
+
+    def begin(self) -> None:
+        """Begin a rendering: what it makes is counted anew."""
+        self.meter.begin()
+
+    def prepared(self, tree: nodes.Template) -> nodes.Template:
+        """Give a template in which loops, ``~`` and slices go through the sandbox."""
+        prepared: nodes.Template = _Prepare().visit(tree)
+        prepared.set_environment(self)
+        return prepared
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        return self.prepared(super()._parse(source, name, filename))
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look for a map's key before its methods; attributes of none are none."""
+        if obj is None:
+            return None
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Items of none are none."""
+        return None if obj is None else super().getitem(obj, argument)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Withhold also what leads to bytes."""
+        return attr not in _WITHHELD and super().is_safe_attribute(obj, attr, value)
+
+    def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
+        """Say what cannot be used."""
+        hint = f"{attribute!r} of {meter.kind(obj)} cannot be used in a template"
+        return self.undefined(hint, name=attribute, obj=obj, exc=SecurityError)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Count what ``format`` makes."""
+        safe = super().wrap_str_format(value)
+        if safe is None:
+            return None
+
+        def formatted(*args: Any, **kwargs: Any) -> str:
+            self.meter.charge(meter.braces(str(value.__self__), args, kwargs))
+            return safe(*args, **kwargs)
+
+        return formatted
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Count what ``+``, ``*``, ``**`` and ``%`` make."""
+        size = 1
+        if operator == "*":
+            size = max(meter.product(left, right), meter.product(right, left))
+        elif operator == "**":
+            size = meter.power(left, right)
+        elif operator == "+":
+            size = meter.total(left, right)
+        elif isinstance(left, str):
+            size = meter.percent(left, right)
+        self.meter.charge(size)
+        return super().call_binop(context, operator, left, right)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Count what a method makes."""
+        owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
+        self.meter.charge(meter.CALL)
+        if isinstance(owner, str) and name in _SIZES:
+            values = (args[0], owner) if name == "join" and args else (owner, *args)
+            self.meter.charge(_size(name, values, kwargs))
+        value = super().call(context, obj, *args, **kwargs)
+        value = list(value) if isinstance(value, (ItemsView, KeysView, ValuesView)) else value
+        self.meter.charge(len(value) if isinstance(value, (str, list, tuple)) else 1)
+        return value
+
+    def concat(self, parts: Any) -> str:
+        """Put pieces of output together, and stop where they become too many."""
+        texts, size = [], 0
+        for part in parts:
+            size += len(part)
+            if size > meter.MAX_TEXT:
+                break
+            texts.append(part)
+        self.meter.charge(size)
+        return "".join(texts)
+
+    def _printed(self, value: Any) -> Any:
+        if not isinstance(value, Undefined):
+            self.meter.charge(meter.weigh(value))
+        return value
+
+    def _each(self, items: Any) -> Any:
+        """Count the rounds of a loop before it begins."""
+        if not isinstance(items, Undefined):
+            self.meter.charge(1 + (len(items) if hasattr(items, "__len__") else 0))
+        return items
+
+    def _metered(self, name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
+        """Give a filter of Jinja's that counts what it makes, and gives a list where it gave a generator."""
+        skip = 1 if hasattr(filter_, "jinja_pass_arg") else 0
+
+        def filtered(*args: Any, **kwargs: Any) -> Any:
+            values = args[skip:]
+            if name not in _ANY_VALUE:
+                self.meter.charge(meter.weigh([*values, *kwargs.values()]))
+            if name == "format":
+                self.meter.charge(meter.percent(str(values[0]), values[1:] or kwargs))
+            elif name in _SIZES and not any(isinstance(value, Undefined) for value in values):
+                self.meter.charge(_size(name, values, kwargs))
+            result = filter_(*args, **kwargs)
+            return self._listed(result) if isinstance(result, Iterator) else result
+
+        if skip:  # tells Jinja to pass the context or the environment first
+            filtered.jinja_pass_arg = filter_.jinja_pass_arg  # type: ignore[attr-defined]
+        return filtered
+
+    def _listed(self, lazy: Iterator[Any]) -> list[Any]:
+        items = []
+        for item in lazy:
+            self.meter.charge(meter.weigh(item))
+            items.append(item)
+        return items
+
+
+def _size(name: str, values: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+    """Give how much a filter or method makes of its arguments."""
+    size = _SIZES[name]
+    names = list(inspect.signature(size).parameters)
+    known = {key: value for key, value in kwargs.items() if key in names}
+    return size(*values, **known)
+
+
+_EACH, _PART = " each", " part"
+"""Names that no template can write."""
+
+
+def _part(value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """Give a slice; a part of none is none."""
+    return None if value is None else value[start:stop:step]
+
+
+class _Prepare(NodeTransformer):
+    """Puts the sandbox in where Jinja's compiler would go past it."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  # Jinja calls it by the node's name
+        self.generic_visit(node)
+        node.iter = _filter(node.iter, _EACH, [])
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno), "join", [])
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        bounds = (node.arg.start, node.arg.stop, node.arg.step)
+        return _filter(node.node, _PART, [bound or nodes.Const(None, lineno=node.lineno) for bound in bounds])
+
+
+def _filter(node: Any, name: str, args: list[nodes.Expr]) -> nodes.Filter:
+    return nodes.Filter(node, name, args, [], None, None, lineno=node.lineno)

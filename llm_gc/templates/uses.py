@@ -1,0 +1,187 @@
+"""Which names a template uses, where, and which other files it takes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import nodes
+
+from llm_gc.templates.spots import Spot, column
+
+
+@dataclass(frozen=True, slots=True)
+class Spotted:
+    """A word of a template, with its line and column from 1; ``file`` is its name under ``prompts/``, or empty."""
+
+    word: str
+    line: int
+    column: int | None = None
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A name that a template looks up, with the attributes that it goes on to: ``said.reviewer.content``.
+
+    An item that is no fixed text stands as an empty word. ``guarded`` tells that the template asks somewhere whether
+    the name is defined, or says what stands in for it.
+    """
+
+    words: tuple[Spotted, ...]
+    guarded: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name itself."""
+        return self.words[0].word
+
+
+def uses(tree: nodes.Template, file: str = "") -> Iterator[Use]:
+    """Give every use of a name that the template does not bind itself."""
+    guarded = frozenset(_guarded(tree))
+    for words in _walk([tree], set()):
+        spotted = tuple(Spotted(word, int(line), column(line), file) for word, line in words)
+        yield Use(spotted, spotted[0].word in guarded)
+
+
+def taken_in(tree: nodes.Template, file: str = "") -> Iterator[tuple[Spotted, bool]]:
+    """Give the other files that a template takes in, and whether they are given its names.
+
+    Raises:
+        NotFixed: where the name of one is no fixed text.
+
+    """
+    for node in tree.find_all((nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)):
+        names: Any = node.template  # type: ignore[attr-defined]  # each of the four has one
+        consts = names.items if isinstance(names, (nodes.List, nodes.Tuple)) else [names]
+        for const in consts:
+            if not isinstance(const, nodes.Const) or not isinstance(const.value, str):
+                raise NotFixed(Spotted("", int(names.lineno), column(names.lineno), file))
+            spotted = Spotted(const.value, int(const.lineno), _after_quote(const), file)
+            yield spotted, bool(getattr(node, "with_context", True))
+
+
+class NotFixed(Exception):
+    """The name of a file that a template takes in is no fixed text."""
+
+    def __init__(self, spotted: Spotted) -> None:
+        """Keep where."""
+        self.spotted = spotted
+        super().__init__("the name of a file that is taken in must be fixed text")
+
+
+def _guarded(tree: nodes.Template) -> Iterator[str]:
+    for test in tree.find_all(nodes.Test):
+        if isinstance(test.node, nodes.Name) and test.name in ("defined", "undefined"):
+            yield test.node.name
+    for filter_ in tree.find_all(nodes.Filter):
+        if isinstance(filter_.node, nodes.Name) and filter_.name in ("default", "d"):
+            yield filter_.node.name
+
+
+Words = list[tuple[str, int]]
+
+
+def _walk(children: Iterable[nodes.Node], bound: set[str]) -> Iterator[Words]:
+    """Give the names used in nodes that follow one another; ``bound`` grows by what they bind for those after them."""
+    for node in children:
+        visit: Any = _VISITS.get(type(node))
+        yield from _walk(node.iter_child_nodes(), bound) if visit is None else visit(node, bound)
+
+
+def _name(node: nodes.Name, bound: set[str]) -> Iterator[Words]:
+    if node.ctx == "load" and node.name not in bound:
+        yield [(node.name, node.lineno)]
+
+
+def _for(node: nodes.For, bound: set[str]) -> Iterator[Words]:
+    yield from _walk([node.iter], bound)
+    inner = bound | _targets(node.target) | {"loop"}
+    yield from _walk([*([node.test] if node.test else []), *node.body], inner)
+    yield from _walk(node.else_, set(bound))
+
+
+def _with(node: nodes.With, bound: set[str]) -> Iterator[Words]:
+    yield from _walk(node.values, bound)
+    yield from _walk(node.body, bound.union(*map(_targets, node.targets)))
+
+
+def _macro(node: nodes.Macro | nodes.CallBlock, bound: set[str]) -> Iterator[Words]:
+    yield from _walk(node.defaults, bound)
+    if isinstance(node, nodes.CallBlock):
+        yield from _walk([node.call], bound)
+    else:
+        bound.add(node.name)
+    yield from _walk(node.body, bound | {arg.name for arg in node.args} | {"varargs", "kwargs", "caller"})
+
+
+def _assign(node: nodes.Assign, bound: set[str]) -> Iterator[Words]:
+    yield from _walk([node.node], bound)
+    bound |= _targets(node.target)
+
+
+def _assign_block(node: nodes.AssignBlock, bound: set[str]) -> Iterator[Words]:
+    yield from _walk([*([node.filter] if node.filter else []), *node.body], set(bound))
+    bound |= _targets(node.target)
+
+
+def _import(node: nodes.Import | nodes.FromImport, bound: set[str]) -> Iterator[Words]:
+    names = [node.target] if isinstance(node, nodes.Import) else node.names
+    bound |= {name if isinstance(name, str) else name[1] for name in names}
+    yield from ()
+
+
+def _block(node: nodes.Block, bound: set[str]) -> Iterator[Words]:
+    yield from _walk(node.body, bound | {"super", "self"})
+
+
+def _chain(node: nodes.Node, bound: set[str]) -> Iterator[Words]:
+    """Give a name with the attributes that follow it, and the names used in its items."""
+    words: Words = []
+    inner: list[nodes.Node] = []
+    while isinstance(node, (nodes.Getattr, nodes.Getitem)):
+        if isinstance(node, nodes.Getattr):
+            words.append((node.attr, _moved(node.lineno, 1)))  # the line of an attribute is that of its dot
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            words.append((node.arg.value, _moved(node.arg.lineno, 1)))
+        else:
+            words.append(("", node.lineno))
+            inner.append(node.arg)
+        node = node.node
+    if not isinstance(node, nodes.Name):
+        yield from _walk([node], bound)
+    elif node.name not in bound:
+        yield [(node.name, node.lineno), *reversed(words)]
+    yield from _walk(inner, bound)
+
+
+def _moved(line: int, columns: int) -> int:
+    return Spot.of(int(line), line.column + columns) if isinstance(line, Spot) else line
+
+
+def _after_quote(const: nodes.Const) -> int | None:
+    return column(_moved(const.lineno, 1))
+
+
+def _targets(target: nodes.Node) -> set[str]:
+    names = {name.name for name in target.find_all(nodes.Name)}
+    return names | {target.name} if isinstance(target, nodes.Name) else names
+
+
+_VISITS = {
+    nodes.Name: _name,
+    nodes.Getattr: _chain,
+    nodes.Getitem: _chain,
+    nodes.For: _for,
+    nodes.With: _with,
+    nodes.Macro: _macro,
+    nodes.CallBlock: _macro,
+    nodes.Assign: _assign,
+    nodes.AssignBlock: _assign_block,
+    nodes.Import: _import,
+    nodes.FromImport: _import,
+    nodes.Block: _block,
+}
+"""What is done with a node, where that is more than to look at what is in it."""

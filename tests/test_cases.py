@@ -1,0 +1,86 @@
+"""The files under tests/cases: `ok` has nothing wrong with it, `err` has exactly the findings in the `.out` beside it.
+
+Dropping a file there is adding a test. `CASES=write pytest tests/test_cases.py` writes the `.out` files anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from llm_gc import project
+from llm_gc.errors import PipelineError
+
+CASES = Path(__file__).parent / "cases"
+OK = sorted((CASES / "ok").glob("*.yaml"))
+ERR = sorted((CASES / "err").glob("*.yaml"))
+
+JARGON = re.compile(
+    r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|\bstr\b|Undefined|object at 0x|Traceback|_type\b"
+)
+
+
+def findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give what is found in a file, a line each, as seen from its folder."""
+    monkeypatch.chdir(file.parent)
+    try:
+        found = project.load(file.name).warnings
+    except PipelineError as error:
+        found = error.findings
+    return "".join(f"{finding}\n" for finding in found)
+
+
+@pytest.mark.parametrize("file", OK, ids=lambda file: file.stem)
+def test_nothing_is_wrong(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is right is found right: no error, no warning."""
+    assert findings(file, monkeypatch) == ""
+
+
+@pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)
+def test_findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mistake gives its findings, to the letter."""
+    found, wanted = findings(file, monkeypatch), file.with_suffix(".out")
+    if os.environ.get("CASES") == "write":
+        wanted.write_text(found, encoding="utf-8")
+    assert found == wanted.read_text(encoding="utf-8")
+    assert found
+
+
+@pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)
+def test_findings_read_well(file: Path) -> None:
+    """A finding is one line that names a place in a file that is there, in no library's jargon."""
+    for line in file.with_suffix(".out").read_text(encoding="utf-8").splitlines():
+        found = re.fullmatch(r"([\w./-]+):(\d+):(\d+): (error|warning): (.+) \[([a-z-]+)\]", line)
+        assert found, line
+        assert not JARGON.search(found[5]), line
+        lines = (file.parent / found[1]).read_text(encoding="utf-8").splitlines() or [""]
+        assert 1 <= int(found[2]) <= len(lines), line
+        assert 1 <= int(found[3]) <= len(lines[int(found[2]) - 1]) + 1, line
+
+
+@pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)
+def test_line_ends_do_not_matter(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With CRLF and a byte order mark the findings are the same, at the same places."""
+    shutil.copytree(file.parent / "prompts", tmp_path / "prompts")
+    (tmp_path / "pyproject.toml").touch()
+    text = file.read_text(encoding="utf-8").replace("\n", "\r\n")
+    copy = tmp_path / file.name
+    copy.write_text(text, encoding="utf-8-sig", newline="")
+    assert findings(copy, monkeypatch) == file.with_suffix(".out").read_text(encoding="utf-8")
+
+
+def test_every_out_has_its_file() -> None:
+    """No `.out` is left of a case that is gone."""
+    assert {file.stem for file in (CASES / "err").glob("*.out")} == {file.stem for file in ERR}
+
+
+def test_every_rule_has_a_case() -> None:
+    """Each rule is seen to find something."""
+    from llm_gc.check.rules import RULES
+
+    found = "".join(file.read_text(encoding="utf-8") for file in (CASES / "err").glob("*.out"))
+    assert {code for code in (*RULES, "shape", "yaml", "missing-file") if f"[{code}]" not in found} == set()
