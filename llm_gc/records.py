@@ -14,7 +14,7 @@ from typing import Any, Literal
 from llm_gc.conversation.turn import Reason, Status
 from llm_gc.protocol import FailureKind, Latency, Tokens
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """The version of this format."""
 
 
@@ -65,7 +65,10 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class TurnRecord:
-    """One turn. ``turn`` counts from 1; ``said`` is what the others heard where it is not the content."""
+    """One turn. ``turn`` counts from 1; ``said`` is what the others heard where it is not the content.
+
+    A pick, by which a role chose who speaks next, is recorded as well; it is no turn, and has no number.
+    """
 
     turn: int | None
     id: str
@@ -89,17 +92,19 @@ class TurnRecord:
     said: str | None = None
     warnings: tuple[str, ...] = ()
     tool_calls: tuple[Any, ...] = ()
+    is_pick: bool = False
 
 
 @dataclass(frozen=True)
 class PipelineRecord:
-    """What was run: the resolved document and the texts of its prompt files; ``sha256`` is that of both."""
+    """What was run: the resolved document, its prompt files, the pipelines of its scenes; ``sha256`` is that of all."""
 
     name: str
     file: str
     sha256: str
     document: Mapping[str, Any]
     prompts: Mapping[str, str] = field(default_factory=dict)
+    scenes: Mapping[str, PipelineRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

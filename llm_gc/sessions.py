@@ -12,16 +12,19 @@ import errno
 import json
 import os
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from llm_gc.conversation import Outcome
 from llm_gc.errors import SessionError
 from llm_gc.records import Transcript
-from llm_gc.transcript import dumps, load
+from llm_gc.transcript import assemble, dumps, load, load_journal
 
 MODE = 0o600
+FLAGS = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)  # Windows would write two bytes for each end of a line
 MAX_SAME_SECOND = 1000
+LOST = "the program was gone before the conversation ended; the journal holds the finished turns"
 
 
 class Journal:
@@ -33,6 +36,7 @@ class Journal:
         self.path = journal
         self.transcript = journal.with_suffix(".json")
         self._descriptor: int | None = descriptor
+        self._end = 0
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Write one line, and come back when it is on the disk.
@@ -44,14 +48,15 @@ class Journal:
         if self._descriptor is None:
             raise SessionError(f"the journal {self.path} is closed")
         data = (dumps(line) + "\n").encode("utf-8")
-        end = os.fstat(self._descriptor).st_size
         try:
+            self._take_back()  # in case that the disk would not even let go of the last half line
             _write(self._descriptor, data)
             os.fsync(self._descriptor)
         except OSError as error:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, end)
+                self._take_back()
             raise _problem(error, self.path) from error
+        self._end += len(data)
 
     def finish(self, transcript: Transcript) -> Path:
         """Put the transcript in the journal's place.
@@ -60,34 +65,36 @@ class Journal:
             SessionError: where it cannot be written; the journal is then still there.
 
         """
+        data = (dumps(transcript, indent=1) + "\n").encode("utf-8")
         part = self.transcript.with_suffix(".json.part")
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE)
-            try:
-                _write(descriptor, (dumps(transcript, indent=1) + "\n").encode("utf-8"))
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            os.replace(part, self.transcript)
-            _sync_folder(self.transcript.parent)
-            self._close()
-            self.path.unlink()
+            _write_file(part, data)
+            part.replace(self.transcript)
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink()
             raise _problem(error, self.transcript) from error
+        _sync_folder(self.transcript.parent)
+        self.discard()
         return self.transcript
 
     def discard(self) -> None:
-        """Leave nothing behind: the conversation never began."""
-        self._close()
+        """Leave no journal behind: the transcript has its place, or the conversation never began."""
+        self.close()
         with contextlib.suppress(OSError):
             self.path.unlink()
 
-    def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+    def close(self) -> None:
+        """Let go of the file, and leave it as it is."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _take_back(self) -> None:
+        """Cut off what stands behind the last whole line."""
+        if self._descriptor is not None and os.fstat(self._descriptor).st_size > self._end:
+            os.ftruncate(self._descriptor, self._end)
 
 
 def reserve(folder: Path, name: str, now: datetime) -> Journal:
@@ -100,11 +107,12 @@ def reserve(folder: Path, name: str, now: datetime) -> Journal:
     stem = f"{now:%Y%m%dT%H%M%SZ}-{name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, MAX_SAME_SECOND):
+        for number in range(1, MAX_SAME_SECOND + 1):
             journal = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
             with contextlib.suppress(FileExistsError):
-                descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, MODE)
+                descriptor = os.open(journal, FLAGS | os.O_EXCL | os.O_APPEND, MODE)
                 if not journal.with_suffix(".json").exists():
+                    _sync_folder(folder)
                     return Journal(journal, descriptor)
                 os.close(descriptor)
                 journal.unlink()
@@ -114,19 +122,37 @@ def reserve(folder: Path, name: str, now: datetime) -> Journal:
 
 
 def load_session(path: str | Path) -> Transcript:
-    """Read a transcript.
+    """Read a transcript. A journal gives that of a conversation which was interrupted after its last finished turn.
 
     Raises:
         SessionError: where it cannot be read, or is none.
 
     """
     try:
-        return load(json.loads(Path(path).read_bytes()))
+        data = Path(path).read_bytes()
+        return _from_journal(Path(path), data) if _is_journal(data) else load(json.loads(data))
     except OSError as error:
-        raise SessionError(f"{path} cannot be read: {error.strerror}") from error
+        raise SessionError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        raise SessionError(f"{path} is not a transcript that can be read: {first}") from error
+        raise SessionError(f"{path} is not a transcript that can be read: {error}") from error
+
+
+def _is_journal(data: bytes) -> bool:
+    """Tell by the first line, whatever the file is called; a journal without one was left before the first turn."""
+    return not data or data.startswith(b'{"start":')
+
+
+def _from_journal(path: Path, data: bytes) -> Transcript:
+    *lines, _torn = data.split(b"\n")  # a line is whole when its end is there
+    header, turns, texts = load_journal([json.loads(line) for line in lines])
+    said = (turn.content for turn in reversed(turns) if turn.error is None and not turn.is_pick)
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return assemble(header, turns, texts, Outcome("interrupted", LOST, next(said, "")), stamp(written))
+
+
+def stamp(moment: datetime) -> str:
+    """Give a moment as transcripts have it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -135,8 +161,17 @@ def _write(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def _write_file(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, FLAGS | os.O_TRUNC, MODE)
+    try:
+        _write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable; not every system can open a folder."""
+    """Make a new name itself durable; not every system can open a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -146,6 +181,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _problem(error: OSError, path: Path) -> SessionError:
-    full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-    what = "the disk is full" if full else (error.strerror or str(error)).lower()
-    return SessionError(f"the transcript cannot be written to {path}: {what}; free it, or give --sessions DIR")
+    """Say what is wrong with the place, and what to do about it."""
+    cannot = f"the transcript cannot be written to {path}"
+    elsewhere = "give another folder with --sessions DIR"
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return SessionError(f"{cannot}: the disk is full; free some of it, or {elsewhere}")
+    if isinstance(error, FileExistsError):
+        return SessionError(f"{cannot}: that is no folder; {elsewhere}")
+    return SessionError(f"{cannot}: {(error.strerror or str(error)).lower()}; {elsewhere}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from llm_gc.conversation import Exchange, Outcome, Turn
-from llm_gc.protocol import Attempt, Part, Request, Speaker, Tokens
+from llm_gc.protocol import Ask, Attempt, Message, Part, Request, Tokens
 from llm_gc.records import (
     FORMAT,
     AttemptRecord,
@@ -23,6 +23,8 @@ from llm_gc.records import (
     TurnRecord,
 )
 
+R = TypeVar("R")
+
 
 class Encoder:
     """Turns into records, in order; it remembers what it has stored so that nothing is stored twice."""
@@ -30,21 +32,20 @@ class Encoder:
     def __init__(self) -> None:
         """Begin with nothing stored."""
         self.texts: dict[str, str] = {}
-        self._last: dict[Speaker, tuple[str, tuple[Part, ...]]] = {}
+        self._sent: dict[Hashable, tuple[str, tuple[Part, ...]]] = {}
 
     def turn(self, turn: Turn) -> TurnRecord:
         """Give the record of a turn."""
         ask, reply, failure = turn.exchange.ask, turn.exchange.reply, turn.exchange.failure
         attempts = [record for exchange in turn.attempts for record in self._failed(exchange, own_request=True)]
         attempts += self._failed(turn.exchange, own_request=False)
-        heard_text = turn.said
         return TurnRecord(
             turn=turn.number,
             id=ask.id,
             step=".".join(map(str, ask.step)),
             role=ask.speaker.role,
             copy=ask.speaker.copy,
-            label=ask.label,
+            label=turn.message.label,
             model=reply.model or ask.model,
             content=turn.message.content,
             data=turn.message.data,
@@ -57,10 +58,11 @@ class Encoder:
             done_reason=reply.done_reason,
             attempts=tuple(attempts),
             error=ErrorRecord(failure.kind, failure.message) if failure else None,
-            said=heard_text if heard_text != turn.message.content else None,
+            said=turn.said if turn.said != turn.message.content else None,
             request=self._request(turn.exchange),
             warnings=turn.warnings,
             tool_calls=reply.tool_calls,
+            is_pick=turn.is_pick,
         )
 
     def _failed(self, exchange: Exchange, *, own_request: bool) -> Iterable[AttemptRecord]:
@@ -75,16 +77,23 @@ class Encoder:
             yield AttemptRecord(id_, error, reply.content, reply.thinking, round(last, 6), reply.tokens, request)
 
     def _request(self, exchange: Exchange) -> RequestRecord:
-        ask = exchange.ask
-        failed = exchange.failure is not None and exchange.failure.kind == "template"
-        request = Request(()) if failed else ask.request
-        before, known = self._last.get(ask.speaker, (None, ()))
-        keep = next((n for n, pair in enumerate(zip(known, request.parts, strict=False)) if pair[0] != pair[1]), None)
-        keep = min(len(known), len(request.parts)) if keep is None else keep
+        ask, failure = exchange.ask, exchange.failure
+        request = Request(()) if failure is not None and failure.kind == "template" else ask.request
+        keep, after = self._nearest(ask, request.parts)
         added = tuple(self._part(part) for part in request.parts[keep:])
-        self._last[ask.speaker] = (ask.id, request.parts)
-        sent = digest(request.messages)
-        return RequestRecord(ask.options, sent, added, before if keep else None, keep, ask.format)
+        return RequestRecord(ask.options, digest(request.messages), added, after, keep, ask.format)
+
+    def _nearest(self, ask: Ask, parts: tuple[Part, ...]) -> tuple[int, str | None]:
+        """Give how many parts a request shares with the earlier one that it shares most with, and whose that is.
+
+        A speaker's newest request is the one to grow from. Where its steps differ in what they see, the newest of the
+        same step is; for a first turn, what another copy of the role was sent.
+        """
+        keys = ((ask.speaker, ask.step), ask.speaker, ask.speaker.role)
+        shared = [(_shared(sent, parts), id_) for id_, sent in (self._sent[key] for key in keys if key in self._sent)]
+        self._sent.update(dict.fromkeys(keys, (ask.id, parts)))
+        keep, after = max(shared, key=lambda pair: pair[0], default=(0, None))
+        return keep, after if keep else None
 
     def _part(self, part: Part) -> PartRecord:
         if part.of is not None:
@@ -103,7 +112,10 @@ def messages_of(transcript: Transcript, record: TurnRecord | AttemptRecord) -> l
     """
     if record.request is None:
         raise ValueError(f"the attempt at {record.id} has no request of its own")
-    messages = Request(tuple(_Decoder(transcript).parts(record.request))).messages
+    try:
+        messages = Request(tuple(_Decoder(transcript).parts(record.request))).messages
+    except KeyError as error:
+        raise ValueError(f"the messages of {record.id} cannot be rebuilt: the transcript lacks {error}") from error
     if digest(messages) != record.request.sha256:
         raise ValueError(f"the messages of {record.id} are not those that were sent: the transcript was changed")
     return messages
@@ -115,17 +127,24 @@ class _Decoder:
     def __init__(self, transcript: Transcript) -> None:
         self._texts = transcript.texts
         self._turns = {turn.id: turn for turn in transcript.turns}
-        with_request = [a for turn in transcript.turns for a in turn.attempts if a.request is not None]
-        self._requests = {r.id: r.request for r in (*transcript.turns, *with_request) if r.request is not None}
+        tried = [attempt for turn in transcript.turns for attempt in turn.attempts]
+        self._requests = {a.id: a.request for a in tried if a.request is not None}
+        self._requests |= {turn.id: turn.request for turn in transcript.turns}
 
-    def parts(self, request: RequestRecord) -> list[Part]:
-        chain = [request]
-        while chain[-1].after is not None:
-            chain.append(self._requests[chain[-1].after])
-        parts: list[Part] = []
-        for link in reversed(chain):
-            parts = parts[: link.keep] + [self._part(part) for part in link.parts]
-        return parts
+    def parts(self, request: RequestRecord) -> Iterator[Part]:
+        """Give a request's parts in order: of each request that it came after, those that it kept of it."""
+        pieces = [request.parts]
+        keep, after = request.keep, request.after
+        for _ in self._requests:  # no way back is longer than this, unless it goes round
+            if not keep or after is None:
+                break
+            link = self._requests[after]
+            if link.keep < keep:
+                pieces.append(link.parts[: keep - link.keep])
+                keep = link.keep
+            after = link.after
+        for piece in reversed(pieces):
+            yield from map(self._part, piece)
 
     def _part(self, part: PartRecord) -> Part:
         if part.turn is None:
@@ -147,11 +166,12 @@ def assemble(
     header: Header, records: tuple[TurnRecord, ...], texts: Mapping[str, str], outcome: Outcome, ended_at: str
 ) -> Transcript:
     """Put a transcript together from its parts."""
-    tries = [a.tokens for record in records for a in record.attempts if a.request is not None]
-    counted = [record.tokens for record in records] + tries
-    tokens = Tokens(sum(t.prompt or 0 for t in counted), sum(t.completion or 0 for t in counted))
-    tried = [a.seconds for record in records for a in record.attempts if a.request is not None]
-    spent = round(sum(record.seconds for record in records) + sum(tried), 6)
+    taken = [record for record in records if not record.is_pick]
+    counted = [(record.tokens, record.seconds) for record in records]
+    for record in records:  # tries under another id were asks of their own; the others are in the turn's figures
+        counted += [(a.tokens, a.seconds) for a in record.attempts if a.id != record.id]
+    tokens = Tokens(sum(t.prompt or 0 for t, _ in counted), sum(t.completion or 0 for t, _ in counted))
+    seconds = round(sum(spent for _, spent in counted), 6)
     return Transcript(
         format=FORMAT,
         id=header.id,
@@ -160,10 +180,10 @@ def assemble(
         seed=header.seed,
         status=outcome.status,
         ended_by=Ended(outcome.reason, outcome.detail),
-        result=outcome.result,
+        result=plain(outcome.result),
         started_at=header.started_at,
         ended_at=ended_at,
-        totals=Totals(len(records), sum(record.error is not None for record in records), tokens, spent),
+        totals=Totals(len(taken), sum(record.error is not None for record in taken), tokens, seconds),
         versions=header.versions,
         turns=records,
         texts=texts,
@@ -171,9 +191,11 @@ def assemble(
 
 
 def plain(value: Any) -> Any:
-    """Give records as plain data for JSON."""
+    """Give records as plain data for JSON: what is none unless something is known of it is left out."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        items = [(item, getattr(value, item.name)) for item in fields(value)]
+        whole = isinstance(value, Message)  # what a template computed, no record
+        return {item.name: plain(x) for item, x in items if whole or x is not None or item.default is not None}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -196,22 +218,68 @@ def load(data: Any) -> Transcript:
     """
     if not isinstance(data, dict) or "format" not in data or "turns" not in data:
         raise ValueError("this is no transcript of llm-gc")
-    if data["format"] != FORMAT:
-        raise ValueError(f"this transcript has format {data['format']!r}, and this llm-gc reads {FORMAT}")
-    from pydantic import TypeAdapter  # only those who read transcripts pay for it
+    _check_format(data["format"])
+    return _read(Transcript, data)
 
-    return TypeAdapter(Transcript).validate_python(data)
+
+def load_journal(lines: Iterable[Any]) -> tuple[Header, tuple[TurnRecord, ...], dict[str, str]]:
+    """Read a journal from plain data, a value for each line: what was known at the start, the turns, and the texts.
+
+    Raises:
+        ValueError: where it is none, or of a version that this program does not know.
+
+    """
+    header: Header | None = None
+    turns: list[TurnRecord] = []
+    texts: dict[str, str] = {}
+    for line in lines:
+        match line:
+            case {"start": {"format": format_, **start}} if header is None:
+                _check_format(format_)
+                header = _read(Header, start)
+            case {"turn": turn, "texts": dict(more)} if header is not None:
+                turns.append(_read(TurnRecord, turn))
+                texts |= more
+            case _:
+                raise ValueError("this is no journal of llm-gc")
+    if header is None:
+        raise ValueError("nothing was written to it yet")
+    return header, tuple(turns), texts
 
 
 def digest(value: Any) -> str:
-    """Give the SHA-256 of plain data, as compact JSON sorted by key."""
-    text = json.dumps(plain(value), ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    """Give the SHA-256 of plain data or records, as compact JSON sorted by key."""
+    text = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _attempt(id_: str, attempt: Attempt) -> AttemptRecord:
     error = ErrorRecord(attempt.failure.kind, attempt.failure.message)
     return AttemptRecord(id_, error, attempt.content, attempt.thinking, round(attempt.seconds, 6))
+
+
+def _shared(one: tuple[Part, ...], other: tuple[Part, ...]) -> int:
+    """Count the parts that two requests begin with alike."""
+    for count, (mine, yours) in enumerate(zip(one, other, strict=False)):
+        if mine != yours:
+            return count
+    return min(len(one), len(other))
+
+
+def _check_format(format_: Any) -> None:
+    if format_ != FORMAT:
+        newer = "; a newer llm-gc may" if isinstance(format_, int) and format_ > FORMAT else ""
+        raise ValueError(f"it has format {format_!r}, and this llm-gc reads format {FORMAT}{newer}")
+
+
+def _read(record: type[R], data: Any) -> R:
+    from pydantic import TypeAdapter, ValidationError  # only those who read transcripts pay for it
+
+    try:
+        return TypeAdapter(record).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"at {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def _is_encodable(text: str) -> bool:

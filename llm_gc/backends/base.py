@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from llm_gc.protocol import Ask, Casting, Reply
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(NamedTuple):
     """What a server says of a model: its digest, what it can do, and the context window it will be given."""
 
     digest: str | None = None
@@ -26,11 +25,15 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known before the first turn. ``models`` is keyed by (host as the casting has it, model)."""
+    """What is known before the first turn. ``models`` is keyed by (host as the casting has it, model).
+
+    ``warnings`` are worth telling, and no reason not to begin.
+    """
 
     backend: str
     server: str | None = None
     models: Mapping[tuple[str | None, str], ModelFacts] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from llm_gc.backends.base import Asked, Delta, Facts, Notify, ignore
-from llm_gc.backends.made_up import sample, sentences
+from llm_gc.backends.made_up import sample
+from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Casting, Latency, Reply, Tokens
 
 NAME = "rehearsal"
 """The model's name in the transcript: nobody can take these replies for a model's."""
 
+_OPENINGS = ("First", "Then", "After that", "Besides", "Finally")
+_VERBS = ("check", "write down", "compare", "measure", "name", "sort", "test", "draw")
+_THINGS = ("the inputs", "the edge cases", "one small example", "the open questions", "the order of the steps",
+           "what can fail", "the result", "the names")  # fmt: skip
+_WHY = ("so that nothing is lost", "before anything else is done", "and keep the answer", "in one place",
+        "with a short note why", "until it is plain")  # fmt: skip
+
 APPROVING_TURN = 3
 CHARACTERS_PER_TOKEN = 4
+TRIES = 100
 
 
 class Rehearsal:
@@ -55,14 +65,32 @@ class Rehearsal:
 
 def make_up(ask: Ask, spoken: int) -> list[str]:
     """Give the words of a reply, each with the space before it; one word counts as one token."""
-    chance = Random(int(ask.options["seed"]))  # noqa: S311  # it need not be unforeseeable, but the same each time
+    chance = Random(int(ask.options["seed"]))  # it need not be unforeseeable, but the same each time
     if ask.format is not None:
-        text = json.dumps(sample(ask.format, chance), ensure_ascii=False)
-        return [text] if len(text) < CHARACTERS_PER_TOKEN else _pieces(text)
-    text = sentences(chance, ask.speaker.role, spoken)
+        return _pieces(_fitting(ask.format, chance))
+    text = _sentences(chance, ask.speaker.role, spoken)
     if ask.stops and spoken >= APPROVING_TURN:
         return [*_words(text), f"\n\n{chance.choice(ask.stops)}"]
     return _words(text)
+
+
+def _sentences(chance: Random, role: str, turn: int) -> str:
+    """Give a short text that says openly that nobody thought it."""
+    count = chance.randint(2, 3)
+    said = [
+        f"{_OPENINGS[i]}, {chance.choice(_VERBS)} {chance.choice(_THINGS)} {chance.choice(_WHY)}." for i in range(count)
+    ]
+    return f"(Rehearsed words of {role}, turn {turn}.) " + " ".join(said)
+
+
+def _fitting(schema: Any, chance: Random) -> str:
+    """Give made-up JSON that fits, judged as a model's reply is; after many tries, what does not."""
+    text = ""
+    for number in range(TRIES):
+        text = json.dumps(sample(schema, chance, daring=number > 1), ensure_ascii=False)
+        if parse(text, schema)[1] is None:
+            break
+    return text
 
 
 def _words(text: str) -> list[str]:

@@ -16,7 +16,12 @@ def seconds(value: float | None) -> str:
 
 
 def line(turn: Turn) -> str:
-    """Give what is said under a turn: time, tokens, tokens per second, and what else is worth a word."""
+    """Give what is said under a turn: time, tokens, tokens per second, and what else is worth a word.
+
+    Nothing of that is known of a person.
+    """
+    if turn.exchange.ask.casting.human:
+        return ""
     reply = turn.exchange.reply
     latency, tokens = reply.latency, reply.tokens
     words = [seconds(latency.total if latency.total is not None else reply.seconds)]

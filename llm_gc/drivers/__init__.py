@@ -1,0 +1,1 @@
+"""The drivers: whoever moves conversations on."""

@@ -61,7 +61,8 @@ class Live:
     async def run(self) -> None:
         """Answer until the conversation has ended.
 
-        When this is cancelled, every request in flight is cancelled with it, and really gone, before it returns.
+        When this is cancelled, every request in flight is cancelled with it, and really gone, before it returns. So
+        it is when a backend or a watcher raises; the replies that were there by then are settled first.
         """
         tasks: dict[asyncio.Task[Reply], Ask] = {}
         asks: Iterable[Ask] = self._conversation.pending
@@ -71,7 +72,8 @@ class Live:
                 if not tasks:
                     return
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                asks = [new for task in done for new in self._take(tasks.pop(task), task.result())]
+                finished = sorted((task for task in tasks if task in done), key=_is_broken)
+                asks = [new for task in finished for new in self._take(tasks.pop(task), task.result())]
         finally:
             for task in tasks:
                 task.cancel()
@@ -119,3 +121,7 @@ class Live:
     def _progress(self, ask: Ask, progress: Progress) -> None:
         for watcher in self._watchers:
             watcher.progress(ask, progress)
+
+
+def _is_broken(task: asyncio.Task[Reply]) -> bool:
+    return task.cancelled() or task.exception() is not None

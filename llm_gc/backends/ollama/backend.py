@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
@@ -65,7 +66,8 @@ class Ollama:
             ServerError: where a server answers with an error, or a model cannot chat.
 
         """
-        return await find_facts([(casting, self._models(casting)) for casting in castings], load_timeout, notify)
+        facts = await find_facts([(casting, self._models(casting)) for casting in castings], load_timeout, notify)
+        return replace(facts, warnings=self.warnings)
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
         """Answer ``ask`` once, within its deadline; a cold load comes before it and is not charged to it."""

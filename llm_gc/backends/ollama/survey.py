@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from llm_gc.backends.base import ModelFacts, Notify
@@ -86,7 +85,7 @@ class Survey:
                     await self._told(load)
                     listing = await self._models.listing()
                     window = window_in(listing, model)
-                self.facts[model] = replace(self.facts[model], num_ctx=window)
+                self.facts[model] = self.facts[model]._replace(num_ctx=window)
 
     async def _find(self) -> Answer:
         seconds = self._server.connect
