@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from llm_gc.files import find, prompts_folder, read_prompt
 from llm_gc.near import near
 from llm_gc.pipeline import Pipeline
 from llm_gc.source import Source, spot_in
-from llm_gc.templates import Spotted, taken
+from llm_gc.templates import Spotted, Templates, taken
 from llm_gc.texts import scene_files, texts
 
 At = tuple[str | int, ...]
@@ -40,7 +41,7 @@ class Loaded:
     warnings: tuple[Finding, ...] = ()
     scenes: Mapping[str, Loaded] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def files(self) -> Files:
         """What the conversation needs besides the pipeline."""
         return Files(self.prompts, {name: (scene.pipeline, scene.files) for name, scene in self.scenes.items()})
@@ -115,7 +116,8 @@ class _Reading:
         self._inline_formats(document)
         folder = prompts_folder(self._paths[source.file].parent)
         pipeline = _typed(document)
-        prompts, unreadable = self._prompts(pipeline, document)
+        texts_read, unreadable = self._prompts(pipeline, document)
+        prompts = Templates(texts_read)
         scenes, broken = self._scenes(pipeline, document)
         checked = [_located(document, folder, prompts, code, problem) for code, problem in run_rules(pipeline, prompts)]
         seen = {(finding.file, finding.line, finding.column) for finding in unreadable}

@@ -44,9 +44,25 @@ def problems(schema: Any, path: Path) -> Iterator[Problem]:
         for problem in _keywords(inner, (*path, *at)):
             found = True
             yield problem
-    if not found:
+    if not found and not _is_plain(schema):
         yield from _by_the_book(schema, path)
         yield from _references(schema, path)
+
+
+def _is_plain(schema: Any) -> bool:
+    """Tell whether a schema has but the plainest words, rightly used: then the book need not be opened.
+
+    Opening it costs a short run as much as all its other checks.
+    """
+    return isinstance(schema, Mapping) and all(
+        (key == "default")
+        or (key == "type" and isinstance(value, str))
+        or (key in ("description", "title") and isinstance(value, str))
+        or (key in ("minimum", "maximum") and isinstance(value, (int, float)) and not isinstance(value, bool))
+        or (key in ("minLength", "maxLength") and type(value) is int and value >= 0)
+        or (key == "enum" and isinstance(value, list))
+        for key, value in schema.items()
+    )
 
 
 def _schemas(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:

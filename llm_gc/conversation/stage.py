@@ -102,7 +102,7 @@ class Stage:
         """
         self.pipeline = pipeline
         self.files = files
-        self.templates = Templates(files.prompts)
+        self.templates = Templates.over(files.prompts)
         self.inputs: FrozenDict = freeze(inputs)
         self.castings: Mapping[str, Casting] = pipeline.castings(self.render_input)
         self.bounds = settle(pipeline.limits, ("limits",), self.render_input)

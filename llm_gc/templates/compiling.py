@@ -22,6 +22,8 @@ from llm_gc.templates.spots import column
 from llm_gc.templates.uses import NotFixed, Spotted, Use, taken_in, uses
 from llm_gc.templates.words import plain
 
+_LINE_END = re.compile(r"\r\n|\r")
+
 Lookup = Callable[[str], Any]
 """Gives the value of a name; raises KeyError where there is none."""
 
@@ -57,14 +59,34 @@ class Compiled:
             _raise(error, self.where, self._line)
 
 
-class Templates:
-    """All templates of one pipeline: those that stand in it, and the files under ``prompts/`` by name."""
+class Templates(Mapping[str, str]):
+    """All templates of one pipeline: those that stand in it, and the files under ``prompts/`` by name.
+
+    It is the mapping of those files' texts as well, so that whoever is handed the texts need compile nothing twice.
+    """
 
     def __init__(self, prompts: Mapping[str, str] | None = None) -> None:
         """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
         self.prompts: Mapping[str, str] = dict(prompts or {})
         self._sandbox = Sandbox(self.prompts)
         self._compiled: dict[tuple[str, bool], Compiled] = {}
+
+    @classmethod
+    def over(cls, prompts: Mapping[str, str]) -> Templates:
+        """Give the templates over these texts; what has been compiled over them before stays compiled."""
+        return prompts if isinstance(prompts, Templates) else cls(prompts)
+
+    def __getitem__(self, name: str) -> str:
+        """Give a file's text."""
+        return self.prompts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the files' names."""
+        return iter(self.prompts)
+
+    def __len__(self) -> int:
+        """Count the files."""
+        return len(self.prompts)
 
     @property
     def everywhere(self) -> frozenset[str]:
@@ -104,6 +126,9 @@ class Templates:
         if where and where not in self.prompts:
             raise TemplateError(f"there is no file {where!r} under prompts/", where)
         source = self.prompts[where] if where else text
+        if "{" not in source:  # what has nothing of Jinja's in it stands for itself
+            constant = _LINE_END.sub("\n", source).removesuffix("\n")
+            return Compiled(where, (), lambda _: constant)
         tree = self._sandbox.parse(source, where or None)
         used = tuple(self._uses(tree, (where,)))
         if (only := _whole(tree, source)) is not None:

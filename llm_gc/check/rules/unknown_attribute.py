@@ -22,7 +22,7 @@ ROLE = ("name", "label", "description", "model")
 
 
 def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    templates, messages = Templates(prompts), {"last", *_message_names(pipeline)}
+    templates, messages = Templates.over(prompts), {"last", *_message_names(pipeline)}
     for text in texts(pipeline):
         try:
             compiled = templates.expression(text.text) if text.kind == "expression" else templates.template(text.text)

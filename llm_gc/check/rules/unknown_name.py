@@ -23,7 +23,7 @@ SETTLED = ("model", "temperature", "max_tokens", "num_ctx", "seed")
 
 
 def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    templates = Templates(prompts)
+    templates = Templates.over(prompts)
     named = {one.name for one in given(pipeline) if one.kind in ("variable", "loop")}
     loops = any(isinstance(model, Repeat) for _, model in models(pipeline))
     for text in texts(pipeline):

@@ -14,7 +14,7 @@ from llm_gc.texts import texts
 
 
 def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    templates = Templates(prompts)
+    templates = Templates.over(prompts)
     for text in texts(pipeline):
         if text.file and text.file not in prompts:
             continue  # whoever reads the files has said so
