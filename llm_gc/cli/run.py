@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
 @click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@click.option("--answers", metavar="FILE",
+              help="What people answer: a text with a line of --- between answers, a YAML list, or -.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), help="What all sampling is derived from.")
 @click.option(
     "--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Requests in flight per model."
@@ -58,11 +60,14 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
 
 
 def _run(loaded: Loaded, values: dict[str, Any], options: dict[str, Any]) -> int:
+    from llm_gc.cli.people import People
     from llm_gc.cli.screen import still
     from llm_gc.drivers.run import Run
 
     screen, notes = _screen(quiet=options["quiet"], as_json=options["as_json"])
+    people = People(loaded, options["answers"])
     backend = backends.make(options["backend"], options["host"], os.environ, lambda error: _fallen_back(notes, error))
+    backend = people.beside(backend, screen, hears=not (options["quiet"] or options["as_json"]))
     run = Run(loaded, values, backend, (screen,), options["sessions"], options["seed"], options["parallel"])
     with still(notes):
         try:
@@ -71,6 +76,7 @@ def _run(loaded: Loaded, values: dict[str, Any], options: dict[str, Any]) -> int
             raise PipelineError([loaded.locate(error)]) from error
         except asyncio.CancelledError:
             pass
+        people.warn_of_unused(notes, run.outcome)
     return _end(run, options)
 
 

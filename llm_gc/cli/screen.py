@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Notes:
         """Take a rich console for a terminal, none for anything else; ``quiet`` leaves only warnings."""
         self._console, self._quiet = console, quiet
         self._spinner: Any = None
+        self._kept: list[tuple[str, str]] | None = None
 
     def say(self, text: str, style: str = "dim") -> None:
         """Say something that is good to know."""
@@ -40,7 +42,7 @@ class Notes:
 
     def spin(self, text: str) -> None:
         """Show that something goes on, with the time since."""
-        if self._console is None:
+        if self._console is None or self._kept is not None:
             return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -56,7 +58,23 @@ class Notes:
             self._spinner.stop()
             self._spinner = None
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep still while somebody types; what is said meanwhile follows afterwards."""
+        self.still()
+        kept: list[tuple[str, str]] = []
+        self._kept = kept
+        try:
+            yield
+        finally:
+            self._kept = None
+            for text, style in kept:
+                self._put(text, style)
+
     def _put(self, text: str, style: str) -> None:
+        if self._kept is not None:
+            self._kept.append((text, style))
+            return
         self.still()
         if self._console is None:
             click.echo(clean(text), err=True, color=False)
@@ -73,6 +91,7 @@ class Screen:
         """Show turns by ``voice``, and everything about them by ``notes``."""
         self._voice, self._notes = voice, notes
         self._open: dict[str, _Shown] = {}
+        self._moved = asyncio.Event()
 
     def preparing(self, progress: Progress) -> None:
         """Say that a model is being loaded."""
@@ -120,6 +139,16 @@ class Screen:
             self._show(first) if first.pieces and not first.is_pick else self._wait(
                 first, f"waiting for {first.ask.label}"
             )
+        self._moved.set()
+
+    @contextlib.asynccontextmanager
+    async def floor(self, ask: Ask) -> AsyncIterator[None]:
+        """Wait until everything before this turn has been shown, then let nothing else be shown for a while."""
+        while not self._is_first(self._open[_key(ask)]):
+            self._moved.clear()
+            await self._moved.wait()
+        with self._notes.held():
+            yield
 
     def trouble(self, message: str) -> None:
         """Warn."""
@@ -143,7 +172,7 @@ class Screen:
         return next(iter(self._open.values())) is shown
 
     def _wait(self, shown: _Shown, text: str) -> None:
-        if self._is_first(shown) and shown.waits != text and not shown.streamed:
+        if self._is_first(shown) and shown.waits != text and not shown.streamed and not shown.ask.casting.human:
             shown.waits = text
             self._notes.spin(text)
 
@@ -180,8 +209,8 @@ class Screen:
             self._voice.end(turn)
         for warning in turn.warnings:
             self._notes.warn(f"warning: {where}: {warning}")
-        named = "" if self._voice.names_speakers and not message.failed else f"{where} · "
-        self._notes.say(f"{named}{figures.line(turn)}\n")
+        line = figures.line(turn)
+        self._say(where if not self._voice.names_speakers or (message.failed and line) else "", line)
 
     def _close_pick(self, shown: _Shown, turn: Turn) -> None:
         """A choice is no part of the conversation: it is told of, and its words are not shown."""
@@ -190,7 +219,11 @@ class Screen:
         if failure is not None:
             self._notes.warn(f"warning: {turn.message.label} chose nobody: {failure.message}")
         else:
-            self._notes.say(f"{turn.message.label} chooses {data['next']} · {figures.line(turn)}\n")
+            self._say(f"{turn.message.label} chooses {data['next']}", figures.line(turn))
+
+    def _say(self, *words: str) -> None:
+        line = " · ".join(filter(None, words))
+        self._notes.say(f"{line}\n" if line else "")
 
 
 class _Shown:
