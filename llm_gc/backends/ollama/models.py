@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llm_gc.backends.base import Loading, Notify
+from llm_gc.backends.base import Loading, Notify, ignore
 from llm_gc.backends.ollama.bodies import load_body
 from llm_gc.backends.ollama.failures import Failed, of_bad, of_error
 from llm_gc.backends.ollama.lateness import not_loaded
@@ -57,9 +57,15 @@ class Models:
         if self.shelf.fresh(model, options):
             return None
         listing = await self.listing()
-        if listing is None or self.shelf.holds(listing, model, options):
+        if listing is None:
             return None  # where the list cannot be had, the request for a reply will tell why
-        return await self.load(model, options, load_timeout, notify)
+        held = self.shelf.holds(listing, model, options)
+        if held and self.shelf.is_ours(model, options):
+            return None
+        # Somebody else may have had it loaded with options that the list does not show, such as ``shift``. The server
+        # would then load it anew for our first request, and at the cost of its reply; asking once costs next to nothing.
+        seconds = await self.load(model, options, load_timeout, ignore if held else notify)
+        return None if held else seconds
 
     async def load(self, model: str, options: Mapping[str, Any], load_timeout: float, notify: Notify) -> float:
         """Have ``model`` loaded as ``options`` ask, and give the seconds it took."""

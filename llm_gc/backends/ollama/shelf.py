@@ -40,6 +40,10 @@ class Shelf:
         self._loaded[normalise(model)] = _load(options)
         self.saw(model, options)
 
+    def is_ours(self, model: str, options: Mapping[str, Any]) -> bool:
+        """Tell whether we have had ``model`` loaded with these options ourselves."""
+        return self._loaded.get(normalise(model)) == _load(options)
+
     def forget(self, model: str) -> None:
         """Note that something went wrong with ``model``."""
         self._seen.pop(normalise(model), None)

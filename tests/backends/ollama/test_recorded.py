@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import respx
 
@@ -83,7 +84,9 @@ def replayed(case: str, notes: Notes) -> Reply:
         router.post("/api/show").respond(json={"capabilities": ["completion"]})
         router.get("/api/ps").respond(json={"models": [{"name": model}]})
         headers = {"content-type": recorded["content_type"]}
-        router.post("/api/chat").respond(recorded["status"], content=recorded["body"].encode(), headers=headers)
+        answer = httpx.Response(recorded["status"], content=recorded["body"].encode(), headers=headers)
+        loaded = httpx.Response(200, json={"model": model, "done": True, "done_reason": "load"})
+        router.post("/api/chat").mock(side_effect=lambda sent: answer if b'"messages"' in sent.content else loaded)
         return reply_to(an_ask(model), notify=notes)
 
 
