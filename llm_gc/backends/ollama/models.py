@@ -63,7 +63,7 @@ class Models:
         if held and self.shelf.is_ours(model, options):
             return None
         # Somebody else may have had it loaded with options that the list does not show, such as ``shift``. The server
-        # would then load it anew for our first request, and at the cost of its reply; asking once costs next to nothing.
+        # would then load it anew for our first request, at the cost of its reply; asking once costs next to nothing.
         seconds = await self.load(model, options, load_timeout, ignore if held else notify)
         return None if held else seconds
 

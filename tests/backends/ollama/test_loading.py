@@ -14,7 +14,7 @@ from tests.standin import Model, StandIn
 def load_as_others_do(url: str) -> None:
     """Have the model loaded with the server's own options, as an interactive chat does."""
     body = json.dumps({"model": "demo:1b", "options": {"num_ctx": 4096}}).encode()
-    with urlopen(Request(f"{url}/api/chat", body)) as answer:  # noqa: S310  # the stand-in's own address
+    with urlopen(Request(f"{url}/api/chat", body)) as answer:
         answer.read()
 
 

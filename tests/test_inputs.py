@@ -1,0 +1,161 @@
+"""Inputs: filled, read from words of a command line, held against their schemas."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_gc.errors import UsageError
+from llm_gc.frozen import FrozenList
+from llm_gc.inputs import coerce, misfit, resolve
+
+QUICK = settings(max_examples=100, derandomize=True, deadline=None, database=None)
+
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "task": {"type": "string", "minLength": 1, "description": "What to plan."},
+    "rounds": {"type": "integer", "minimum": 1, "default": 3},
+    "topics": {"type": "array", "items": {"type": "string"}, "default": ["a"]},
+}
+
+
+def wrong(given_: dict[str, Any], *, texts: bool = False, schemas: Any = None) -> str:
+    """Give what is said of inputs that will not do."""
+    with pytest.raises(UsageError) as caught:
+        resolve(schemas or SCHEMAS, given_, texts=texts)
+    return str(caught.value)
+
+
+def test_defaults_are_filled_in() -> None:
+    """What is not given is as declared; what comes out cannot be changed."""
+    values = resolve(SCHEMAS, {"task": "Plan."})
+    assert values == {"task": "Plan.", "rounds": 3, "topics": ["a"]}
+    assert isinstance(values["topics"], FrozenList)
+
+
+def test_a_default_is_not_shared() -> None:
+    """What is done with one run's inputs does not show in the next one's."""
+    default = ["a"]
+    values = resolve({"topics": {"type": "array", "default": default}}, {})
+    default.append("b")
+    assert values["topics"] == ["a"]
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    """Missing, unknown and unfit, each in a line of its own."""
+    assert wrong({"rounds": 0, "topcis": []}).splitlines() == [
+        "there is no input 'topcis'. Did you mean 'topics'?",
+        "the input 'task' is missing (What to plan)",
+        "the input 'rounds' does not fit: 0 is less than 1",
+    ]
+
+
+def test_a_command_line_is_told_its_option() -> None:
+    """Only who types options is told of them."""
+    schemas: dict[str, dict[str, Any]] = {"how_long": {}}
+    assert wrong({}, texts=True, schemas=schemas) == "the input 'how_long' is missing; give it as --how-long"
+    assert wrong({}, schemas=schemas) == "the input 'how_long' is missing"
+
+
+def test_an_unknown_input_is_answered_with_those_there_are() -> None:
+    """Where no name is near, all of them are told."""
+    assert "The inputs are task, rounds, topics." in wrong({"task": "x", "zzz": 1})
+    with pytest.raises(UsageError, match=r"there is no input 'a'\. It has none\."):
+        resolve({}, {"a": 1})
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"x", math.nan, object(), {1: 2}])
+def test_values_that_are_no_json(value: Any) -> None:
+    """A program may give anything; what has no place in JSON is refused in words."""
+    assert "the input 'any' does not fit: " in wrong({"any": value}, schemas={"any": {}})
+
+
+def test_a_whole_number_is_a_whole_number() -> None:
+    """3.0 fits an integer, and becomes one."""
+    value = resolve(SCHEMAS, {"task": "x", "rounds": 3.0})["rounds"]
+    assert (value, type(value)) == (3, int)
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "value"),
+    [
+        ("3", "integer", 3),
+        ("-3", "integer", -3),
+        ("3.0", "integer", 3.0),
+        ("3.5", "integer", "3.5"),
+        ("x", "integer", "x"),
+        ("0.5", "number", 0.5),
+        ("1e999", "number", "1e999"),
+        ("NaN", "number", "NaN"),
+        ("-Infinity", "number", "-Infinity"),
+        ("true", "boolean", True),
+        ("Yes", "boolean", True),
+        ("no", "boolean", False),
+        ("1", "boolean", "1"),
+        ('["a", 1]', "array", ["a", 1]),
+        ("[NaN]", "array", "[NaN]"),
+        ('{"a": 1}', "object", {"a": 1}),
+        ("null", "null", None),
+        ("5", "string", "5"),
+        ("null", "string", "null"),
+        ("5", ["integer", "string"], 5),
+        ("five", ["integer", "string"], "five"),
+        ("[" * 100_000, "array", "[" * 100_000),
+        ("9" * 5000, "integer", "9" * 5000),
+    ],
+)
+def test_words_of_a_command_line(text: str, type_: Any, value: Any) -> None:
+    """Read as what the schema asks for; left alone where they cannot be."""
+    found = coerce(text, {"type": type_})
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_words_are_read_only_where_words_are_given() -> None:
+    """A program's text is a text."""
+    assert resolve({"n": {"type": "integer"}}, {"n": "3"}, texts=True) == {"n": 3}
+    assert "'3' is not of type integer" in wrong({"n": "3"}, schemas={"n": {"type": "integer"}})
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, 2.5, "", "a", "ab", "abc", [], [1], {}])
+)
+SIMPLE = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null"]),
+        "minimum": st.integers(-2, 2),
+        "maximum": st.integers(-2, 2),
+        "minLength": st.integers(0, 2),
+        "maxLength": st.integers(0, 2),
+        "enum": st.lists(VALUES, min_size=1, max_size=3),
+    },
+)
+
+
+@QUICK
+@given(VALUES, SIMPLE)
+def test_the_short_way_agrees_with_json_schema(value: Any, schema: dict[str, Any]) -> None:
+    """The plain cases that are looked at without jsonschema come out as it has them."""
+    from jsonschema import Draft202012Validator
+
+    assert (misfit(value, schema) == "") == Draft202012Validator(schema).is_valid(value)
+
+
+def test_the_long_way() -> None:
+    """Whatever else a schema asks for is asked too."""
+    schema = {"type": "array", "items": {"type": "string"}, "maxItems": 1}
+    assert misfit(["a"], schema) == ""
+    assert "is not of type 'string'" in misfit([1], schema)
+
+
+def test_an_enum_asks_what_was_meant() -> None:
+    """A near word is offered."""
+    assert misfit("fsat", {"enum": ["fast", "slow"]}) == "'fsat' is not one of fast, slow. Did you mean 'fast'?"
+
+
+def test_long_values_are_shown_shortly() -> None:
+    """An error stays readable."""
+    assert len(misfit("x" * 10_000, {"type": "integer"})) < 100
