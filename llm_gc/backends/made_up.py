@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
-from urllib.parse import unquote
 
+from llm_gc.backends.merging import merged, resolved
 from llm_gc.backends.patterns import matching
 
 _WORDS = ("the inputs", "the edge cases", "one small example", "the open questions", "the result", "the names")
@@ -28,8 +28,6 @@ _TOLD_BY = {
 """The type that a schema without one means, told by its keywords."""
 
 _ELSEWHERE = ("$ref", "allOf", "anyOf", "oneOf", "if", "then", "else")
-_LARGER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
-_SMALLER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
 
 SHALLOW = 5
 """From this depth on, everything is as small as it may be."""
@@ -82,12 +80,12 @@ class _Maker:
             return {}
         own: Mapping[str, Any] = {key: value for key, value in schema.items() if key not in _ELSEWHERE}
         for part in self.parts(schema, depth):
-            own = _merged(own, self.plain(part, depth + 1))
+            own = merged(own, self.plain(part, depth + 1))
         return own
 
     def parts(self, schema: Mapping[str, Any], depth: int) -> Iterator[Any]:
         if "$ref" in schema:
-            yield _resolved(str(schema["$ref"]), self.root)
+            yield resolved(str(schema["$ref"]), self.root)
         yield from schema.get("allOf", ())
         for key in ("anyOf", "oneOf"):
             if choices := list(schema.get(key, ())):
@@ -182,33 +180,3 @@ def _property(schema: Mapping[str, Any], name: str) -> Any:
     said = [schema["properties"][name]] if name in schema.get("properties", {}) else []
     said += [inner for pattern, inner in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
     return {"allOf": said} if said else schema.get("additionalProperties", {"type": "string"})
-
-
-def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give a schema that asks for both, as far as that can be said in one."""
-    merged = {**one, **other}
-    for key in set(one) & set(other):
-        mine, yours = one[key], other[key]
-        if key in ("properties", "patternProperties"):
-            merged[key] = {**mine, **{name: {"allOf": [mine.get(name, {}), yours[name]]} for name in yours}}
-        elif key == "required":
-            merged[key] = [*mine, *(name for name in yours if name not in mine)]
-        elif key in ("items", "contains", "additionalProperties", "propertyNames"):
-            merged[key] = False if False in (mine, yours) else {"allOf": [mine, yours]}
-        elif key in ("type", "enum"):
-            mine, yours = ([value] if isinstance(value, str) else value for value in (mine, yours))
-            merged[key] = [value for value in mine if value in yours] or ["integer"]
-        elif key in _LARGER or key in _SMALLER:
-            merged[key] = max(mine, yours) if key in _LARGER else min(mine, yours)
-    return merged
-
-
-def _resolved(ref: str, root: Any) -> Any:
-    node = root
-    for step in unquote(ref).removeprefix("#").split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, Sequence) and not isinstance(node, str):
-            node = node[int(name)] if name.isdigit() and int(name) < len(node) else None
-        else:
-            node = node.get(name) if isinstance(node, Mapping) else None
-    return node
