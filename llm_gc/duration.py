@@ -17,7 +17,7 @@ def seconds(text: object) -> float:
         ValueError: for what is none.
 
     """
-    found = re.fullmatch(r"([0-9]{1,17}(?:\.[0-9]{1,9})?)(ms|s|m|h)", str(text).strip())
+    found = re.fullmatch(r"([0-9]{1,17}(?:\.[0-9]{1,17})?)(ms|s|m|h)", str(text).strip())
     if found is None or not float(found[1]):
         raise ValueError(f"{text!r} is no duration; write 30s, 2m or 1h")
     return float(found[1]) * _SECONDS[found[2]]

@@ -58,7 +58,7 @@ def read_yaml(path: Path, file: str) -> Source:
     if len(content) > source.MAX_BYTES:
         raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise PipelineError([_no_text(file, content, error.start)]) from error
     return source.load(text, file)

@@ -107,6 +107,15 @@ def as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def plain(value: Any) -> Any:
+    """Give a value as JSON knows it: a message, however deep inside, is its content."""
+    if isinstance(value, Message):
+        return value.content
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
 def freeze(value: Any, depth: int = 0) -> Any:
     """Give ``value`` as frozen JSON data. A message stays one, and knows how to print itself; its data is frozen too.
 

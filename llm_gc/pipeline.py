@@ -69,7 +69,7 @@ class Role(Strict):
         options = dict(self.options)
         given = {key: getattr(self, key) for key in ("temperature", "num_ctx", "max_tokens", "seed")}
         settled = {
-            key: _number(render((*path, key), value), (*path, key)) for key, value in given.items() if value is not None
+            key: number(render((*path, key), value), (*path, key)) for key, value in given.items() if value is not None
         }
         options |= {key: settled[key] for key in ("temperature", "num_ctx") if key in settled}
         fixed = {key: settled.get(key) for key in ("max_tokens", "seed")}
@@ -139,7 +139,7 @@ class Pipeline(Strict):
         return {name: _filled(casting, declared[casting.host, casting.model]) for name, casting in cast.items()}
 
 
-def _number(value: Any, path: Path) -> Any:
+def number(value: Any, path: Path) -> Any:
     """Give a rendered setting as the number that it must be; text that reads as one is one.
 
     Raises:
@@ -153,7 +153,8 @@ def _number(value: Any, path: Path) -> Any:
         value = int(value)
     wanted = "a whole number" if is_whole else "a number"
     if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
-        raise TemplateError(f"this gives {value!r}, and {wanted} was expected", path=path)
+        given = "nothing" if value is None else repr(value)
+        raise TemplateError(f"this gives {given}, and {wanted} was expected", path=path)
     least = 1 if path[-1] in ("num_ctx", "max_tokens") else 0
     if value < least:
         raise TemplateError(f"this gives {value}, and at least {least} was expected", path=path)
@@ -165,4 +166,4 @@ def _filled(casting: Casting, declared: Mapping[str, Any]) -> Casting:
     return replace(casting, options=options)
 
 
-__all__ = ["LOAD_OPTIONS", "Limits", "Pipeline", "Render", "Role", "Stop"]
+__all__ = ["LOAD_OPTIONS", "Limits", "Pipeline", "Render", "Role", "Stop", "number"]

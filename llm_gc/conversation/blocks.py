@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.turn import Ending
+from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenList
 from llm_gc.protocol import Runnable, Step, Together
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
+
+MAX_BRANCHES = 10_000
+"""A block with more of them is a slip."""
 
 
 def together(
@@ -23,6 +27,8 @@ def together(
     """
     branch = scope.branch
     count = len(steps) * (1 if items is None else len(items))
+    if count > MAX_BRANCHES:
+        raise TemplateError(f"there can be at most {MAX_BRANCHES:,} branches", path=scope.path)
     inner: list[StepScope] = []
     for number, item in enumerate([None] if items is None else items):
         copy = branch.copy if items is None else branch.copy * len(items) + number
@@ -36,7 +42,6 @@ def together(
     flows = tuple(one.step(steps[number % len(steps)]) for number, one in enumerate(inner))
     endings: tuple[Ending | None, ...] = yield Together(flows)
     branch.inner = ()
-    branch.idle = 0
     said = branch.join([one.branch for one in inner])
     first = next((ending for ending in endings if ending is not None), None)
     if first is not None:

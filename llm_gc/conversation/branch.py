@@ -102,6 +102,7 @@ class Branch:
             log=self.log,
             copy=self.copy,
             in_block=self.in_block,
+            idle=self.idle,
         )
 
     def fork(self, index: int, count: int, copy: int) -> Branch:
@@ -114,11 +115,14 @@ class Branch:
             dropped=self.dropped,
             copy=copy,
             in_block=True,
+            idle=self.idle,
         )
 
     def join(self, forks: Sequence[Branch]) -> FrozenList:
         """Fold the branches of a block in declared order; give the last message of each."""
-        at = [replace(tally) for tally in self.tallies]
+        at, dropped = [replace(tally) for tally in self.tallies], self.dropped
+        asked = any(fork.turns for fork in forks)
+        self.idle = 0 if asked else self.idle + sum(fork.idle - self.idle for fork in forks)
         start, last = len(self.history), []
         for fork in forks:
             for mine, forked, then in zip(self.tallies, fork.tallies, at, strict=True):
@@ -129,7 +133,8 @@ class Branch:
             for entry in said:
                 self.history.add(entry)
             for key, position in fork.dropped.items():
-                self.dropped = FrozenDict({**self.dropped, key: position + (offset if position > start else 0)})
+                if position != dropped.get(key):  # else it is as it was at the fork, and a sibling may know better
+                    self.dropped = FrozenDict({**self.dropped, key: position + (offset if position > start else 0)})
             heard = [entry.message for entry in said if isinstance(entry, Said)]
             last.append(heard[-1] if heard else NOTHING)
         return FrozenList(last)

@@ -12,7 +12,7 @@ from llm_gc.conversation.history import Said
 from llm_gc.conversation.request import compose, visible
 from llm_gc.conversation.turn import Exchange
 from llm_gc.frozen import FrozenDict
-from llm_gc.pipeline import Role
+from llm_gc.pipeline import Role, number
 from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, Speech
 from llm_gc.steps.fields import Stop, View, schema_of
 
@@ -113,6 +113,8 @@ class Question:
             return None
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
             return replace(self, attempt=self.attempt + 1)
+        if any(t.bounds.max_time is not None and t.seconds >= t.bounds.max_time for t in self.scope.branch.tallies):
+            return None  # no time is left in which it could be answered
         repairs = sum(e.failure is not None and e.failure.kind == "malformed" for e in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
@@ -127,7 +129,8 @@ class Question:
         casting, words, bounds = self.scope.stage.castings[self.speaker.role], self.words, self.scope.branch.bounds
         options = dict(casting.options)
         if words.temperature is not None:
-            options["temperature"] = self.scope.render("temperature", words.temperature)
+            path = (*self.scope.path, "temperature")
+            options["temperature"] = number(self.scope.render("temperature", words.temperature), path)
         caps = (words.max_tokens, casting.max_tokens, bounds.max_tokens)
         options["num_predict"] = min(cap for cap in caps if cap is not None)
         if casting.seed is None:

@@ -11,7 +11,7 @@ from llm_gc.conversation.history import Said
 from llm_gc.conversation.stage import Stage, settle
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError, UsageError
-from llm_gc.frozen import FrozenDict, as_text
+from llm_gc.frozen import FrozenDict, as_text, freeze, plain
 from llm_gc.inputs import resolve
 from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path, Speaker
 from llm_gc.steps.fields import Stop
@@ -33,7 +33,7 @@ def play(scope: StepScope, inner: Inner) -> Flow:
             raise
         ending = reached
     scope.branch.inner = ()
-    scope.branch.idle = 0
+    scope.branch.idle = inside.branch.idle
     spoke = [turn for turn in scope.branch.turns[before:] if not turn.is_pick]
     message = NOTHING
     if spoke:
@@ -67,7 +67,7 @@ def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[P
     stops = _inner_stops(stage, inner.stop, scope.path)
     bounds = stage.bounds
     if inner.limits is not None:
-        bounds = settle(inner.limits, (*scope.path, "limits"), _renderer(scope), bounds)
+        bounds = settle(inner.limits, (*scope.path, "limits"), _renderer(scope), bounds, keep_costs=True)
     template = stage.pipeline.opening or ""
 
     def read() -> str:
@@ -90,10 +90,12 @@ def _inner_stops(stage: Stage, stop: Any, path: Path) -> tuple[tuple[Path, Stop]
 
 
 def _stage(scope: StepScope, inner: Inner) -> Stage:
-    pipeline, files = scope.stage.files.scenes[inner.file or ""]
+    found = scope.stage.files.scenes.get(inner.file or "")
+    if found is None:
+        raise TemplateError(f"there is no pipeline {inner.file!r} here", path=(*scope.path, "scene"))
+    pipeline, files = found
     try:
-        given = {name: str(one) if isinstance(one, Message) else one for name, one in inner.inputs.items()}
-        inputs = resolve(pipeline.inputs, given)
+        inputs = resolve(pipeline.inputs, {name: plain(one) for name, one in inner.inputs.items()})
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
     stage = Stage(pipeline, inputs, files)
@@ -129,9 +131,13 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
         return last
     if isinstance(value, Message):
         return value
-    if isinstance(value, str):
-        return Message(content=value)
-    return Message(content=json.dumps(value, ensure_ascii=False), data=value)
+    if value is None or isinstance(value, str):
+        return Message(content=as_text(value))
+    data = freeze(plain(value))
+    try:
+        return Message(content=json.dumps(data, ensure_ascii=False), data=data)
+    except ValueError as error:  # a number of thousands of digits
+        raise TemplateError(str(error), path=path) from error
 
 
 def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,28 +75,32 @@ class StepScope:
         place = f"{self.place}{'.' if self.place else ''}{key}{mark or self.mark}.{index}"
         return StepScope(self.setting, self.branch, (*self.path, key, index), place, self.round)
 
-    def rounds(self, times: int | None) -> Iterator[StepScope]:
+    def rounds(self, times: int | None) -> Generator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
         number, key = 0, f"{self.place} times"
         self.branch.keep(key, times)
-        while times is None or number < times:
-            number += 1
-            before = self.branch.tallies[0].turns
-            self._count_step()
-            yield self._in_round(number)
-            if times is None and self.branch.tallies[0].turns == before:
-                break
-        self.branch.keep(key, None)
+        try:
+            while times is None or number < times:
+                number += 1
+                before = self.branch.tallies[0].turns
+                self._count_step()
+                yield self._in_round(number)
+                if times is None and self.branch.tallies[0].turns == before:
+                    break
+        finally:
+            self.branch.keep(key, None)
 
-    def each(self, name: str, items: Sequence[Any]) -> Iterator[StepScope]:
+    def each(self, name: str, items: Sequence[Any]) -> Generator[StepScope]:
         """Give a scope for each item."""
         key = f"{self.place} items"
         self.branch.keep(key, items)
-        for number, item in enumerate(items, 1):
-            self._count_step()
-            self.branch.name(name, item)
-            yield self._in_round(number)
-        self.branch.keep(key, None)
+        try:
+            for number, item in enumerate(items, 1):
+                self._count_step()
+                self.branch.name(name, item)
+                yield self._in_round(number)
+        finally:
+            self.branch.keep(key, None)
 
     def _in_round(self, number: int) -> StepScope:
         return StepScope(self.setting, self.branch, self.path, self.place, number, f":{number}")
@@ -124,9 +128,14 @@ class StepScope:
         return whole_number(self.render(key, template), self._at_key(key))
 
     def items(self, key: str, expression: Any) -> FrozenList:
-        """Evaluate what must give a list; none is an empty one. A template key's braces are rendered."""
-        is_template = isinstance(expression, str) and "{{" in expression
-        value = self.render(key, expression) if is_template else self.evaluate(key, expression)
+        """Evaluate an expression that must give a list; none is an empty one."""
+        return self._list(key, self.evaluate(key, expression))
+
+    def listed(self, key: str, template: str) -> FrozenList:
+        """Render a template that must give a list; none is an empty one."""
+        return self._list(key, self.render(key, template))
+
+    def _list(self, key: str, value: Any) -> FrozenList:
         if value is None:
             return FrozenList()
         if not isinstance(value, FrozenList):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
@@ -10,6 +11,7 @@ from llm_gc.conversation.question import Question, applies
 from llm_gc.conversation.request import GO_ON, newest_sent
 from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
+from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
 from llm_gc.protocol import Flow, Message, Speaker, Speech
 
@@ -50,11 +52,16 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    label = as_text(scope.render("speaker", words.label)) or stage.label(speaker)
-    message = Message(speaker.role, label, content, data, number, failed)
-    said = stage.without_label(speaker.role, content)
-    if words.result is not None and not failed:
-        said = _told_instead(question, message)
+    message = Message(speaker.role, stage.label(speaker), content, data, number, failed)
+    said, broken = stage.without_label(speaker.role, content), None
+    try:
+        lookup = replace(scope.moment(), turn=number).lookup
+        label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
+        message = replace(message, label=label or message.label)
+        if words.result is not None and not failed:
+            said = _told_instead(question, message)
+    except TemplateError as error:
+        said, broken = "", error
     others = [] if failed else stage.impersonated(speaker.role, content)
     warnings = tuple(f"a line of the reply speaks as {other}" for other in others)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
@@ -63,12 +70,14 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     branch.log.append(turn)
     if words.name:
         branch.name(words.name, message)
+    if broken is not None:  # the turn was taken all the same
+        raise broken
 
 
 def _told_instead(question: Question, message: Message) -> str:
-    """Render what the others hear in place of a message, which is ``last`` for that."""
+    """Render what the others hear in place of a message, which is ``last`` for that, and whose turn it is."""
     scope, words = question.scope, question.words
-    lookup = scope.moment(message.role).lookup
+    lookup = replace(scope.moment(message.role), turn=message.turn).lookup
 
     def with_message(name: str) -> Any:
         if name == "last" or (words.name and name == words.name):

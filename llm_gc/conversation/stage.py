@@ -36,11 +36,14 @@ _COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
 _LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
 
 
-def settle(limits: Limits, path: Path, render: Render, around: Bounds | None = None) -> Bounds:
+def settle(
+    limits: Limits, path: Path, render: Render, around: Bounds | None = None, *, keep_costs: bool = False
+) -> Bounds:
     """Give the limits in numbers.
 
     A scene takes over what is ``around`` it where it says nothing: how a reply is waited for and what is done about a
-    failure. What it may cost it does not take over, since what is around it counts that too.
+    failure. What it may cost it does not take over, since what is around it counts that too; with ``keep_costs`` it
+    does: the limits are then laid over those of the same pipeline.
 
     Raises:
         TemplateError: where a template fails, or gives no number that fits.
@@ -50,7 +53,7 @@ def settle(limits: Limits, path: Path, render: Render, around: Bounds | None = N
     for bound in fields(Bounds):
         key = bound.name
         if around is not None and key not in limits.model_fields_set:
-            values[key] = None if key in _COSTS else getattr(around, key)
+            values[key] = None if key in _COSTS and not keep_costs else getattr(around, key)
             continue
         value = render((*path, key), getattr(limits, key))
         if value is not None and key in ("max_time", "timeout", "load_timeout"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Stop
 
 _MARKS = " \t\r*_~`#>-+=|.,:;!?\"'()[]{}<>\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
@@ -20,7 +21,10 @@ def says(stop: Stop, content: str) -> bool:
         case "contains":
             return stop.token in content
         case "regex":
-            return re.search(stop.token, content) is not None
+            try:
+                return re.search(stop.token, content) is not None
+            except (re.error, RecursionError, OverflowError) as error:
+                raise TemplateError(f"the stop {stop.token!r} is no regular expression: {error}") from error
         case "line":
             token = _bare(stop.token)
             return any(_bare(line) == token for line in _outside_fences(content))

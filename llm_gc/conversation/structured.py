@@ -29,7 +29,10 @@ def _misfit(data: Any, schema: Any) -> str | None:
     from jsonschema import Draft202012Validator  # costs as much to import as all else: only for formats
     from jsonschema.exceptions import best_match
 
-    error = best_match(Draft202012Validator(schema).iter_errors(data))
+    try:
+        error = best_match(Draft202012Validator(schema).iter_errors(data))
+    except Exception as broken:  # noqa: BLE001  # numbers beyond all floats, schemas that lead nowhere or in a circle
+        return f"it cannot be held against its schema: {broken}"
     return None if error is None else f"at {error.json_path}: {error.message}"
 
 

@@ -73,3 +73,8 @@ class Ending(Exception):  # it is no error: a flow is left by it
         super().__init__(detail)
         self.reason: Reason = reason
         self.detail, self.failure, self.level = detail, failure, level
+
+    @property
+    def why(self) -> tuple[Any, ...]:
+        """All that it says, as a value."""
+        return (self.reason, self.detail, self.failure, self.level)

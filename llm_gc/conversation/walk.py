@@ -45,6 +45,12 @@ class _Node:
         for child in self.children:
             yield from child.waiting()
 
+    def below(self) -> Iterator[_Node]:
+        """Give all nodes below, in declared order."""
+        for child in self.children:
+            yield child
+            yield from child.below()
+
 
 class Conversation:
     """A pure function of its pipeline, its inputs and the replies it is given, computed as they come."""
@@ -103,7 +109,8 @@ class Conversation:
     @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
-        return (tuple(ask.id for ask in self.pending), *self._branch.state)
+        endings = tuple(node.ending and node.ending.why for node in self._root.below())
+        return (tuple(ask.id for ask in self.pending), endings, *self._branch.state)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
         """Answer an ask; give the asks that can be answered because of it.

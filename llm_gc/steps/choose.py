@@ -55,7 +55,7 @@ class Choose(Turn):
         if isinstance(choice, dict):
             names: Sequence[Any] = choice.get(previous, list(choice)) if previous else list(choice)
         else:
-            names = scope.items("choose", choice) if isinstance(choice, str) else choice
+            names = scope.listed("choose", choice) if isinstance(choice, str) else choice
         known = scope.roles()
         allowed = [name for name in dict.fromkeys(map(str, names)) if name in known]
         repeat = isinstance(choice, dict) if self.allow_repeat is None else self.allow_repeat

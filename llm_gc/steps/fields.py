@@ -45,7 +45,9 @@ def _read_stop(value: Any) -> Any:
     return {"token": value} if isinstance(value, str) else value
 
 
-AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=str | Stop)]
+_Token = Annotated[str, Field(min_length=1)]
+
+AnyStop = Annotated[Stop, BeforeValidator(_read_stop, json_schema_input_type=_Token | Stop)]
 
 
 Format = Literal["json"] | Annotated[str, Field(pattern=r"\.json$")] | Annotated[dict[str, Any], Field(min_length=1)]

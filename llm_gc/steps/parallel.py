@@ -38,7 +38,7 @@ class Parallel(Step):
         if self.in_ is not None:
             items = scope.items("in", self.in_)
         elif self.times is not None:
-            items = [None] * scope.number("times", self.times)
+            items = range(min(scope.number("times", self.times), 2**31))  # none of them is made before it is needed
         said = yield from scope.together("parallel", self.parallel, items, self.for_)
         if self.as_ is not None:
             scope.set(self.as_, said)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import ClassVar
 
 from pydantic import Field
@@ -39,12 +40,13 @@ class Repeat(Step):
 
     def run(self, scope: Scope) -> Flow:
         """Go round."""
-        for round_ in self._rounds(scope):
-            yield from round_.run("repeat", self.repeat)
-            if self.until is not None and round_.evaluate("until", self.until):
-                return
+        with closing(self._rounds(scope)) as rounds:
+            for round_ in rounds:
+                yield from round_.run("repeat", self.repeat)
+                if self.until is not None and round_.evaluate("until", self.until):
+                    return
 
-    def _rounds(self, scope: Scope) -> Iterator[Scope]:
+    def _rounds(self, scope: Scope) -> Generator[Scope]:
         if self.for_ is not None:
             return scope.each(self.for_, scope.items("in", self.in_))
         return scope.rounds(None if self.times is None else scope.number("times", self.times))

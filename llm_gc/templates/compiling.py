@@ -203,7 +203,7 @@ def _refuse_braces(text: str) -> None:
     if found is None:
         return
     bare = re.sub(r"^\s*\{\{-?\s*(.*?)\s*-?\}\}\s*$", r"\1", text, flags=re.DOTALL)
-    fix = f"; write: {bare}" if bare != text else ""
+    fix = f"; write: {' '.join(bare.split())}" if bare != text else ""
     start = found.start()
     raise TemplateError(
         f"this is an expression already, and needs no {found[0]}{fix}",

@@ -56,8 +56,10 @@ class Meter:
             raise SecurityError(f"this takes too long: more than {MAX_WORK:,} characters, items and rounds")
 
 
-def weigh(value: Any) -> int:
+def weigh(value: Any, *, written: bool = False) -> int:
     """Give how long a value is when it is written out, with all that is in it, as far as that is bounded.
+
+    Where it is ``written``, a name that is not there is an error also inside a list or a map.
 
     Raises:
         SecurityError: for what is no value: a function, a method, an object of Jinja's.
@@ -71,7 +73,7 @@ def weigh(value: Any) -> int:
         elif isinstance(item, int):
             total += 1 + item.bit_length() // 3
         elif item is None or isinstance(item, (float, Undefined)):
-            total += 1
+            total += len(str(item)) if written else 1  # which raises what a strict one has to say
         elif isinstance(item, Message):
             total += 1 + len(item.content)
             heap.append(item.data)
@@ -195,6 +197,11 @@ def sliced(_items: Any, slices: Any = 1, *_: Any) -> int:
 def dumped(value: Any, indent: Any = 0) -> int:
     """Give at most how long a value is as JSON; every character may become an escape."""
     return weigh(value) * (1 + int(indent or 0))
+
+
+def summed(items: Any, _attribute: Any = None, start: Any = 0) -> int:
+    """Give how many items are handled when lists are added up, each time from the first."""
+    return len(items) * weigh(items) if isinstance(start, (list, tuple)) else 1
 
 
 def rounded(_value: Any, precision: Any = 0, *_: Any) -> int:

@@ -42,6 +42,7 @@ _SIZES: dict[str, Callable[..., int]] = {
     "rjust": meter.padded,
     "round": meter.rounded,
     "slice": meter.sliced,
+    "sum": meter.summed,
     "tojson": meter.dumped,
     "urlize": meter.linked,
     "wordwrap": meter.wrapped,
@@ -185,7 +186,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _printed(self, value: Any) -> Any:
         if not isinstance(value, Undefined):
-            self.meter.charge(meter.weigh(value))
+            self.meter.charge(meter.weigh(value, written=True))
         return value
 
     def _each(self, items: Any) -> Any:
@@ -201,7 +202,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         def filtered(*args: Any, **kwargs: Any) -> Any:
             values = args[skip:]
             if name not in _ANY_VALUE:
-                self.meter.charge(meter.weigh([*values, *kwargs.values()]))
+                self.meter.charge(meter.weigh([*values, *kwargs.values()], written=name == "string"))
             if name == "format":
                 self.meter.charge(meter.percent(str(values[0]), values[1:] or kwargs))
             elif name in _SIZES and not any(isinstance(value, Undefined) for value in values):

@@ -1,0 +1,136 @@
+"""What the shape of a document is told: the alternative that was meant, at its place, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_gc.check import shape
+from llm_gc.check.words import as_name, one_of, shown, within
+
+BASE: dict[str, Any] = {"name": "x", "roles": {"anna": {"model": "m"}, "ben": {"model": "m"}}, "turns": ["anna"]}
+
+
+def told(**keys: Any) -> list[tuple[str, str, str]]:
+    """Give path, message and hint of all that is wrong with a document."""
+    return [(".".join(map(str, p.path)), p.message, p.hint) for p in shape.check(BASE | keys)]
+
+
+def role(**keys: Any) -> list[tuple[str, str, str]]:
+    """Give what is wrong with a role."""
+    return told(roles={"anna": {"model": "m", **keys}, "ben": {"model": "m"}})
+
+
+def test_nothing_is_told_of_what_is_right() -> None:
+    """Not a word."""
+    assert told() == []
+
+
+WORDS = "one of all, none, own, others"
+NO_NAME = "is no name; a name has small letters, digits and _, and begins with a letter"
+NAME = "a name of small letters, digits and _"
+NUMBER = "a whole number or a template in {{ }}"
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        ("othrs", "", f"'othrs' was given in 'anna.sees', and {WORDS}, a list, or a map was expected"),
+        (["Ben"], ".0", f"'Ben' {NO_NAME}"),
+        ([3], ".0", f"3 was given in 'anna.sees', and {NAME} was expected"),
+        ({"form": "all"}, ".form", "unknown key 'form' in 'anna.sees'"),
+        ({"last": 0}, ".last", "0 was given in 'sees.last', and at least 1 was expected"),
+        ({"from": "al"}, ".from", f"'al' was given in 'sees.from', and {WORDS}, or a list was expected"),
+        ({"from": [["a"]]}, ".from.0", f"a list was given in 'sees.from', and {NAME} was expected"),
+        (None, "", "the key 'sees' has no value"),
+    ],
+)
+def test_the_alternative_that_was_meant(value: Any, path: str, message: str) -> None:
+    """Is told by the type of what was given; where none fits, all of them are named."""
+    ((found, text, _),) = role(sees=value)
+    assert (found, text) == (f"roles.anna.sees{path}", message)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown_as", "wanted", "hint"),
+    [
+        ("ten", "'ten'", NUMBER, ""),
+        ("10", "'10'", NUMBER, "Leave the quotes out."),
+        (-1, "-1", "at least 0", ""),
+        (2.5, "2.5", NUMBER, ""),
+        ([], "an empty list", NUMBER, ""),
+        (True, "true", NUMBER, ""),
+    ],
+)
+def test_a_number_or_a_template(value: Any, shown_as: str, wanted: str, hint: str) -> None:
+    """What is neither is told of both; what is too small, of that alone."""
+    message = f"{shown_as} was given in 'limits.max_turns', and {wanted} was expected"
+    assert told(limits={"max_turns": value}) == [("limits.max_turns", message, hint)]
+
+
+def test_a_step_of_two_kinds_is_told_once() -> None:
+    """And not of each kind that the other's keys are unknown to it."""
+    message = "a step is one thing, and this one has the keys 'say' and 'repeat'"
+    assert told(turns=[{"say": "anna", "repeat": ["ben"], "nonsense": 1}]) == [("turns.0.repeat", message, "")]
+
+
+def test_a_step_speaks_of_its_own_kind() -> None:
+    """The one whose key it has, however deep it stands."""
+    inner = {"repeat": [{"do": [{"choose": ["anna"], "by": "ben", "until": "x"}]}]}
+    ((path, message, hint),) = told(turns=[inner])
+    assert (path, message) == ("turns.0.repeat.0.do.0.until", "unknown key 'until' in 'repeat.do'")
+    assert hint.startswith("The keys here are ")
+
+
+def test_a_role_that_was_meant() -> None:
+    """Is asked for where a role's name can stand."""
+    assert told(turns=["Anna"])[0][2] == "Did you mean 'anna'?"
+    assert told(turns=["Carl Friedrich"])[0][2] == "Write 'carl_friedrich'."
+
+
+@pytest.mark.parametrize("depth", [1, 10, 45])
+@pytest.mark.parametrize("kind", ["do", "repeat", "parallel", "scene"])
+def test_deep_steps(depth: int, kind: str) -> None:
+    """What is wrong at the bottom is told at the bottom."""
+    steps: Any = [{"sya": "anna"}]
+    for _ in range(depth):
+        steps = [{kind: steps}]
+    ((path, _, hint),) = told(turns=steps)
+    assert path == ".".join(["turns.0", *[f"{kind}.0"] * depth, "sya"])
+    assert hint == "Did you mean 'say'?"
+
+
+def test_deeper_than_can_be_checked() -> None:
+    """Is told as that."""
+    steps: Any = ["anna"]
+    for _ in range(2000):
+        steps = [{"do": steps}]
+    assert told(turns=steps) == [("", "the steps are nested too deeply to be checked", "")]
+
+
+@pytest.mark.parametrize("name", ["m1\n", "x\n\n"])
+def test_the_end_of_a_text_is_its_end(name: str) -> None:
+    """A line break behind a name is part of it."""
+    assert told(name=name)[0][0] == "name"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [({}, "an empty map"), ([1], "a list"), (None, "nothing"), (True, "true"), ("", "an empty text"), ("a'b", '"a\'b"'),
+     (0.5, "0.5"), ("x" * 100, "'" + "x" * 56 + "…'")],
+)  # fmt: skip
+def test_values_as_they_are_shown(value: Any, text: str) -> None:
+    """Shortly, and never as Python has them."""
+    assert shown(value) == text
+
+
+def test_small_words() -> None:
+    """Lists of words, places, names."""
+    assert one_of(["a list", "a map", "a list"]) == "a list or a map"
+    assert one_of(["text"]) == "text"
+    assert one_of(["one of a, b", "a map"]) == "one of a, b, or a map"
+    assert within(("turns", 0, "repeat", 1, "say")) == " in 'repeat.say'"
+    assert within((0,)) == ""
+    assert [as_name(text) for text in ("Chief Editor!", "2nd", "  ", "Über-Ich", "a__b")] == [
+        "chief_editor", "", "", "ber_ich", "a_b"]  # fmt: skip
