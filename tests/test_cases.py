@@ -19,9 +19,7 @@ CASES = Path(__file__).parent / "cases"
 OK = sorted((CASES / "ok").glob("*.yaml"))
 ERR = sorted((CASES / "err").glob("*.yaml"))
 
-JARGON = re.compile(
-    r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|(?<!!)\bstr\b|Undefined| at 0x|Traceback"
-)
+JARGON = re.compile(r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|(?<!!)\bstr\b|Undefined| at 0x|Traceback")
 
 
 def findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
