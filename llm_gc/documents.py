@@ -173,6 +173,9 @@ def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:
     data = deepcopy(data)
     node: Any = data
     *way, last = override.path
+    if override.path[0] == "roles" and len(way) > 1 and override.path[1] not in (data.get("roles") or {}):
+        known = ", ".join(data.get("roles") or {})
+        raise UsageError(f"{override.given}: there is no role {override.path[1]!r}; the roles are {known}")
     for number, step in enumerate(way):
         if isinstance(node, dict) and step not in node:
             node[step] = {}

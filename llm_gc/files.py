@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_gc import source
 from llm_gc.errors import Finding, PipelineError, UsageError
+from llm_gc.near import near
 from llm_gc.source import Source
 
 MAX_PROMPT = 1024 * 1024
@@ -37,9 +38,10 @@ def find(name: str) -> Path:
     for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
         if candidate.is_file():
             return candidate
-    names = ", ".join(sorted(file.stem for file in shipped.glob("*.yaml"))) if shipped.is_dir() else ""
-    ships = f"; the pipelines that ship with llm-gc are: {names}" if names else ""
-    raise UsageError(f"there is no pipeline {name}{ships}")
+    names = sorted(file.stem for file in shipped.glob("*.yaml")) if shipped.is_dir() else []
+    meant = near(path.stem, names)
+    ships = f"Those that ship with llm-gc are: {', '.join(names)}." if names and not path.suffix else ""
+    raise UsageError(" ".join(word for word in (f"there is no pipeline {name}.", meant, ships) if word).rstrip("."))
 
 
 def read_yaml(path: Path, file: str) -> Source:

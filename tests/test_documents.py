@@ -192,3 +192,9 @@ def test_a_scene_file_that_is_not_there(folder: Path) -> None:
     """The line that names it is named."""
     (folder / "outer.yaml").write_text(SCENE.replace("lib/base.yaml", "nowhere.yaml"), encoding="utf-8")
     assert "there is no file 'nowhere.yaml' beside outer.yaml" in findings("outer.yaml")[0]
+
+
+def test_a_set_for_a_role_that_is_not_there(folder: Path) -> None:
+    """A misspelt role is refused, and not made anew."""
+    with pytest.raises(UsageError, match="there is no role 'ana'; the roles are anna"):
+        project.load("child.yaml", ["roles.ana.temperature=1"])

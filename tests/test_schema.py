@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from llm_gc.api import run
 from llm_gc.check import shape
 from llm_gc.glossary import DESCRIPTIONS
 from llm_gc.pipeline import Pipeline
@@ -21,7 +22,7 @@ from llm_gc.source import load
 from llm_gc.steps import KINDS
 
 ROOT = Path(__file__).parent.parent
-QUICK = settings(max_examples=250, derandomize=True, deadline=None, database=None)
+QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -106,6 +107,17 @@ def test_the_pipelines_that_ship_fit_it() -> None:
     for file in (ROOT / "pipelines").glob("*.yaml"):
         data = load(file.read_text(encoding="utf-8"), file.name).data
         assert [error.message for error in validator.iter_errors(data)] == [], file.name
+
+
+def test_a_transcript_fits_its_schema(tmp_path: Path) -> None:
+    """What a run leaves, nulls and all, is as the schema has it, and the schema tells of every field."""
+    transcript = run(ROOT / "pipelines" / "m1.yaml", task="Plan.", backend="rehearsal", sessions=tmp_path, seed=1)
+    (file,) = tmp_path.glob("*.json")
+    data = json.loads(file.read_text(encoding="utf-8"))
+    validator = Draft202012Validator(transcript_schema())
+    assert [error.message for error in validator.iter_errors(data)] == []
+    assert data["id"] == transcript.id
+    assert set(data["turns"][0]) == set(DESCRIPTIONS["TurnRecord"])
 
 
 # --- The schema and the models

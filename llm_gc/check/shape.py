@@ -99,7 +99,7 @@ class _Explainer:
         yield _wrong(path, error.instance, words, advice(error.instance, {"anyOf": error.validator_value}))
 
     def _bad_name(self, path: Path, name: str, *, is_key: bool) -> Problem:
-        meant = "" if is_key else nearest(name, self._roles)
+        meant = "" if is_key or name in self._roles else nearest(name, self._roles)
         hint = f"Did you mean {meant!r}?" if meant else f"Write {as_name(name)!r}." if as_name(name) else ""
         message = f"{name!r} is no name; a name has small letters, digits and _, and begins with a letter"
         return Problem(path, message, hint, key=is_key)

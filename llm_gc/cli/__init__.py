@@ -65,11 +65,14 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a mark in its place
     try:
         code = cli.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 0
     except click.ClickException as error:
         click.echo(f"llm-gc: {_sentence(error)}", err=True)
         code = error.exit_code
     except LlmGcError as error:
-        click.echo(f"llm-gc: {error}", err=True)
+        click.echo(_wrapped(f"llm-gc: {error}"), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("llm-gc: interrupted", err=True)
@@ -80,11 +83,21 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _wrapped(text: str) -> str:
+    """Break lines between words where a terminal would tear them; lines that name a place stay whole."""
+    if not sys.stderr.isatty() or ": error: " in text:
+        return text
+    from shutil import get_terminal_size
+
+    return click.wrap_text(text, get_terminal_size().columns, preserve_paragraphs=True)
+
+
 def _sentence(error: click.ClickException) -> str:
     """Give a wrong use in one paragraph, with the way to the help that is about it."""
     context = getattr(error, "ctx", None)
     name = f"llm-gc {context.info_name}" if context is not None and context.parent else "llm-gc"
-    return f"{error.format_message().rstrip('.')}. See {name} --help."
+    text = error.format_message().rstrip(".")
+    return f"{text}{'' if text.endswith('?') else '.'} See {name} --help."
 
 
 def _leave_pipe() -> None:

@@ -45,7 +45,8 @@ def summary(transcript: Transcript) -> str:
     turns = f"{totals.turns} turn{'' if totals.turns == 1 else 's'}"
     failed = f" ({totals.failed} failed)" if totals.failed else ""
     tokens = f"prompts {totals.tokens.prompt or 0} and replies {totals.tokens.completion or 0} tokens"
-    head = f"{transcript.status} ({ended.reason}): {ended.detail}"
+    why = "" if transcript.status == ended.reason else f" ({ended.reason})"
+    head = f"{transcript.status}{why}: {ended.detail}"
     return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}"
 
 

@@ -51,7 +51,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     from llm_gc.inputs import resolve
 
     if file is None:
-        raise click.UsageError('Give the pipeline to run, for example: llm-gc run pipelines/m1.yaml --task "…"')
+        raise click.UsageError('Give the pipeline to run, for example: llm-gc run m1 --task "…"')
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
@@ -158,7 +158,7 @@ def _console(stream: Any) -> Any:
 
 def _fallen_back(notes: Notes, error: LlmGcError) -> None:
     notes.warn(
-        f"{error}\n\nNO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n"
+        f"NO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n\n{error}\n"
     )
 
 

@@ -17,6 +17,7 @@ from llm_gc.cli.voices import Voice
 from llm_gc.conversation import Outcome, Turn
 from llm_gc.protocol import Ask, Failure
 from llm_gc.records import Transcript
+from llm_gc.transcript import dumps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +82,7 @@ class Notes:
             return
         from rich.text import Text
 
-        self._console.print(Text(clean(text), style=style), soft_wrap=True)
+        self._console.print(Text(clean(text), style=style))
 
 
 class Screen:
@@ -158,13 +159,17 @@ class Screen:
         """Say why it ended, what came of it, and where the transcript is."""
         self._notes.still()
         for shown in self._open.values():
+            cut = shown.streamed
             self._void(shown)
+            if cut:
+                self._notes.warn("(cut off here; this turn is not kept)\n")
         self._notes.say(figures.summary(transcript), "red" if outcome.status == "failed" else "bold")
-        newest = next((t.content for t in reversed(transcript.turns) if t.error is None), None)
-        if transcript.result == newest and newest is not None:
-            self._notes.say("result: the last message, above", "none")
+        newest = next((t for t in reversed(transcript.turns) if t.error is None and not t.is_pick), None)
+        if newest is not None and transcript.result == newest.content:
+            turn = f" in turn {newest.turn}" if newest.turn else ""
+            self._notes.say(f"result: what {newest.label} said{turn}, above", "none")
         elif transcript.result not in (None, ""):
-            self._notes.say(f"result: {transcript.result}", "none")
+            self._notes.say(f"result: {_as_text(transcript.result)}", "none")
         if path is not None:
             self._notes.say(f"transcript: {path}", "none")
 
@@ -240,6 +245,10 @@ class _Shown:
         self.pieces: list[str] = []
         self.streamed = False
         self.waits = ""
+
+
+def _as_text(result: Any) -> str:
+    return result if isinstance(result, str) else dumps(result)
 
 
 def _key(ask: Ask) -> str:

@@ -99,10 +99,11 @@ def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
         return
     if not scope.branch.turns[-1].heard:
         return
+    content = scope.stage.without_label(speaker.role, exchange.reply.content)
     for path, stop in scope.setting.stops:
         if not applies(stop, speaker):
             continue
-        if says(stop, exchange.reply.content):
+        if says(stop, content):
             raise Ending("stop_token", f"{speaker.role} said {stop.token}")
         if stop.when and scope.stage.evaluate((*path, "when"), stop.when, scope.moment(speaker.role).lookup):
             raise Ending("stop_token", f"{stop.when} holds")

@@ -110,7 +110,7 @@ class Conversation:
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
         endings = tuple(node.ending and node.ending.why for node in self._root.below())
-        return (tuple(ask.id for ask in self.pending), endings, *self._branch.state)
+        return (tuple(ask.id for ask in self.pending), *self._branch.state, endings)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
         """Answer an ask; give the asks that can be answered because of it.

@@ -26,7 +26,7 @@ from llm_gc.records import Header, Transcript, Versions
 from llm_gc.sessions import Journal
 from llm_gc.transcript import Encoder, finish
 
-INTERRUPTED = "somebody stopped it"
+INTERRUPTED = "stopped by hand"
 
 
 class RunWatcher(Watcher, Protocol):
@@ -112,7 +112,7 @@ class Run:
             conversation.interrupt(INTERRUPTED)
             raise
         except Unanswered as error:
-            there = f"the finished turns are in {journal.path}, from which the session can be resumed"
+            there = f"the finished turns are in {journal.path}, and nothing of them is lost"
             raise Unanswered(f"{error}; {there}") from error
         except Exception:
             if conversation.outcome is None:

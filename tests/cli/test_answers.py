@@ -133,7 +133,7 @@ def test_answers_that_run_out(folder: Path, text: str, done: int, message: str) 
     result = llm_gc(*RUN, "--answers", "answers.txt", cwd=folder)
     assert result.code == 2
     assert f"llm-gc: {message}; the finished turns are in " in result.err
-    assert "can be resumed" in result.err
+    assert "nothing of them is lost" in result.err
     (journal,) = re.findall(r"sessions\S+\.jsonl", result.err)
     assert len(load_session(folder / journal).turns) == done
     assert not list((folder / "sessions").glob("*.json"))

@@ -121,7 +121,7 @@ def test_ctrl_c_at_the_prompt(tmp_path: Path, before: list[tuple[str, str]]) -> 
     for prompt, keys in before:
         terminal.answer(prompt, keys)
     terminal.answer("half a word" if before else MENU, "\x03")
-    terminal.wait_for("interrupted (interrupted)")
+    terminal.wait_for("interrupted: stopped by hand")
     terminal.read()
     assert terminal.code == 130
     assert "Traceback" not in terminal.plain

@@ -83,7 +83,7 @@ def test_in_a_terminal_the_text_streams_below_its_speaker(server: StandIn, tmp_p
     assert re.search(r"\d\.\d s · first token after .* tokens/s", plain)
     assert plain.index("Implementer  ") < plain.index("A plan") < plain.index("Reviewer  ")
     assert "completed (stop_token): reviewer said APPROVED" in plain
-    assert "result: the last message, above" in plain
+    assert "result: what Reviewer said in turn 2, above" in plain
     assert re.search(r"transcript: sessions/\S+-m1\.json", plain)
     assert "\x1b]0;" not in shown
     assert "\x9b2J" not in shown
@@ -257,3 +257,23 @@ def test_nobody_reads_the_output(tmp_path: Path) -> None:
     process.wait(20)
     assert "Traceback" not in errors
     assert list((tmp_path / "sessions").iterdir())
+
+
+def test_without_a_command_there_is_the_help(tmp_path: Path) -> None:
+    """It is no mistake to ask what there is."""
+    result = llm_gc(cwd=tmp_path)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("Usage:")
+
+
+def test_a_turn_that_was_cut_off_is_marked(server: StandIn, tmp_path: Path) -> None:
+    """What stood on the screen of it does not count, and the result says whose words it is."""
+    server.script(Say("a plan"), Hang(Say("I am thinking about"), lines=2))
+    terminal = Terminal(command("run", M1, "--task", "x", "--host", server.url), tmp_path, environ())
+    server.wait_for_chats(2, 20)
+    time.sleep(0.3)
+    terminal.process.send_signal(signal.SIGINT)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
+    assert "(cut off here; this turn is not kept)" in shown
+    assert "interrupted: stopped by hand" in shown
+    assert "result: what Implementer said in turn 1, above" in shown

@@ -86,6 +86,12 @@ def test_a_token_ends_the_conversation_when_it_is_said() -> None:
     assert outcome(["plan", "fine\nAPPROVED"], ["APPROVED"]) == ("stop_token", 2)
 
 
+def test_a_token_behind_ones_own_label_is_said() -> None:
+    """Small models like to write their name first; the others are not sent it, and it hides no token."""
+    assert outcome(["anna: DONE"], ["DONE"]) == ("stop_token", 1)
+    assert outcome(["ben: DONE"], ["DONE"]) == ("turns_done", 6)
+
+
 def test_only_the_role_that_is_named_can_say_it() -> None:
     """Another's word is only a word."""
     assert outcome(["APPROVED"], [{"token": "APPROVED", "role": "ben"}]) == ("turns_done", 6)

@@ -41,7 +41,7 @@ def base_url(text: str | None) -> tuple[str, str | None]:
     scheme, rest = (scheme.lower(), rest) if found else ("", text)
     warning = None
     if scheme and scheme not in _PORTS:
-        warning = f"{scheme}:// is neither http:// nor https://; http:// is taken"
+        warning = f"{scheme}:// is neither http:// nor https://; http:// is used instead"
         scheme = ""
     before, _, path = rest.partition("/")
     user, at, hostport = before.rpartition("@")
@@ -51,7 +51,7 @@ def base_url(text: str | None) -> tuple[str, str | None]:
         if given.isascii() and given.isdigit() and 0 < int(given[:6]) < 65536:
             port = int(given)
         else:
-            warning = f"{given!r} in {mask(text)!r} is no port; {port} is taken"
+            warning = f"{given!r} in {mask(text)!r} is no port; {port} is used instead"
     path = re.split("[?#]", path)[0].rstrip("/")
     return f"{scheme or 'http'}://{user}{at}{_reachable(host)}:{port}{'/' if path else ''}{path}", warning
 

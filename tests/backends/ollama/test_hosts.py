@@ -87,7 +87,7 @@ def test_the_flag_goes_before_the_role_and_the_role_before_the_environment() -> 
 def test_a_warning_says_what_named_the_address() -> None:
     """A bad port is warned of together with where it stands, and without the password beside it."""
     warning = find_address(None, None, {"OLLAMA_HOST": "me:secret@host:x"}).warning
-    assert warning == "OLLAMA_HOST: 'x' in 'host:x' is no port; 11434 is taken"
+    assert warning == "OLLAMA_HOST: 'x' in 'host:x' is no port; 11434 is used instead"
 
 
 @pytest.mark.parametrize("url", ["http://me:secret@host:9/x", "me:secret@host:9/x"])

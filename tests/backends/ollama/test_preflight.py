@@ -240,7 +240,7 @@ def test_an_odd_address_is_part_of_the_message() -> None:
     with respx.mock(base_url=URL) as router:
         router.get("/api/version").mock(side_effect=httpx.ConnectError("no"))
         assert "'nine' in '127.0.0.1:nine' is no port" in str(refused(ollama))
-    assert ollama.warnings == ("OLLAMA_HOST: 'nine' in '127.0.0.1:nine' is no port; 11434 is taken",)
+    assert ollama.warnings == ("OLLAMA_HOST: 'nine' in '127.0.0.1:nine' is no port; 11434 is used instead",)
 
 
 def test_a_silent_server_is_absent() -> None:
