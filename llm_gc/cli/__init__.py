@@ -94,8 +94,8 @@ def _wrapped(text: str) -> str:
 
 def _sentence(error: click.ClickException) -> str:
     """Give a wrong use in one paragraph, with the way to the help that is about it."""
-    context = getattr(error, "ctx", None)
-    name = f"llm-gc {context.info_name}" if context is not None and context.parent else "llm-gc"
+    called = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    name = f"llm-gc {called}" if called in COMMANDS else "llm-gc"
     text = error.format_message().rstrip(".")
     return f"{text}{'' if text.endswith('?') else '.'} See {name} --help."
 

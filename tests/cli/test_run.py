@@ -182,7 +182,8 @@ WRONG = {
     "no file given": (["run"], "Give the pipeline to run"),
     "no such command": (["rnu"], "Did you mean 'run'?"),
     "no such backend": (["run", M1, "--task", "x", "--backend", "olama"], "'ollama', 'rehearsal', 'auto'"),
-    "an input without a value": (["run", M1, "--input", "task"], "is not NAME=VALUE"),
+    "an input without a value": (["run", M1, "--input", "task"], "is not NAME=VALUE. See llm-gc run --help."),
+    "an option without a value": (["run", M1, "--task"], "requires an argument. See llm-gc run --help."),
 }
 
 
