@@ -96,7 +96,9 @@ renew := $(shell test -x $(BIN)/python && made_by=$$(cat .venv/.python 2>/dev/nu
 	@$(call quietly,.venv/setup.log,$(call install,requirements-dev.lock))
 	@touch .venv/.runtime $@
 
-install = $(BIN)/$(pip) --require-hashes -r $(1) && $(BIN)/$(pip) --no-deps --no-build-isolation -e .
+# A lock is whole, so there is nothing to resolve: left to itself, an older pip wants the newest of what one package asks
+# of another with an extra, and finds no hash for it.
+install = $(BIN)/$(pip) --no-deps --require-hashes -r $(1) && $(BIN)/$(pip) --no-deps --no-build-isolation -e .
 
 # Only the locks are made with uv, which lives apart.
 .venv-lock/.uv: .venv/.python
