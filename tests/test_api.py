@@ -17,8 +17,8 @@ from llm_gc.errors import ServerUnreachable, Unanswered
 from llm_gc.protocol import Ask, Casting, Reply
 from tests.commands import M1, environ
 from tests.drivers.acting import Actor, Stuck
+from tests.sessions.test_journal import full, names
 from tests.talks import said
-from tests.test_sessions import full, names
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 from llm_gc import load_session, messages_of
 from tests.commands import M1, ROOT, command, environ
 from tests.killable import ROUNDS
-from tests.test_sessions import names
+from tests.sessions.test_journal import names
 
 IDS = [f"turns.0.repeat:{number}.{index}" for number in range(1, ROUNDS + 1) for index in (0, 1)]
 

@@ -34,8 +34,8 @@ from llm_gc.records import PipelineRecord, Transcript
 from llm_gc.sessions import Journal, load_session
 from llm_gc.transcript import digest, dumps, messages_of
 from tests.drivers.acting import WINDOW, Actor, Noted, Stuck
+from tests.sessions.test_journal import full, lines, names
 from tests.talks import failed, said
-from tests.test_sessions import full, lines, names
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 ALTERNATE = [{"repeat": ["anna", "ben"], "times": 2}]

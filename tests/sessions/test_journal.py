@@ -20,11 +20,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gc import sessions
 from llm_gc.conversation import Conversation
 from llm_gc.errors import SessionError
 from llm_gc.records import Transcript
 from llm_gc.sessions import Journal, load_session, reserve
+from llm_gc.sessions import journal as journals
+from llm_gc.sessions.reading import LOST
 from llm_gc.transcript import Encoder, dumps, messages_of
 from tests.talks import said, talk
 from tests.test_transcript import HEADER, drive, transcript
@@ -149,7 +150,7 @@ def test_a_journal_is_for_its_owner_alone(journal: Journal) -> None:
     path = journal.finish(whole())
     assert stat.S_IMODE(path.stat().st_mode) in (0o600, 0o666)
     if os.name == "posix":
-        assert stat.S_IMODE(path.stat().st_mode) == sessions.MODE == 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == journals.MODE == 0o600
 
 
 def test_an_id_is_the_time_and_the_name(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_a_dot_in_the_name_is_no_suffix(tmp_path: Path) -> None:
 
 def test_a_second_that_is_full_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is an end to looking for a free name."""
-    monkeypatch.setattr(sessions, "MAX_SAME_SECOND", 2)
+    monkeypatch.setattr(journals, "MAX_SAME_SECOND", 2)
     made = [reserve(tmp_path, "m1", NOW) for _ in range(2)]
     with pytest.raises(SessionError, match="holds 2 sessions of this second"):
         reserve(tmp_path, "m1", NOW)
@@ -478,7 +479,7 @@ def test_a_journal_is_a_session(journal: Journal) -> None:
     keep(journal, three_turns())
     loaded = load_session(journal.path)
     assert (loaded.status, loaded.ended_by.reason, loaded.result) == ("interrupted", "interrupted", "three")
-    assert loaded.ended_by.detail == sessions.LOST
+    assert loaded.ended_by.detail == LOST
     assert (loaded.id, loaded.seed, loaded.turns, loaded.texts) == (HEADER.id, 42, whole().turns, whole().texts)
     assert loaded.totals == whole().totals
     assert [len(messages_of(loaded, turn)) for turn in loaded.turns] == [1, 1, 3]
