@@ -2,6 +2,7 @@
 
 from llm_gc.conversation.stage import Files
 from llm_gc.conversation.turn import Exchange, Outcome, Turn
+from llm_gc.conversation.visit import Visit
 from llm_gc.conversation.walk import Conversation
 
-__all__ = ["Conversation", "Exchange", "Files", "Outcome", "Turn"]
+__all__ = ["Conversation", "Exchange", "Files", "Outcome", "Turn", "Visit"]

@@ -28,7 +28,9 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     ending: Ending | None = None
     try:
         yield from inside.run(key, steps)
+        scope.visit("ended", "turns_done")
     except Ending as reached:
+        scope.visit("ended", reached.reason)
         if _goes_on_outwards(scope, reached):
             raise
         ending = reached
@@ -85,7 +87,7 @@ def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[P
 
 def _inner_stops(stage: Stage, stop: Any, path: Path) -> tuple[tuple[Path, Stop], ...]:
     """Give the stops of another pipeline: its own, and those of the step that plays it."""
-    own = [(("stop", index), one) for index, one in enumerate(stage.pipeline.stop)]
+    own = [((*path, "scene", "stop", index), one) for index, one in enumerate(stage.pipeline.stop)]
     return (*own, *(((*path, "stop", index), one) for index, one in enumerate(stop or ())))
 
 
@@ -98,7 +100,7 @@ def _stage(scope: StepScope, inner: Inner) -> Stage:
         inputs = resolve(pipeline.inputs, {name: plain(one) for name, one in inner.inputs.items()})
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
-    stage = Stage(pipeline, inputs, files)
+    stage = Stage(pipeline, inputs, files, scope.stage.visit)
     stage.seed = scope.stage.seed
     return stage
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from llm_gc.conversation.blocks import together
 from llm_gc.conversation.branch import Branch
@@ -16,6 +16,7 @@ from llm_gc.conversation.scenes import play
 from llm_gc.conversation.speech import speak
 from llm_gc.conversation.stage import Stage, whole_number
 from llm_gc.conversation.turn import Ending
+from llm_gc.conversation.visit import Visit, VisitKind
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenList, freeze
 from llm_gc.protocol import Ask, Flow, Inner, Message, Path, Reply, Runnable, Speaker, Speech, Step
@@ -66,6 +67,7 @@ class StepScope:
         """Run one step here, where its ``when`` holds."""
         self._count_step()
         if step.when is None or self.evaluate("when", step.when):
+            self.visit("step")
             yield from step.run(self)
         else:
             yield from step.otherwise(self)
@@ -105,6 +107,11 @@ class StepScope:
     def _in_round(self, number: int) -> StepScope:
         return StepScope(self.setting, self.branch, self.path, self.place, number, f":{number}")
 
+    def visit(self, kind: VisitKind, value: Any = None, path: Path | None = None) -> None:
+        """Tell whoever wants to know what was come to, here or at ``path``."""
+        if self.stage.visit is not None:
+            self.stage.visit(Visit(kind, self.path if path is None else path, value))
+
     # --- Values
 
     def moment(self, role: str | None = None) -> Moment:
@@ -117,7 +124,10 @@ class StepScope:
         """Evaluate an expression as things stand now; what is not text stands for itself."""
         if not isinstance(expression, str):
             return freeze(expression)
-        return self.stage.evaluate(self._at_key(key), expression, self.moment().lookup)
+        value = self.stage.evaluate(self._at_key(key), expression, self.moment().lookup)
+        if key in ("when", "until"):
+            self.visit(cast(VisitKind, key), bool(value))
+        return value
 
     def render(self, key: str, template: Any) -> Any:
         """Render a template as things stand now."""

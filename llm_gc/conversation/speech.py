@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def speak(scope: StepScope, words: Speech) -> Flow:
     """Let a role speak: look at the limits, ask, record what came of it, and look for an end."""
     scope.check_limits()
+    scope.visit("spoke", words.role)
     question = Question(scope, scope.speaker(words.role), words)
     _tell(question)
     exchange, earlier, data = yield from question.settle()
@@ -104,8 +105,10 @@ def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
         if not applies(stop, speaker):
             continue
         if says(stop, content):
+            scope.visit("stop", path=path)
             raise Ending("stop_token", f"{speaker.role} said {stop.token}")
         if stop.when and scope.stage.evaluate((*path, "when"), stop.when, scope.moment(speaker.role).lookup):
+            scope.visit("stop", path=path)
             raise Ending("stop_token", f"{stop.when} holds")
     if bounds.repetition and _repeats(scope, speaker, bounds.repetition):
         raise Ending("repetition", f"{speaker.role} said the same {bounds.repetition} times running")

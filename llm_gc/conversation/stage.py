@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from llm_gc.conversation.visit import Visit
 from llm_gc.duration import seconds
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text, freeze
@@ -96,8 +97,14 @@ class Files:
 class Stage:
     """The constants of one conversation, worked out before its first step."""
 
-    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], files: Files) -> None:
-        """Work them out.
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        inputs: Mapping[str, Any],
+        files: Files,
+        visit: Callable[[Visit], object] | None = None,
+    ) -> None:
+        """Work them out. ``visit`` is told what is come to, and changes nothing.
 
         Raises:
             TemplateError: where a template over the inputs fails.
@@ -105,6 +112,7 @@ class Stage:
         """
         self.pipeline = pipeline
         self.files = files
+        self.visit = visit
         self.templates = Templates.over(files.prompts)
         self.inputs: FrozenDict = freeze(inputs)
         self.castings: Mapping[str, Casting] = pipeline.castings(self.render_input)

@@ -12,7 +12,7 @@ The rules that it keeps:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ from llm_gc.conversation.branch import Branch, Tally
 from llm_gc.conversation.scope import Setting, StepScope
 from llm_gc.conversation.stage import Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
+from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import as_text
 from llm_gc.pipeline import Pipeline
@@ -55,17 +56,23 @@ class _Node:
 class Conversation:
     """A pure function of its pipeline, its inputs and the replies it is given, computed as they come."""
 
-    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], files: Files | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        inputs: Mapping[str, Any],
+        files: Files | None = None,
+        visit: Callable[[Visit], object] | None = None,
+    ) -> None:
         """Begin, and go as far as can be gone without a reply.
 
         ``inputs`` are complete: checked, and with their defaults. ``files`` are the texts of the prompt files, and the
-        pipelines that scenes play.
+        pipelines that scenes play. ``visit`` is told of every step, branch and stop that is come to, as it happens.
 
         Raises:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self.stage = stage = Stage(pipeline, inputs, files or Files())
+        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit)
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
         opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
         setting = Setting(stage, opening, stops)

@@ -1,0 +1,91 @@
+"""Visits: what a walk tells of the steps, branches and stops that it comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llm_gc.conversation import Conversation, Files, Visit
+from llm_gc.protocol import Reply
+from tests.talks import answer_all, failed, pipeline
+
+
+def visits(turns: list[Any], *replies: str | Reply, files: Files | None = None, **keys: Any) -> list[Visit]:
+    """Walk a conversation to its end, and give what it came to."""
+    seen: list[Visit] = []
+    answer_all(Conversation(pipeline(turns, **keys), {}, files, visit=seen.append), *replies)
+    return seen
+
+
+def test_a_step_is_told_with_its_place() -> None:
+    """Each step is told when it is run, from the outside in, and whose turn it was."""
+    assert visits([{"do": ["anna"]}]) == [
+        Visit("step", ("turns", 0)),
+        Visit("step", ("turns", 0, "do", 0)),
+        Visit("spoke", ("turns", 0, "do", 0), "anna"),
+    ]
+
+
+def test_both_sides_of_a_condition_are_told() -> None:
+    """A step that is passed over is no step run; what stands under else is."""
+    seen = visits([{"do": ["anna"], "when": "1 > 2", "else": ["ben"]}, {"say": "anna", "when": "1 < 2"}])
+    assert seen == [
+        Visit("when", ("turns", 0), False),
+        Visit("step", ("turns", 0, "else", 0)),
+        Visit("spoke", ("turns", 0, "else", 0), "ben"),
+        Visit("when", ("turns", 1), True),
+        Visit("step", ("turns", 1)),
+        Visit("spoke", ("turns", 1), "anna"),
+    ]
+
+
+def test_until_is_told_each_time() -> None:
+    """So it shows whether it ever held, and whether it ever did not."""
+    seen = visits([{"repeat": ["anna"], "until": "'yes' in last", "times": 5}], "no", "yes")
+    assert [visit for visit in seen if visit.kind == "until"] == [
+        Visit("until", ("turns", 0), False),
+        Visit("until", ("turns", 0), True),
+    ]
+
+
+def test_whom_a_choice_gave_is_told() -> None:
+    """The role that spoke stands at the place of the choice."""
+    seen = visits([{"choose": ["anna", "ben"], "by": "{{ 'ben' }}"}])
+    assert Visit("spoke", ("turns", 0), "ben") in seen
+
+
+def test_the_stop_that_was_met_is_told() -> None:
+    """By its place: the second of two, and one that is an expression."""
+    assert visits(["anna", "ben"], "DONE", stop=["OVER", "DONE"])[-1] == Visit("stop", ("stop", 1))
+    assert visits(["anna", "ben"], stop=[{"when": "turn > 1"}])[-1] == Visit("stop", ("stop", 0))
+
+
+def test_a_scene_tells_why_it_ended() -> None:
+    """By itself, by a stop of its own, or by an error that goes on outwards."""
+    scene = {"scene": ["anna", "ben"], "opening": "Begin.", "stop": ["DONE"]}
+    assert visits([scene])[-1] == Visit("ended", ("turns", 0), "turns_done")
+    assert visits([scene], "DONE")[-2:] == [
+        Visit("stop", ("turns", 0, "stop", 0)),
+        Visit("ended", ("turns", 0), "stop_token"),
+    ]
+    assert visits([scene], failed(), limits={"on_error": "stop"})[-1] == Visit("ended", ("turns", 0), "error")
+
+
+def test_the_steps_of_another_file_stand_below_the_scene() -> None:
+    """Its steps and its stops have places of their own, that are no place of the outer document."""
+    team = pipeline(["carl", "carl"], roles=["carl"], stop=["DONE"])
+    seen = visits([{"scene": "team.yaml", "stop": ["OVER"]}], "DONE", files=Files({}, {"team.yaml": (team, Files())}))
+    assert seen == [
+        Visit("step", ("turns", 0)),
+        Visit("step", ("turns", 0, "scene", "turns", 0)),
+        Visit("spoke", ("turns", 0, "scene", "turns", 0), "carl"),
+        Visit("stop", ("turns", 0, "scene", "stop", 0)),
+        Visit("ended", ("turns", 0), "stop_token"),
+    ]
+
+
+def test_to_be_told_changes_nothing() -> None:
+    """The conversation is the same with and without."""
+    turns = [{"repeat": ["anna", {"parallel": ["anna", "ben"]}], "times": 2}]
+    plain, told = Conversation(pipeline(turns), {}), Conversation(pipeline(turns), {}, visit=lambda _: None)
+    assert [ask.id for ask in answer_all(plain)] == [ask.id for ask in answer_all(told)]
+    assert (plain.outcome, plain.turns) == (told.outcome, told.turns)
