@@ -44,8 +44,9 @@ fix: .venv/.dev ## Mend what the linter can mend, and format
 schemas: .venv/.runtime ## Write schemas/*.json from the models
 	$(BIN)/python -m llm_gc.schema
 
-docs: .venv/.runtime ## Write the tables of docs/language.md from the models
+docs: .venv/.runtime ## Write the tables of docs/language.md and pipelines/README.md from the models
 	$(BIN)/python -m llm_gc.manual
+	$(BIN)/python -m llm_gc.gallery
 
 wheel: .venv/.runtime ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m hatchling build

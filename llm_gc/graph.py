@@ -113,7 +113,7 @@ class _Drawing:
         return loose
 
     def _turn(self, role: str, loose: list[Loose], result: str | None = None) -> str:
-        about = self._pipeline.roles[role] if role in self._pipeline.roles else None
+        about = self._pipeline.roles.get(role)
         lines = [about.label or role if about else role]
         if about is not None:
             lines.append("a person" if about.human else about.model or "")

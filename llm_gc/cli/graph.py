@@ -9,11 +9,15 @@ import click
 
 @click.command()
 @click.argument("file", required=False)
-@click.option("--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write a picture, where mmdr is installed.")
+@click.option(
+    "--svg", type=click.Path(path_type=Path), metavar="FILE", help="Write a picture, where mmdr is installed."
+)
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
 @click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def command(file: str | None, svg: Path | None, overrides: tuple[str, ...], models: tuple[str, ...], force: bool) -> int:
+def command(
+    file: str | None, svg: Path | None, overrides: tuple[str, ...], models: tuple[str, ...], force: bool
+) -> int:
     """Draw FILE as a flowchart in Mermaid's language, which GitHub and many editors show as a picture."""
     from llm_gc import project
     from llm_gc.graph import mermaid
@@ -39,6 +43,8 @@ def _picture(drawing: str) -> str:
     try:
         import mmdr
     except ImportError:
-        words = 'a picture needs the package mmdr: pip install "llm-gc[svg]"; without it, llm-gc graph prints Mermaid text'
+        words = (
+            'a picture needs the package mmdr: pip install "llm-gc[svg]"; without it, llm-gc graph prints Mermaid text'
+        )
         raise click.UsageError(words) from None
     return str(mmdr.render(drawing).svg())
