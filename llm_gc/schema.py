@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from llm_gc.cases import CaseFile
 from llm_gc.glossary import DESCRIPTIONS
 from llm_gc.pipeline import Pipeline
 from llm_gc.records import Transcript
@@ -49,7 +50,17 @@ def transcript_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **_tidy(schema, with_null=True)}
 
 
-SCHEMAS = {"pipeline.schema.json": pipeline_schema, "transcript.schema.json": transcript_schema}
+@cache
+def cases_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a test file."""
+    return {"$schema": DIALECT, **_tidy(CaseFile.model_json_schema(ref_template=REF))}
+
+
+SCHEMAS = {
+    "pipeline.schema.json": pipeline_schema,
+    "test.schema.json": cases_schema,
+    "transcript.schema.json": transcript_schema,
+}
 
 
 def text_of(schema: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,10 +18,10 @@ from llm_gc.steps.base import NAME
 __all__ = ["check", "explain"]
 
 
-def check(document: Any) -> Iterator[Problem]:
-    """Give everything in which a document is not as the schema says."""
+def check(document: Any, schema: Callable[[], dict[str, Any]] = pipeline_schema) -> Iterator[Problem]:
+    """Give everything in which a document is not as the schema says: that of a pipeline, or another one of ours."""
     try:
-        errors = list(_validator().iter_errors(document))
+        errors = list(_validator(schema).iter_errors(document))
     except RecursionError:
         yield Problem((), "the steps are nested too deeply to be checked")
         return
@@ -35,11 +35,11 @@ def check(document: Any) -> Iterator[Problem]:
 
 
 @cache
-def _validator() -> Any:
+def _validator(schema: Callable[[], dict[str, Any]]) -> Any:
     from jsonschema import Draft202012Validator, validators  # only what is wrong pays for its import
 
     extend: Any = validators.extend
-    return extend(Draft202012Validator, {"pattern": _pattern})(pipeline_schema())
+    return extend(Draft202012Validator, {"pattern": _pattern})(schema())
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:

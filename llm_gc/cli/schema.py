@@ -1,4 +1,4 @@
-"""schema: print the JSON Schema of pipelines or transcripts, or a pipeline with everything in its place."""
+"""schema: print the JSON Schema of pipelines, tests or transcripts, or a pipeline with everything in its place."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import click
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["pipeline", "transcript"]), default="pipeline")
+@click.argument("what", type=click.Choice(["pipeline", "test", "transcript"]), default="pipeline")
 @click.option("--resolved", "file", metavar="FILE", help="Print FILE whole, and where its values are from.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="With --resolved: lay a value over it.")
 @click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="With --resolved: another model.")
 def command(what: str, file: str | None, overrides: tuple[str, ...], models: tuple[str, ...]) -> int:
-    """Print the JSON Schema of pipelines (or of transcripts), for editors and for CI."""
+    """Print the JSON Schema of pipelines (or of tests, or of transcripts), for editors and for CI."""
     if file is not None:
         from llm_gc import project
         from llm_gc.documents import as_yaml

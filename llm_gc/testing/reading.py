@@ -1,0 +1,156 @@
+"""From a test file to its cases and the pipeline that they are for; everything that is wrong in it at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llm_gc import files, project
+from llm_gc.cases import SUFFIX, Case, CaseFile
+from llm_gc.check import shape
+from llm_gc.check.problem import Problem
+from llm_gc.errors import Finding, LlmGcError, PipelineError, UsageError
+from llm_gc.inputs import resolve
+from llm_gc.project import At, Loaded
+from llm_gc.schema import cases_schema
+from llm_gc.source import Source
+from llm_gc.testing.names import misnamed
+
+CODE = "test"
+"""The code of findings in test files that are not about their shape."""
+
+
+@dataclass
+class Suite:
+    """A test file that can be played: its text, its cases, and the pipeline, with a case's own values if it has any."""
+
+    source: Source
+    cases: CaseFile
+    pipeline: str
+    _loaded: dict[tuple[str, ...], Loaded] = field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """What the test file is called in messages."""
+        return self.source.file
+
+    def load(self, case: Case | None = None) -> Loaded:
+        """Give the pipeline with the values that a case lays over it; with the file's own where there is no case.
+
+        Raises:
+            UsageError: where a value leads nowhere.
+            PipelineError: with everything that is wrong in the pipeline.
+
+        """
+        over = {**(self.cases.set_ or {}), **((case.set_ if case else None) or {})}
+        words = tuple(f"{path}={json.dumps(value)}" for path, value in over.items())
+        if words not in self._loaded:
+            self._loaded[words] = project.load(self.pipeline, words)
+        return self._loaded[words]
+
+    def inputs(self, case: Case) -> dict[str, Any]:
+        """Give the inputs of a case, with the pipeline's defaults.
+
+        Raises:
+            UsageError: naming every input that is missing, unknown or does not fit.
+
+        """
+        given = {**(self.cases.inputs or {}), **(case.inputs or {})}
+        return resolve(self.load(case).pipeline.inputs, given)
+
+
+def read(path: Path, file: str | None = None) -> Suite:
+    """Read a test file; ``file`` is what it is called in messages.
+
+    Raises:
+        UsageError: where it cannot be read.
+        PipelineError: with everything that is wrong in it, or in its pipeline.
+
+    """
+    return suite(files.read_yaml(path, file or files.relative(path)), path)
+
+
+def check(source: Source, path: Path) -> list[Finding]:
+    """Give everything that is wrong in a test file that was read as YAML from ``path``.
+
+    What is wrong in the pipeline is told in one finding: it is another file's business.
+    """
+    try:
+        suite(source, path)
+    except PipelineError as error:
+        if any(finding.file == source.file for finding in error.findings):
+            return [finding for finding in error.findings if finding.file == source.file]
+        first = error.findings[0]
+        message = f"the pipeline cannot be loaded: {first.file}:{first.line}: {first.message}"
+        return [source.finding(("pipeline",), CODE, message)]
+    return []
+
+
+def suite(source: Source, path: Path) -> Suite:
+    """Give the cases of a test file that was read as YAML from ``path``.
+
+    Raises:
+        PipelineError: with everything that is wrong in it, or in its pipeline.
+
+    """
+    if not isinstance(source.data, dict) or "cases" not in source.data:
+        message = "the file is empty" if source.data is None else "this is no test file: it has no 'cases'"
+        raise PipelineError([source.finding((), "shape", message, hint="A test file is a map with cases.")])
+    _refuse(source, "shape", shape.check(source.data, cases_schema))
+    cases = CaseFile.model_validate(source.data)
+    pipeline = path.parent / (cases.pipeline or path.name.removesuffix(SUFFIX) + ".yaml")
+    if not pipeline.is_file():
+        where = "beside this one; name it under 'pipeline'" if cases.pipeline is None else "there"
+        message = f"there is no pipeline {cases.pipeline or pipeline.name!r} {where}"
+        _refuse(source, CODE, [Problem(("pipeline",) if cases.pipeline else (), message)])
+    read_ = Suite(source, cases, files.relative(pipeline))
+    _refuse(source, CODE, _wrong(read_))
+    return read_
+
+
+def _refuse(source: Source, code: str, problems: Iterable[Problem]) -> None:
+    found = [source.finding(p.path, code, p.message, key=p.key, hint=p.hint) for p in dict.fromkeys(problems)]
+    if found:
+        raise PipelineError(found)
+
+
+def _wrong(read_: Suite) -> Iterator[Problem]:
+    """Hold the cases against the pipeline.
+
+    Raises:
+        PipelineError: where that cannot be loaded.
+
+    """
+    try:
+        loaded = read_.load()
+    except UsageError as error:
+        yield Problem(("set",), str(error))
+        return
+    yield from misnamed(read_.cases, loaded.pipeline, loaded.files)
+    for index, case in enumerate(read_.cases.cases):
+        at = ("cases", index)
+        try:
+            read_.load(case)
+        except LlmGcError as error:
+            words = error.findings[0].message if isinstance(error, PipelineError) else str(error)
+            yield Problem((*at, "set") if case.set_ else ("set",), words)
+            continue
+        try:
+            read_.inputs(case)
+        except UsageError as error:
+            yield from (_input(line, read_.cases, case, at) for line in str(error).splitlines())
+
+
+def _input(words: str, cases: CaseFile, case: Case, at: At) -> Problem:
+    """Tell what is wrong with an input where it is given; of one that is missing, where the case begins."""
+    named = re.search(r"'(\w+)'", words)
+    name = named[1] if named else ""
+    if name in (case.inputs or {}):
+        return Problem((*at, "inputs", name), words, key=words.startswith("there is no"))
+    if name in (cases.inputs or {}):
+        return Problem(("inputs", name), words, key=words.startswith("there is no"))
+    return Problem((*at, "name"), words)
