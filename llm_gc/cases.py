@@ -180,3 +180,14 @@ class CaseFile(Strict):
         None, alias="set", description="Values laid over the pipeline's for every case.", examples=[{"seed": 7}]
     )
     cases: list[Case] = Field(min_length=1, description="The cases.")
+
+
+def as_match(value: Any) -> Match | None:
+    """Give a map of nothing but a match's words as what it is, none for any other value.
+
+    Raises:
+        pydantic.ValidationError: where such a map is no match after all.
+
+    """
+    known = Match.model_fields.keys()
+    return Match.model_validate(value) if isinstance(value, dict) and value and value.keys() <= known else None

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
     "validate": "Check pipelines, without a model.",
     "graph": "Draw a pipeline as a flowchart.",
+    "test": "Play scripted conversations, and compare.",
     "schema": "Print the JSON Schema of pipelines or transcripts.",
 }
 """The registry: a command's module in this folder, and its line in --help (told here so that --help loads nothing)."""

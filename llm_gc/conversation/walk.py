@@ -114,6 +114,11 @@ class Conversation:
         return tuple(turn.message for turn in self._all_turns() if not turn.is_pick)
 
     @property
+    def variables(self) -> Mapping[str, Any]:
+        """What ``set``, ``as`` and loops have named so far, outside scenes and branches."""
+        return self._branch.names
+
+    @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
         endings = tuple(node.ending and node.ending.why for node in self._root.below())

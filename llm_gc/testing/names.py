@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from llm_gc.cases import Case, CaseFile, Expected, ExpectedAsk, Match, Scripted
+from pydantic import ValidationError
+
+from llm_gc.cases import Case, CaseFile, Expected, ExpectedAsk, Match, Scripted, as_match
 from llm_gc.check.names import given
 from llm_gc.check.problem import Problem
 from llm_gc.conversation import Files
@@ -76,6 +79,24 @@ def _expected(expected: Expected, roles: Sequence[str], names: Sequence[str], at
         if name not in names:
             hint = near(name, names) or (f"The names are {', '.join(names)}." if names else "")
             yield Problem((*at, "variables", name), f"nothing in the pipeline sets {name!r}", hint, key=True)
+    for path, value in (
+        (("result",), expected.result),
+        *((("variables", k), v) for k, v in (expected.variables or {}).items()),
+    ):
+        yield from _value(value, (*at, *path))
+
+
+def _value(value: Any, path: Path) -> Iterator[Problem]:
+    """Look at a value that may be a map which says what it must be like."""
+    try:
+        match = as_match(value)
+    except ValidationError as error:
+        where = error.errors()[0]["loc"][:1]
+        hint = "A value that is such a map itself stands under 'equals'."
+        yield Problem((*path, *where), "this is a map of how a value must be, and it does not fit", hint)
+        return
+    if match is not None:
+        yield from _match(match, path)
 
 
 def _ask(ask: ExpectedAsk, roles: Sequence[str], path: Path) -> Iterator[Problem]:

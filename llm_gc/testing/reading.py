@@ -52,6 +52,17 @@ class Suite:
             self._loaded[words] = project.load(self.pipeline, words)
         return self._loaded[words]
 
+    def bare(self) -> Loaded:
+        """Give the pipeline as it stands, without any case's values.
+
+        Raises:
+            PipelineError: with everything that is wrong in it.
+
+        """
+        if () not in self._loaded:
+            self._loaded[()] = project.load(self.pipeline)
+        return self._loaded[()]
+
     def inputs(self, case: Case) -> dict[str, Any]:
         """Give the inputs of a case, with the pipeline's defaults.
 

@@ -1,0 +1,117 @@
+"""test: play the cases of test files, with the replies that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_gc.errors import UsageError
+
+if TYPE_CHECKING:
+    from llm_gc.testing.session import Session, Tested
+
+COLOURS = {"+": "green", "-": "red"}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option(
+    "-k", "expression", metavar="EXPR", help="Only cases whose file or name has these words: 'stop and not m1'."
+)
+@click.option("--cover", is_flag=True, help="Show which steps, branches and stops no case comes to.")
+@click.option(
+    "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Fail where less is come to than that."
+)
+@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a report as JUnit XML.")
+@click.option("--force", is_flag=True, help="Write over a report that is there.")
+@click.option("--verbose", "-v", is_flag=True, help="Name each case.")
+def command(paths: tuple[str, ...], junit: Path | None, **options: Any) -> int:
+    """Play the cases in *.test.yaml files: scripted replies in, the expected conversation out. No model is asked.
+
+    PATH is a test file, a folder of them, or a pipeline that has one beside it.
+    """
+    from llm_gc.testing import report
+    from llm_gc.testing.finding import find
+    from llm_gc.testing.session import Session
+
+    if not paths:
+        raise click.UsageError("Give the test files or folders, for example: llm-gc test pipelines/")
+    if junit is not None and junit.exists() and not options["force"]:
+        raise UsageError(f"{junit} is there already; --force writes over it")
+    session, start = Session(find(paths), _chosen(options["expression"])), perf_counter()
+    for tested in session.go():
+        _show(tested, verbose=options["verbose"])
+    if not any(one.verdicts or one.broken for one in session.tested):
+        raise UsageError(f"no case is meant by -k {options['expression']!r}; all are left out")
+    if options["cover"] and session.covered:
+        click.echo()
+        for line in report.coverage(list(session.covered.values())):
+            click.echo(line)
+    if junit is not None:
+        _write(junit, session)
+    click.echo()
+    click.echo(report.summary(session.tested, perf_counter() - start))
+    return _code(session, options["fail_under"])
+
+
+def _chosen(expression: str | None) -> Callable[[str], bool]:
+    if expression is None:
+        return lambda _: True
+    from llm_gc.testing.choosing import read
+
+    try:
+        return read(expression)
+    except ValueError as error:
+        raise UsageError(
+            f"-k {expression!r} cannot be read: {error}; write for example -k 'stop and not m1'"
+        ) from error
+
+
+def _show(tested: Tested, *, verbose: bool) -> None:
+    """Print a file's line, and below it what did not come out as expected."""
+    from llm_gc.cli.clean import clean
+    from llm_gc.testing import report
+
+    bad = tested.broken is not None or bool(tested.failed)
+    click.secho(report.line(tested), fg="red" if bad else "green")
+    if tested.broken is not None:
+        click.echo(_indented(clean(str(tested.broken))))
+    for verdict in tested.verdicts:
+        if verdict.passed and verbose:
+            click.echo(clean(f"  passed: {verdict.name}"))
+        if not verdict.passed:
+            title, *lines = report.failure(verdict)
+            click.secho(clean(f"\n{title}"), bold=True)
+            for line in lines:
+                click.secho(clean(line), fg=COLOURS.get(line.lstrip()[:1]))
+            click.echo()
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines()).rstrip("\n")
+
+
+def _write(junit: Path, session: Session) -> None:
+    from llm_gc.testing.junit import document
+
+    try:
+        junit.write_text(document(session.tested), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{junit} cannot be written: {error.strerror}") from error
+
+
+def _code(session: Session, fail_under: float | None) -> int:
+    """Give the exit code: 2 where a file could not be played, 1 where something is not as it should be."""
+    from llm_gc.testing import report
+
+    total = report.total(list(session.covered.values()))
+    short = fail_under is not None and total < fail_under
+    if short:
+        click.echo(f"llm-gc: {total:.1f} % is come to, and {fail_under:g} % were asked for; see --cover", err=True)
+    if any(one.broken for one in session.tested):
+        return 2
+    return 1 if short or any(one.failed for one in session.tested) else 0
