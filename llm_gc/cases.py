@@ -12,8 +12,6 @@ from llm_gc.steps import Name, Strict
 from llm_gc.steps.base import Positive, Whole
 from llm_gc.steps.limits import Duration
 
-SUFFIX = ".test.yaml"
-
 Line = Annotated[str, Field(min_length=1)]
 Texts = Line | Annotated[list[Line], Field(min_length=1)]
 Data = Annotated[Any, Field()]

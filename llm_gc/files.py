@@ -14,6 +14,7 @@ from llm_gc.source import Source
 
 MAX_PROMPT = 1024 * 1024
 MAX_NAMES = 1000
+TEST_SUFFIX = ".test.yaml"
 ROOT_MARKS = (".git", "pyproject.toml")
 
 
@@ -27,7 +28,7 @@ def find(name: str) -> Path:
     path = Path(name)
     try:
         if path.is_dir():
-            inside = sorted(str(file) for file in path.glob("*.yaml"))[:5]
+            inside = [str(file) for file in pipelines_in(path)]
             found = f"; give a file in it, such as {inside[0]}" if inside else ""
             raise UsageError(f"{name or '.'} is a folder, and a pipeline file was expected{found}")
         if path.exists():
@@ -38,10 +39,15 @@ def find(name: str) -> Path:
     for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
         if candidate.is_file():
             return candidate
-    names = sorted(file.stem for file in shipped.glob("*.yaml")) if shipped.is_dir() else []
+    names = [file.stem for file in pipelines_in(shipped)]
     meant = near(path.stem, names)
     ships = f"Those that ship with llm-gc are: {', '.join(names)}." if names and not path.suffix else ""
     raise UsageError(" ".join(word for word in (f"there is no pipeline {name}.", meant, ships) if word).rstrip("."))
+
+
+def pipelines_in(folder: Path) -> list[Path]:
+    """Give the pipelines that stand in a folder itself: all its YAML files but those of tests."""
+    return sorted(file for file in folder.glob("*.yaml") if not file.name.endswith(TEST_SUFFIX))
 
 
 def read_yaml(path: Path, file: str) -> Source:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from llm_gc import project
+from llm_gc.files import pipelines_in
 from llm_gc.graph import mermaid
 from llm_gc.pipeline import Pipeline
 
@@ -24,7 +25,7 @@ by side or is private; a dotted arrow leads back, or to an end that a reply brin
 
 def page(folder: Path) -> str:
     """Give the page of all pipelines in ``folder``, as Markdown with Mermaid pictures."""
-    files = sorted(path for path in folder.glob("*.yaml") if not path.name.endswith(".test.yaml"))
+    files = pipelines_in(folder)
     pipelines = [(path.name, project.load(str(path)).pipeline) for path in files]
     rows = [f"| [{one.name}](#{one.name}) | {_description(one)} |\n" for _, one in pipelines]
     pictures = [f"\n## {one.name}\n\n[{name}]({name})\n\n```mermaid\n{mermaid(one)}```\n" for name, one in pipelines]

@@ -11,6 +11,7 @@ import pytest
 import llm_gc
 from llm_gc import project
 from llm_gc.backends.rehearsal import Rehearsal
+from llm_gc.files import pipelines_in
 from tests.commands import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -65,7 +66,7 @@ def test_python_in_a_document(text: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_every_shipped_pipeline_is_clean() -> None:
     """Each loads without a finding, and tells editors where its schema is."""
-    files = sorted((ROOT / "pipelines").glob("*.yaml"))
+    files = pipelines_in(ROOT / "pipelines")
     assert files
     for file in files:
         assert project.load(str(file)).warnings == ()

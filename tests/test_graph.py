@@ -9,12 +9,13 @@ from typing import Any
 import mmdr
 import pytest
 
+from llm_gc.files import pipelines_in
 from llm_gc.gallery import page
 from llm_gc.graph import mermaid
 from llm_gc.pipeline import Pipeline
 from tests.commands import ROOT, llm_gc
 
-PIPELINES = sorted(path for path in (ROOT / "pipelines").glob("*.yaml") if not path.name.endswith(".test.yaml"))
+PIPELINES = pipelines_in(ROOT / "pipelines")
 
 
 def drawn(**keys: Any) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from llm_gc.errors import TemplateError
+from llm_gc.files import pipelines_in
 from llm_gc.frozen import freeze
 from llm_gc.pipeline import LOAD_OPTIONS, Pipeline
 from llm_gc.project import document
@@ -30,7 +31,7 @@ def castings(roles: dict[str, Any], **inputs: Any) -> dict[str, Any]:
     return pipeline([next(iter(roles))], roles).castings(render)
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "pipelines").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", pipelines_in(ROOT / "pipelines"), ids=lambda file: file.stem)
 def test_a_pipeline_and_its_document(file: Path) -> None:
     """What is typed can be written as a document again, and read from it as the same."""
     data = load(file.read_text(encoding="utf-8"), file.name).data

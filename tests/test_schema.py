@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from llm_gc.api import run
 from llm_gc.check import shape
+from llm_gc.files import pipelines_in
 from llm_gc.glossary import DESCRIPTIONS
 from llm_gc.pipeline import Pipeline
 from llm_gc.schema import SCHEMAS, main, pipeline_schema, text_of, transcript_schema
@@ -104,7 +105,7 @@ def test_every_step_kind_is_in_it() -> None:
 def test_the_pipelines_that_ship_fit_it() -> None:
     """Each of them, as an editor sees it."""
     validator = Draft202012Validator(pipeline_schema())
-    for file in (ROOT / "pipelines").glob("*.yaml"):
+    for file in pipelines_in(ROOT / "pipelines"):
         data = load(file.read_text(encoding="utf-8"), file.name).data
         assert [error.message for error in validator.iter_errors(data)] == [], file.name
 

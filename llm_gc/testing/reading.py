@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc import files, project
-from llm_gc.cases import SUFFIX, Case, CaseFile
+from llm_gc.cases import Case, CaseFile
 from llm_gc.check import shape
 from llm_gc.check.problem import Problem
 from llm_gc.errors import Finding, LlmGcError, PipelineError, UsageError
+from llm_gc.files import TEST_SUFFIX
 from llm_gc.inputs import resolve
 from llm_gc.project import At, Loaded
 from llm_gc.schema import cases_schema
@@ -113,7 +114,7 @@ def suite(source: Source, path: Path) -> Suite:
         raise PipelineError([source.finding((), "shape", message, hint="A test file is a map with cases.")])
     _refuse(source, "shape", shape.check(source.data, cases_schema))
     cases = CaseFile.model_validate(source.data)
-    pipeline = path.parent / (cases.pipeline or path.name.removesuffix(SUFFIX) + ".yaml")
+    pipeline = path.parent / (cases.pipeline or path.name.removesuffix(TEST_SUFFIX) + ".yaml")
     if not pipeline.is_file():
         where = "beside this one; name it under 'pipeline'" if cases.pipeline is None else "there"
         message = f"there is no pipeline {cases.pipeline or pipeline.name!r} {where}"

@@ -19,8 +19,9 @@ def line(tested: Tested) -> str:
 def failure(verdict: Verdict) -> Iterator[str]:
     """Give the lines about a case that did not come out as expected."""
     yield f"{verdict.suite.file}:{verdict.line}: {verdict.name}"
-    for mismatch in verdict.mismatches:
-        place = verdict.suite.source.place(mismatch.path)
+    source = verdict.suite.source
+    placed = [(source.place(mismatch.path), mismatch) for mismatch in verdict.mismatches]
+    for place, mismatch in sorted(placed, key=lambda one: (one[0].line, one[0].column)):
         yield f"  {verdict.suite.file}:{place.line}:{place.column}: {mismatch.message}"
         yield from (f"      {shown}".rstrip() for shown in mismatch.lines)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from llm_gc import project
 from llm_gc.conversation import Conversation, Outcome
+from llm_gc.files import pipelines_in
 from llm_gc.inputs import resolve
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, Reply
@@ -70,7 +71,7 @@ def text_of(ask: Ask) -> str:
 
 def names() -> list[str]:
     """Give the names of all pipelines that ship."""
-    return sorted(file.stem for file in PIPELINES.glob("*.yaml"))
+    return [file.stem for file in pipelines_in(PIPELINES)]
 
 
 @cache

@@ -18,6 +18,7 @@ from llm_gc.backends.made_up import sample
 from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Reply
+from llm_gc.testing.session import Session
 from tests.commands import ROOT
 from tests.conversation.test_request import extends, messages
 from tests.gallery.plays import PIPELINES, Play, load, names, perform
@@ -63,6 +64,17 @@ def test_it_is_clean_short_and_says_what_it_does(name: str) -> None:
     assert loaded.pipeline.description
     assert all(schema.get("description") for schema in loaded.pipeline.inputs.values())
     assert len(inputs(name)) <= 1
+
+
+@every
+def test_its_cases_come_to_everything(name: str) -> None:
+    """It has a test file whose cases pass, and there is no step, branch or stop that none of them comes to."""
+    session = Session([PIPELINES / f"{name}.test.yaml"])
+    (tested,) = session.go()
+    (coverage,) = session.covered.values()
+    assert (tested.broken, tested.failed, tested.left_out) == (None, [], 0)
+    assert tested.passed > 0
+    assert [str(finding) for finding in coverage.findings()] == []
 
 
 def test_every_prompt_is_used() -> None:
