@@ -40,8 +40,8 @@ class Question:
 
     @property
     def dropped(self) -> int:
-        """How much of the history the speaker is no longer sent."""
-        return self.scope.branch.dropped_for(self.speaker)
+        """How many entries of its order the speaker is no longer sent."""
+        return self.scope.branch.dropped.get(self.speaker, 0)
 
     @property
     def _role(self) -> Role:

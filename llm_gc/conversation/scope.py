@@ -80,11 +80,11 @@ class StepScope:
     def rounds(self, times: int | None) -> Generator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
         number, key = 0, f"{self.place} times"
-        self.branch.keep(key, times)
         try:
             while times is None or number < times:
                 number += 1
                 before = self.branch.tallies[0].turns
+                self.branch.keep(key, (times, None if times is not None else before))
                 self._count_step()
                 yield self._in_round(number)
                 if times is None and self.branch.tallies[0].turns == before:
