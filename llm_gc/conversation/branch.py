@@ -30,8 +30,17 @@ class Tally:
         if bounds.max_total_tokens is not None and self.tokens >= bounds.max_total_tokens:
             detail = f"{self.tokens} of at most {bounds.max_total_tokens} tokens were used"
             raise Ending("max_total_tokens", detail, level=level)
-        if bounds.max_time is not None and self.seconds >= bounds.max_time:
-            detail = f"{self.seconds:.1f} s of at most {bounds.max_time:g} s had passed"
+        self.check_time(level)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether no time is left."""
+        return self.bounds.max_time is not None and self.seconds >= self.bounds.max_time
+
+    def check_time(self, level: int) -> None:
+        """End the scene if no time is left."""
+        if self.is_late:
+            detail = f"{self.seconds:.1f} s of at most {self.bounds.max_time:g} s had passed"
             raise Ending("max_time", detail, level=level)
 
     def fork(self, index: int, count: int) -> Tally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
@@ -57,7 +58,7 @@ class Question:
         tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
         bounds = scope.branch.bounds
         id_ = scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
-        left = [t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None]
+        left = min((t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None), default=inf)
         return Ask(
             id=id_,
             step=scope.path,
@@ -65,9 +66,10 @@ class Question:
             label=stage.label(speaker),
             casting=stage.castings[speaker.role],
             options=self._options(id_),
-            deadline=min([bounds.timeout, *left]),
-            load_timeout=bounds.load_timeout,
+            deadline=min(bounds.timeout, left),
+            load_timeout=min(bounds.load_timeout, left),
             retries=bounds.retries,
+            time_left=None if left == inf else left,
             render=lambda: self._compose(moment, start),
             format=self._schema,
             stops=self._stop_tokens(),
@@ -111,10 +113,10 @@ class Question:
         failure, bounds = exchange.failure, self.scope.branch.bounds
         if failure is None:
             return None
+        if any(tally.is_late for tally in self.scope.branch.tallies):
+            return None  # no time is left in which it could be answered
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
             return replace(self, attempt=self.attempt + 1)
-        if any(t.bounds.max_time is not None and t.seconds >= t.bounds.max_time for t in self.scope.branch.tallies):
-            return None  # no time is left in which it could be answered
         repairs = sum(e.failure is not None and e.failure.kind == "malformed" for e in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
