@@ -12,6 +12,7 @@ from llm_gc.conversation import structured
 from llm_gc.conversation.history import Said
 from llm_gc.conversation.request import compose, visible
 from llm_gc.conversation.turn import Exchange
+from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict
 from llm_gc.pipeline import Role, number
 from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, Speech
@@ -70,7 +71,7 @@ class Question:
             load_timeout=min(bounds.load_timeout, left),
             retries=bounds.retries,
             time_left=None if left == inf else left,
-            render=lambda: self._compose(moment, start),
+            render=lambda: self._rendered(moment, start),
             format=self._schema,
             stops=self._stop_tokens(),
             turn=None if self.is_pick else moment.turn,
@@ -140,6 +141,12 @@ class Question:
         else:
             options["seed"] = casting.seed + self.speaker.copy
         return FrozenDict(options)
+
+    def _rendered(self, moment: Moment, start: int) -> Request:
+        try:
+            return self._compose(moment, start)
+        except TemplateError as error:
+            raise error.within(self.scope.stage.pipeline.name, self.scope.path) from error
 
     def _compose(self, moment: Moment, start: int) -> Request:
         system, view = self.scope.stage.system(self.speaker.role, moment.lookup), self.view

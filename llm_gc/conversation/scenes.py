@@ -103,7 +103,10 @@ def _stage(scope: StepScope, inner: Inner) -> Stage:
         inputs = resolve(pipeline.inputs, {name: plain(one) for name, one in inner.inputs.items()})
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
-    stage = Stage(pipeline, inputs, files, scope.stage.visit)
+    try:
+        stage = Stage(pipeline, inputs, files, scope.stage.visit)
+    except TemplateError as error:
+        raise error.within(pipeline.name) from error
     stage.seed = scope.stage.seed
     return stage
 
@@ -130,9 +133,9 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
         return last
     try:
         value = inside.stage.render(path, template, inside.moment().lookup)
-    except TemplateError:
+    except TemplateError as error:
         if ending is None:
-            raise
+            raise error.within(inside.stage.pipeline.name) from error
         return last
     if isinstance(value, Message):
         return value

@@ -65,12 +65,17 @@ class StepScope:
 
     def step(self, step: Runnable) -> Flow:
         """Run one step here, where its ``when`` holds."""
-        self._count_step()
-        if step.when is None or self.evaluate("when", step.when):
-            self.visit("step")
-            yield from step.run(self)
-        else:
-            yield from step.otherwise(self)
+        try:
+            self._count_step()
+            if step.when is None or self.evaluate("when", step.when):
+                self.visit("step")
+                yield from step.run(self)
+            else:
+                yield from step.otherwise(self)
+        except TemplateError as error:
+            if error.pipeline:  # a step inside this one was closer to it
+                raise
+            raise error.within(self.stage.pipeline.name, self.path) from error
 
     def at(self, key: str, index: int, mark: str = "") -> StepScope:
         """Give the scope of a step that stands inside this one."""

@@ -205,7 +205,7 @@ class Conversation:
         except TemplateError as error:
             result = self._last_said()
             if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
-                ending = Ending("error", str(error), "template")
+                ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
         self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
 
     def _all_turns(self) -> Iterator[Turn]:

@@ -188,7 +188,7 @@ def test_a_template_that_fails_when_rendered_ends_it_with_its_place() -> None:
     assert actor.asked == ["turns.0"]
     assert conversation.outcome is not None
     assert (conversation.outcome.status, conversation.outcome.failure) == ("failed", "template")
-    assert conversation.outcome.detail.startswith("turns.1.instruction")
+    assert conversation.outcome.detail.startswith("pipeline test, turns.1.instruction")
     assert "kontent" in conversation.outcome.detail
     assert [note for note in noted.notes if "turns.1" in note] == ["settled turns.1"]
     assert transcript(conversation).turns[1].request.parts == ()
