@@ -183,7 +183,7 @@ class Branch:
         failed = all_failed(self.spoken())
         inner = tuple(branch.state for branch in self.inner)
         names, memory, dropped = (frozenset(kept.items()) for kept in (self.names, self.memory, self.dropped))
-        return (tallies, names, dropped, memory, self.history.state, (self.copy, self.copies), failed, inner)
+        return (tallies, names, dropped, memory, self.history.state, failed, inner)
 
 
 def all_failed(turns: Sequence[Turn]) -> Failure | None:

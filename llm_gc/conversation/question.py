@@ -84,16 +84,19 @@ class Question:
 
         Gives the exchange that settles it, those before it, and the data of a structured reply.
         """
-        question, earlier = self, list[Exchange]()
+        question, earlier, key = self, list[Exchange](), f"{self.scope.place} tries"
         while True:
             ask = question.ask()
             reply = yield from self.scope.ask(ask)
             exchange, data = question.judge(ask, reply)
             again = question.again(exchange, earlier)
             if again is None:
+                if earlier:
+                    self.scope.branch.keep(key, None)
                 return exchange, tuple(earlier), data
             earlier.append(exchange)
             question = again
+            self.scope.branch.keep(key, (tuple(_kind(one) for one in earlier), question.repair))
 
     def judge(self, ask: Ask, reply: Reply) -> tuple[Exchange, Any]:
         """Say whether a reply will do, and give its data."""
@@ -118,7 +121,7 @@ class Question:
             return None  # no time is left in which it could be answered
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
             return replace(self, attempt=self.attempt + 1)
-        repairs = sum(e.failure is not None and e.failure.kind == "malformed" for e in earlier)
+        repairs = sum(_kind(one) == "malformed" for one in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
         repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
@@ -175,6 +178,10 @@ class Question:
             return False
         branch.drop(self.speaker, seen[len(seen) // 2])
         return True
+
+
+def _kind(exchange: Exchange) -> str | None:
+    return None if exchange.failure is None else exchange.failure.kind
 
 
 def applies(stop: Stop, speaker: Speaker) -> bool:
