@@ -149,7 +149,9 @@ class History:
     def sent(self, speaker: Speaker, start: int, end: int) -> list[Entry]:
         """Give the entries from rank ``start`` up to ``end`` in a speaker's order."""
         first, last = max(start - self._start, 0), max(end - self._start, 0)
-        mine = [entry for one, other in self.order(speaker).spans(first, last) for entry in self._entries[one:other]]
+        mine: list[Entry] = []
+        for one, other in self.order(speaker).spans(first, last):
+            mine += self._entries[one:other]
         if start < self._start and self._parent is not None:
             return self._parent.sent(speaker, start, min(end, self._start)) + mine
         return mine

@@ -172,8 +172,9 @@ class Question:
         """Drop the older half of what the speaker still sees; false where there is no half left."""
         branch, start = self.scope.branch, self.dropped
         history, end = branch.history, len(branch.history)
-        seen = [p for p in range(start, end) if isinstance(history[p], Said)]
-        shown = sum(1 for _ in visible(history, end, self.view, self.speaker, start))
+        sent = history.sent(self.speaker, start, end)
+        seen = [rank for rank, entry in enumerate(sent, start) if isinstance(entry, Said)]
+        shown = len(visible(history, end, self.view, self.speaker, start))
         if len(seen) < 2 or shown < 2:
             return False
         branch.drop(self.speaker, seen[len(seen) // 2])

@@ -36,18 +36,17 @@ def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speake
     return Request(tuple(parts))
 
 
-def visible(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> Iterator[Entry]:
+def visible(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> list[Entry]:
     """Give the entries that a speaker is sent, of those between ``start`` and ``end`` in its order.
 
     What failed is sent to nobody. ``view.last`` keeps the newest of each speaker, and as many instructions.
     """
     if view.last is None:
-        yield from (entry for entry in history.sent(speaker, start, end) if _is_sent(entry, view, speaker))
-        return
+        return [entry for entry in history.sent(speaker, start, end) if _is_sent(entry, view, speaker)]
     newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
     told = islice(history.told_to(speaker, end), view.last)
     ranked = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
-    yield from (history[position] for rank, position in ranked if rank >= start)
+    return [history[position] for rank, position in ranked if rank >= start]
 
 
 def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:

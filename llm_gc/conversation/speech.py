@@ -56,9 +56,10 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     message = Message(speaker.role, stage.label(speaker), content, data, number, failed)
     said, broken = stage.without_label(speaker.role, content), None
     try:
-        lookup = replace(scope.moment(), turn=number).lookup
-        label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
-        message = replace(message, label=label or message.label)
+        if words.label is not None:
+            lookup = replace(scope.moment(), turn=number).lookup
+            label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
+            message = replace(message, label=label or message.label)
         if words.result is not None and not failed:
             said = _told_instead(question, message)
     except TemplateError as error:
