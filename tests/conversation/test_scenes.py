@@ -196,7 +196,10 @@ def test_an_input_that_does_not_fit_is_a_template_error() -> None:
     [
         ({"result": "{{ missing }}"}, "pipeline team, result, line 1"),
         ({"limits": {"max_turns": "{{ missing }}"}}, "pipeline team, limits.max_turns, line 1"),
-        ({"stop": [{"when": "missing"}]}, "pipeline team, turns.1.scene.turns.0.repeat.0, stop.0.when, line 1"),
+        (
+            {"stop": [{"when": "missing"}]},
+            "pipeline team, turns.1.scene.turns.0.repeat.0, turns.1.scene.stop.0.when, line 1",
+        ),
     ],
 )
 def test_a_template_of_another_pipeline_that_fails_names_that_one(keys: dict[str, Any], where: str) -> None:
