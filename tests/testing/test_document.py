@@ -1,4 +1,4 @@
-"""docs/testing.md is true: its cases pass, the one that fails is told as it says, and its tables are whole and fresh."""
+"""docs/testing.md is true: its cases pass, the one that fails is told so, and its tables are whole and fresh."""
 
 from __future__ import annotations
 
