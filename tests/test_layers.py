@@ -31,6 +31,7 @@ LAYERS = [
     "records",
     "transcript",
     "cases",
+    "recorded",
     "glossary",
     "schema",
     "manual",
@@ -62,6 +63,7 @@ CORE = [
     "conversation",
     "records",
     "transcript",
+    "recorded",
 ]
 
 OUTSIDE = {
