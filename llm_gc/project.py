@@ -91,6 +91,31 @@ def document(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)
 
 
+def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded]) -> Loaded:
+    """Check a document whose prompt files and scenes are at hand, and give the pipeline that can be run.
+
+    Raises:
+        PipelineError: with everything that is wrong in it.
+
+    """
+    pipeline, compiled = _typed(document), Templates(prompts)
+    missing = [text for text in texts(pipeline) if text.file is not None and text.file not in prompts]
+    findings = [
+        document.finding(text.path, "unreadable-template", f"there is no file {text.file!r} in the transcript")
+        for text in missing
+    ]
+    findings += [
+        document.finding(path, "missing-file", f"there is no pipeline {name!r} in the transcript")
+        for path, name in scene_files(pipeline)
+        if name not in scenes
+    ]
+    found = [_located(document, None, compiled, code, problem) for code, problem in run_rules(pipeline, compiled)]
+    findings = findings or found
+    if any(finding.severity == "error" for finding in findings):
+        raise PipelineError(findings)
+    return Loaded(document.file, document, pipeline, compiled, None, tuple(findings), scenes)
+
+
 class _Reading:
     """One reading of a pipeline: the files that were read, and those that are being read now."""
 

@@ -32,6 +32,7 @@ LAYERS = [
     "transcript",
     "cases",
     "recorded",
+    "differences",
     "glossary",
     "schema",
     "manual",
@@ -41,6 +42,7 @@ LAYERS = [
     "backends",
     "project",
     "gallery",
+    "restored",
     "sessions",
     "drivers",
     "testing",
@@ -64,6 +66,7 @@ CORE = [
     "records",
     "transcript",
     "recorded",
+    "differences",
 ]
 
 OUTSIDE = {

@@ -56,7 +56,7 @@ class Live:
         self._watchers = tuple(watchers)
         self._parallel, self._sleep = parallel, sleep
         self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
-        self._told = 0
+        self._told = len(conversation.log)
 
     async def run(self) -> None:
         """Answer until the conversation has ended.

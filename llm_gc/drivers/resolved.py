@@ -57,7 +57,8 @@ def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> 
     scenes = {name: _resolve(scene, _scene_cast(scene), facts, None) for name, scene in loaded.scenes.items()}
     inner = {name: scene.record for name, scene in scenes.items()}
     whole = {"document": document, "prompts": loaded.prompts, "scenes": inner}
-    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner)
+    over = tuple(dict.fromkeys(one.given for one in loaded.document.overrides))
+    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner, over)
     files = Files(loaded.prompts, {name: (scene.pipeline, scene.files) for name, scene in scenes.items()})
     return Resolved(Pipeline.model_validate(document), files, record)
 
