@@ -12,14 +12,12 @@ from typing import Any
 
 from llm_gc.conversation import Conversation, Outcome
 from llm_gc.differences import Change, changes, message_lines, pipeline_changes
-from llm_gc.drivers.resolved import cast, resolve
+from llm_gc.drivers.resolved import resolve_again
 from llm_gc.errors import TemplateError, UsageError
-from llm_gc.inputs import resolve as fill
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, Reply
 from llm_gc.recorded import before, feed, header_of, replies
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
-from llm_gc.restored import facts_of
 from llm_gc.transcript import Decoder, finish, plain
 
 SETTLED = ("turn", "step", "role", "copy", "label", "content", "data", "heard", "said", "cut", "warnings", "error")
@@ -52,9 +50,7 @@ def replay(transcript: Transcript, loaded: Loaded) -> Replayed:
     """Feed a record to a pipeline: the one that was recorded, or what has become of it."""
     count = len(transcript.turns)
     try:
-        inputs = fill(loaded.pipeline.inputs, transcript.inputs)
-        facts = facts_of(transcript, cast(loaded, inputs))
-        resolved = resolve(loaded, inputs, facts, transcript.seed)
+        resolved, inputs = resolve_again(transcript, loaded)
         conversation = Conversation(resolved.pipeline, inputs, resolved.files)
     except (UsageError, TemplateError) as error:
         return Replayed(count, Difference("before the first turn", str(error)))

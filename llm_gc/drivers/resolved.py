@@ -11,10 +11,12 @@ from llm_gc.backends.base import Facts
 from llm_gc.conversation import Files
 from llm_gc.conversation.stage import Stage
 from llm_gc.errors import TemplateError
+from llm_gc.inputs import resolve as fill
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
-from llm_gc.records import PipelineRecord
+from llm_gc.records import PipelineRecord, Transcript
+from llm_gc.restored import facts_of
 from llm_gc.transcript import digest
 
 Cast = Mapping[str, Casting]
@@ -43,6 +45,19 @@ def cast(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Casting]:
 def resolve(loaded: Loaded, inputs: Mapping[str, Any], facts: Facts, seed: int) -> Resolved:
     """Write the seed and each role's context window into the documents."""
     return _resolve(loaded, Stage(loaded.pipeline, inputs, loaded.files).castings, facts, seed)
+
+
+def resolve_again(transcript: Transcript, loaded: Loaded) -> tuple[Resolved, dict[str, Any]]:
+    """Do for a pipeline, as it is now, what was done when a transcript's conversation began; give its inputs too.
+
+    Raises:
+        UsageError: where the inputs do not fit any more.
+        TemplateError: where a template over them fails.
+
+    """
+    inputs = fill(loaded.pipeline.inputs, transcript.inputs)
+    facts = facts_of(transcript, cast(loaded, inputs))
+    return resolve(loaded, inputs, facts, transcript.seed), inputs
 
 
 def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> Resolved:

@@ -118,7 +118,7 @@ class Run:
             raise
         except Unanswered as error:
             there = f"the finished turns are in {journal.path}, and nothing of them is lost"
-            raise Unanswered(f"{error}; {there}: llm-gc resume {journal.path} goes on") from error
+            raise Unanswered(f"{error}; {there}; llm-gc resume {journal.path} goes on with them") from error
         except Exception:
             if conversation.outcome is None:
                 self._trouble(f"the finished turns are in {journal.path}")
