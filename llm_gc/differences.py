@@ -50,8 +50,9 @@ class Change:
 
     def lines(self) -> list[str]:
         """Say it: in one line where both are short, else with the differing words marked."""
-        if isinstance(self.old, str) and isinstance(self.new, str) and not (_is_short(self.old, self.new)):
-            return [f"{self.place}:", *(f"  {line}" for line in marked(self.old, self.new))]
+        old, new = ("" if value is ABSENT else value for value in (self.old, self.new))
+        if isinstance(old, str) and isinstance(new, str) and not _is_short(old, new):
+            return [f"{self.place}:", *(f"  {line}" for line in marked(old, new))]
         return [f"{self.place}: {_shown(self.old)} -> {_shown(self.new)}"]
 
 
@@ -129,11 +130,29 @@ def _words(old: str, new: str) -> tuple[str, str]:
     if matcher.ratio() < 0.3:
         return f"- {old}", f"+ {new}"
     left = right = ""
-    for kind, start, end, other_start, other_end in matcher.get_opcodes():
-        gone, come = "".join(before[start:end]), "".join(after[other_start:other_end])
-        left += gone if kind == "equal" else f"[-{gone}-]" if gone else ""
-        right += come if kind == "equal" else f"{{+{come}+}}" if come else ""
+    for is_same, gone, come in _stretches(matcher, before, after):
+        left += gone if is_same else f"[-{gone}-]" if gone else ""
+        right += come if is_same else f"{{+{come}+}}" if come else ""
     return f"- {left}", f"+ {right}"
+
+
+def _stretches(
+    matcher: SequenceMatcher[str], before: Sequence[str], after: Sequence[str]
+) -> Iterator[tuple[bool, str, str]]:
+    """Give what is the same and what is not, in turn; space between two that are not belongs to them."""
+    gone = come = ""
+    codes = matcher.get_opcodes()
+    for number, (kind, start, end, other_start, other_end) in enumerate(codes):
+        left, right = "".join(before[start:end]), "".join(after[other_start:other_end])
+        if kind == "equal" and not (0 < number < len(codes) - 1 and left.isspace()):
+            if gone or come:
+                yield False, gone, come
+            gone = come = ""
+            yield True, left, right
+        else:
+            gone, come = gone + left, come + right
+    if gone or come:
+        yield False, gone, come
 
 
 def _in_lists(old: Sequence[Any], new: Sequence[Any], path: Path) -> Iterator[Change]:

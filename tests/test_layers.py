@@ -33,6 +33,7 @@ LAYERS = [
     "cases",
     "recorded",
     "differences",
+    "comparison",
     "glossary",
     "schema",
     "manual",
@@ -67,6 +68,7 @@ CORE = [
     "transcript",
     "recorded",
     "differences",
+    "comparison",
 ]
 
 OUTSIDE = {
