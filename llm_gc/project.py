@@ -150,7 +150,12 @@ class _Reading:
         texts_read, unreadable = self._prompts(pipeline, document)
         prompts = Templates(texts_read)
         scenes, broken = self._scenes(pipeline, document)
-        checked = [_located(document, folder, prompts, code, problem) for code, problem in run_rules(pipeline, prompts)]
+        found = run_rules(pipeline, prompts, alone=len(self._open) == 1)
+        checked = [
+            _located(document, folder, prompts, code, problem)
+            for code, problem in found
+            if not problem.own or document.layer(problem.path) is document.layers[0]
+        ]
         seen = {(finding.file, finding.line, finding.column) for finding in unreadable}
         checked = [finding for finding in checked if (finding.file, finding.line, finding.column) not in seen]
         findings = _once([*unreadable, *broken, *checked])

@@ -10,10 +10,19 @@ from llm_gc.pipeline import Pipeline
 __all__ = ["Problem", "run_rules"]
 
 
-def run_rules(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[tuple[str, Problem]]:
-    """Run every rule; give each problem with the rule's code."""
-    from llm_gc.check.rules import RULES
+def run_rules(
+    pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True, alone: bool = True
+) -> Iterator[tuple[str, Problem]]:
+    """Run every rule; give each problem with the rule's code.
 
+    Where the pipeline is not ``whole``, since broken parts of it were cut away, only those rules are run that make
+    nothing of what is not there. Where it does not stand ``alone`` but is played by a scene, that may give an opening.
+    """
+    from llm_gc.check.rules import RULES
+    from llm_gc.check.subject import Subject
+
+    subject = Subject(pipeline, prompts)
     for code, rule in RULES.items():
-        for problem in rule(pipeline, prompts):
-            yield code, problem
+        if (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False)):
+            for problem in rule.check(subject):
+                yield code, problem

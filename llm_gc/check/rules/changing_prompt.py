@@ -1,0 +1,62 @@
+"""changing-prompt: a system prompt uses what changes from turn to turn, so the model reads everything anew each time.
+
+Bad:   prompt: "You are Anna. This is turn {{ turn }}. The last word was: {{ last }}"
+Good:  prompt: You are Anna.        with the step {say: anna, instruction: "This is turn {{ turn }}."}
+
+A model server keeps what it has read, as long as a request begins as the one before did. The system prompt is the
+beginning: where it changes, nothing can be kept. Roles that speak once have nothing to lose.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
+from llm_gc.protocol import Path
+from llm_gc.steps.choose import Choose
+from llm_gc.steps.repeat import Repeat
+from llm_gc.steps.say import Say
+
+WHOLE = True
+
+CHANGING = ("last", "messages", "said", "turn")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report the changing names in the system prompts of roles that speak again and again."""
+    loops = [path for path, model in subject.models if isinstance(model, Repeat)]
+    turns = list(_turns(subject))
+    for name, role in subject.pipeline.roles.items():
+        compiled = subject.compiled(role.prompt) if role.prompt and not role.human else None
+        if compiled is None or not compiled.names - subject.pipeline.inputs.keys():
+            continue
+        spoken = [path for path, speaker in turns if speaker in (name, None)]
+        looped = [loop for loop in loops if any(path[: len(loop)] == loop for path in spoken)]
+        if len(spoken) < 2 and not looped:
+            continue
+        changing = {*CHANGING, *_set_again(subject, looped)} | ({"round"} if looped else set())
+        for use in compiled.uses:
+            if use.name in changing:
+                word, message = use.words[0], f"{use.name!r} changes while {name!r} speaks more than once"
+                hint = "Put it into the step's instruction: a prompt that stays the same need not be read again."
+                at = ("roles", name, "prompt")
+                yield Problem(at, message, hint, False, "warning", word.file, word.line, word.column)
+
+
+def _turns(subject: Subject) -> Iterator[tuple[Path, str | None]]:
+    """Give every place at which somebody speaks; without a name where it may be one of several."""
+    for path, model in subject.models:
+        if isinstance(model, Say):
+            yield path, model.say
+        elif isinstance(model, Choose):
+            names = model.choose if isinstance(model.choose, (list, dict)) else [None]
+            yield from ((path, name) for name in names)
+
+
+def _set_again(subject: Subject, loops: list[Path]) -> Iterator[str]:
+    """Give the variables that are set in several places, or in a loop in which the role speaks."""
+    variables = [one for one in subject.given if one.kind in ("variable", "loop")]
+    count = Counter(one.name for one in variables)
+    for one in variables:
+        if count[one.name] > 1 or any(one.path[: len(loop)] == loop for loop in loops):
+            yield one.name

@@ -1,0 +1,44 @@
+"""unset-name: a template uses a name that no step before it can have set.
+
+Bad:   turns: [{post: "{{ draft }}"}, {say: anna, as: draft}]
+Good:  turns: [{say: anna, as: draft}, {post: "{{ draft }}"}]
+
+What `as` and `set` name in a branch or a scene stays inside: only the `as` of the `parallel` or the `scene` itself is
+known outside. `{{ x is defined }}` or `{{ x | default(…) }}` anywhere in a text says that its author knows.
+"""
+
+from collections.abc import Iterator
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
+from llm_gc.protocol import Path
+
+WHOLE = True
+
+HINT = "Set it before, or say what stands in for it: {name} | default('…')."
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report the names that are not set at some moment at which they are surely needed, or at none."""
+    for (path, use), sight in subject.flow.sights.items():
+        if not use.guarded and sight.never and (use.sure or sight.never == sight.times):
+            word = use.words[0]
+            message = f"{use.name!r} {_why(subject, use.name, path)}"
+            hint = HINT.format(name=use.name)
+            yield Problem(path, message, hint, file=word.file, line=word.line, column=word.column)
+
+
+def _why(subject: Subject, name: str, path: Path) -> str:
+    rooms = [_room(one.path, is_loop=one.kind == "loop") for one in subject.given if one.name == name]
+    if rooms and all(room and path[: len(room)] != room for room in rooms):
+        return "is known only inside the branch or scene that sets it"
+    return "is used before any step can have set it"
+
+
+def _room(path: Path, *, is_loop: bool) -> Path:
+    """Give the path of the innermost branch or scene around a place; empty where there is none."""
+    inner = path if is_loop else path[:-1]
+    for end in range(len(inner) - 1, 0, -1):
+        if inner[end - 1] in ("parallel", "scene") and isinstance(inner[end], int):
+            return inner[: end + 1] if inner[end - 1] == "parallel" else inner[:end]
+    return ()
