@@ -21,8 +21,10 @@ def run_rules(
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
-    subject = Subject(pipeline, prompts)
+    subject, told = Subject(pipeline, prompts), set[str]()
     for code, rule in RULES.items():
-        if (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False)):
+        is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
+        if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):
             for problem in rule.check(subject):
+                told.add(code)
                 yield code, problem

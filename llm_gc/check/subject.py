@@ -40,6 +40,11 @@ class Subject:
         return tuple((text, self.compiled(text.text, text.kind == "expression")) for text in texts(self.pipeline))
 
     @cached_property
+    def is_unread(self) -> bool:
+        """Whether some template or file cannot be read, so that nobody knows what it says."""
+        return any(compiled is None for _, compiled in self.texts)
+
+    @cached_property
     def given(self) -> tuple[Given, ...]:
         """All names that it gives."""
         return tuple(given(self.pipeline))

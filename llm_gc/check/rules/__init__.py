@@ -39,7 +39,11 @@ from llm_gc.check.subject import Subject
 
 
 class Rule(Protocol):
-    """A rule is a module. With ``WHOLE = True`` it is run only where no broken part of a pipeline was cut away."""
+    """A rule is a module. It may also say when it is not run: what it found would only follow from something else.
+
+    ``WHOLE = True``: where broken parts of the pipeline were cut away. ``ALONE = True``: where a scene plays the
+    pipeline. ``AFTER = ("unknown-role", …)``: where one of these rules, which stand before it, has found something.
+    """
 
     def check(self, subject: Subject) -> Iterator[Problem]:
         """Give what it finds."""
@@ -49,10 +53,10 @@ RULES: dict[str, Rule] = {
     "unknown-role": unknown_role,
     "unreadable-template": unreadable_template,
     "unknown-name": unknown_name,
+    "taken-name": taken_name,
     "unset-name": unset_name,
     "maybe-unset-name": maybe_unset_name,
     "unknown-attribute": unknown_attribute,
-    "taken-name": taken_name,
     "bad-input": bad_input,
     "bad-format": bad_format,
     "bad-option": bad_option,

@@ -15,6 +15,7 @@ from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 
 WHOLE = True
+AFTER = ("unknown-role",)
 
 
 def check(subject: Subject) -> Iterator[Problem]:

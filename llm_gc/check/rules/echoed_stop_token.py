@@ -18,6 +18,7 @@ from llm_gc.steps.fields import Stop
 from llm_gc.steps.scene import Scene
 
 WHOLE = True
+AFTER = ("bad-stop",)
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -32,7 +33,7 @@ def check(subject: Subject) -> Iterator[Problem]:
 def _echoes(subject: Subject, path: Path, opening: str | None, stops: Sequence[Stop]) -> Iterator[Problem]:
     text = _text(subject, opening)
     for stop in stops:
-        if _says(stop, text):
+        if text.strip() and _says(stop, text):
             is_line = stop.match == "line"
             what = "a line of this is" if is_line else "this contains"
             message = f"{what} the stop {stop.token!r}: a reply that repeats it would end everything"

@@ -14,10 +14,13 @@ from llm_gc.check.subject import Subject
 from llm_gc.steps.say import Say, Turn
 
 WHOLE = True
+AFTER = ("bad-format", "unreadable-template")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report every format of a role or a step of which the model is not told."""
+    if subject.is_unread:
+        return  # what cannot be read may say it
     pipeline = subject.pipeline
     told = {name for name, role in pipeline.roles.items() if role.human or _says_so(subject, role.prompt)}
     if _says_so(subject, pipeline.opening):

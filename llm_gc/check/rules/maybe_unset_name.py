@@ -15,6 +15,7 @@ from llm_gc.check.rules.unset_name import HINT
 from llm_gc.check.subject import Subject
 
 WHOLE = True
+AFTER = ("taken-name", "unknown-name")
 
 
 def check(subject: Subject) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from llm_gc.check.subject import Subject
 from llm_gc.protocol import Path
 
 WHOLE = True
+AFTER = ("taken-name",)
 
 HINT = "Set it before, or say what stands in for it: {name} | default('…')."
 

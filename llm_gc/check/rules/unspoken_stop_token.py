@@ -17,10 +17,13 @@ from llm_gc.steps.fields import Stop
 from llm_gc.steps.say import Say
 
 WHOLE = True
+AFTER = ("bad-stop", "unknown-role", "unreadable-template")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report every token that those who could say it have never heard of."""
+    if subject.is_unread:
+        return  # what cannot be read may say it
     for path, stop in subject.models:
         if not isinstance(stop, Stop) or stop.token is None or stop.match == "regex":
             continue

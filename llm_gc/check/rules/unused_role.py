@@ -14,6 +14,7 @@ from llm_gc.steps.choose import Choose
 from llm_gc.steps.say import Say
 
 WHOLE = True
+AFTER = ("taken-name", "unknown-role")
 
 
 def check(subject: Subject) -> Iterator[Problem]:

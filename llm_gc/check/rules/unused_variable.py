@@ -11,12 +11,13 @@ from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 
 WHOLE = True
+AFTER = ("taken-name", "unknown-name")
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report the first place of every name of which no text speaks."""
-    if any(compiled is None for _, compiled in subject.texts):
-        return  # whoever cannot be read may use them all
+    if subject.is_unread:
+        return  # what cannot be read may use them all
     used = {name for _, compiled in subject.texts if compiled for name in compiled.names}
     told: set[str] = set()
     for one in subject.given:
