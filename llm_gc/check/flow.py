@@ -300,16 +300,17 @@ class Flow:
         if name in self._variables:
             sight = self._sight(path, use, entry.value if entry else UNKNOWN)
             sight.never += entry is None
-            sight.maybe += entry is not None and not entry.certain and not self._is_asked(entry.under)
+            sight.maybe += entry is not None and not entry.certain and not self._is_asked(name, entry.under)
         elif name in ("last", "said"):
             words = [word.word for word in use.words]
             if name == "said" and len(words) < 2:
                 return
             self._sight(path, use, self._resolve(words[: 1 if name == "last" else 2]))
 
-    def _is_asked(self, under: str) -> bool:
-        """Tell whether what a name was set under is asked for again on the way here."""
-        return any(under == condition or under in condition.split(" and ") for condition in self._conditions)
+    def _is_asked(self, name: str, under: str) -> bool:
+        """Tell whether the way here asks again for what a name was set under, or whether it is defined."""
+        wanted = {under, f"{name} is defined"}
+        return any(not wanted.isdisjoint((condition, *condition.split(" and "))) for condition in self._conditions)
 
     def _sight(self, path: Path, use: Use, value: Value) -> Sight:
         sight = self.sights.get((path, use))

@@ -37,7 +37,10 @@ def check(subject: Subject) -> Iterator[Problem]:
         changing = {*CHANGING, *_set_again(subject, looped)} | ({"round"} if looped else set())
         for use in compiled.uses:
             if use.name in changing:
-                word, message = use.words[0], f"{use.name!r} changes while {name!r} speaks more than once"
+                word, message = (
+                    use.words[0],
+                    f"{use.name!r} changes between the turns of {name!r}, whose requests all begin with this",
+                )
                 hint = "Put it into the step's instruction: a prompt that stays the same need not be read again."
                 at = ("roles", name, "prompt")
                 yield Problem(at, message, hint, False, "warning", word.file, word.line, word.column)

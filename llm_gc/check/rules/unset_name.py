@@ -7,11 +7,12 @@ What `as` and `set` name in a branch or a scene stays inside: only the `as` of t
 known outside. `{{ x is defined }}` or `{{ x | default(…) }}` anywhere in a text says that its author knows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.protocol import Path
+from llm_gc.steps.parallel import Parallel
 
 WHOLE = True
 AFTER = ("taken-name",)
@@ -30,16 +31,18 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 
 def _why(subject: Subject, name: str, path: Path) -> str:
-    rooms = [_room(one.path, is_loop=one.kind == "loop") for one in subject.given if one.name == name]
+    blocks = {at for at, model in subject.models if isinstance(model, Parallel)}
+    rooms = [_room(one.path, blocks) for one in subject.given if one.name == name]
     if rooms and all(room and path[: len(room)] != room for room in rooms):
         return "is known only inside the branch or scene that sets it"
     return "is used before any step can have set it"
 
 
-def _room(path: Path, *, is_loop: bool) -> Path:
-    """Give the path of the innermost branch or scene around a place; empty where there is none."""
-    inner = path if is_loop else path[:-1]
-    for end in range(len(inner) - 1, 0, -1):
-        if inner[end - 1] in ("parallel", "scene") and isinstance(inner[end], int):
-            return inner[: end + 1] if inner[end - 1] == "parallel" else inner[:end]
+def _room(path: Path, blocks: Container[Path]) -> Path:
+    """Give the path of the innermost branch or scene in which a name stays; empty where it stays in none."""
+    if path[-1] == "for" and path[:-1] in blocks:
+        return path[:-1]
+    for end in range(len(path) - 2, 0, -1):
+        if path[end - 1] in ("parallel", "scene") and isinstance(path[end], int):
+            return path[: end + 1] if path[end - 1] == "parallel" else path[:end]
     return ()
