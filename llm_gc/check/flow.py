@@ -7,14 +7,13 @@ scene keep their names, and a branch leaves what it said. Where ways meet, a nam
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from llm_gc.check.ends import is_endless, least, may_end_early, why_never
 from llm_gc.check.known import LAST, Changes, Entry, Key, Known
-from llm_gc.check.names import NAMES
 from llm_gc.check.replies import Replies
+from llm_gc.check.sights import Sights
 from llm_gc.check.subject import Subject
 from llm_gc.check.values import SILENT, UNKNOWN, Value, choices, evaluated, message, step_into, union
 from llm_gc.protocol import Path, Runnable
@@ -29,18 +28,6 @@ from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.say import Say, Turn
 from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
-from llm_gc.templates import Use
-
-
-@dataclass(slots=True)
-class Sight:
-    """A name in a template, at all moments at which that is rendered: how often no way has set it, or only some."""
-
-    value: Value
-    times: int = 0
-    never: int = 0
-    maybe: int = 0
-
 
 Stops = Sequence[tuple[Path, Stop]]
 
@@ -56,11 +43,10 @@ class Flow:
         """Walk."""
         self._subject = subject
         self._known = Known()
-        self._conditions: list[str] = []
+        self._sights = Sights(subject, self._known)
         self._stops: list[Stops] = []
         self._roles = Replies(subject.pipeline)
-        self._variables = {one.name for one in subject.given if one.kind in ("variable", "loop")}
-        self.sights: dict[tuple[Path, Use], Sight] = {}
+        self.sights = self._sights.seen
         self.never: list[tuple[Path, str]] = []
         self.picks: list[tuple[Path, Choose, frozenset[str | None]]] = []
         pipeline = subject.pipeline
@@ -82,7 +68,7 @@ class Flow:
     def _step(self, step: Any, path: Path) -> bool:
         if step.when is None:
             return self._run(step, path)
-        self._read((*path, "when"), step.when, is_expression=True)
+        self._sights.read((*path, "when"), step.when, is_expression=True)
         holds = self._subject.constant(step.when)
         if holds is not None and not holds:
             self.never.append(((*path, "when"), f"{step.when!r} is never true"))
@@ -91,9 +77,9 @@ class Flow:
             if getattr(step, "else_", None) and isinstance(step, Do):
                 self.never.append(((*path, "else"), f"{step.when!r} is always true"))
             return self._run(step, path)
-        self._conditions.append(step.when)
+        self._sights.conditions.append(step.when)
         done = self._way(partial(self._run, step, path))
-        self._conditions.pop()
+        self._sights.conditions.pop()
         instead = self._way(partial(self._otherwise, step, path))
         return self._meet([done, instead], "" if getattr(step, "else_", None) else step.when)
 
@@ -114,10 +100,10 @@ class Flow:
             case Set():
                 self._set(step, path)
             case Post():
-                self._read((*path, "post"), step.post)
+                self._sights.read((*path, "post"), step.post)
                 self._known.set(LAST, Entry(message([None])))
             case End():
-                self._read((*path, "end"), step.end)
+                self._sights.read((*path, "end"), step.end)
                 return False
         return True
 
@@ -128,15 +114,15 @@ class Flow:
         for name, expression in step.set.items():
             value = UNKNOWN
             if isinstance(expression, str):
-                self._read((*path, "set", name), expression, is_expression=True)
+                self._sights.read((*path, "set", name), expression, is_expression=True)
                 compiled = self._subject.compiled(expression, is_expression=True)
-                value = evaluated(compiled.sole, self._resolve) if compiled else UNKNOWN
+                value = evaluated(compiled.sole, self._sights.resolve) if compiled else UNKNOWN
             self._known.set(Key(name), Entry(value))
 
     def _speak(self, step: Turn, path: Path, roles: Sequence[str], *, always: bool = True) -> None:
         """Let one of the roles speak; not ``always`` where perhaps none of them does."""
         for key in ("instruction", "temperature", "max_tokens", "speaker"):
-            self._read((*path, key), getattr(step, key))
+            self._sights.read((*path, key), getattr(step, key))
         for role in roles:
             self._read_prompt(role)
         values = {role: message([self._roles.schema(step, role)]) for role in roles}
@@ -151,10 +137,10 @@ class Flow:
                 self._known.set(Key(role, is_history=True), Entry(held, certain))
             if step.as_:
                 self._known.set(Key(step.as_), Entry(newest))
-            self._read((*path, "result"), step.result)
+            self._sights.read((*path, "result"), step.result)
             for at, stop in self._stops[-1]:
                 if stop.role is None or stop.role in roles:
-                    self._read((*at, "when"), stop.when, is_expression=True)
+                    self._sights.read((*at, "when"), stop.when, is_expression=True)
             return True
 
         if always:
@@ -165,7 +151,7 @@ class Flow:
     def _choose(self, step: Choose, path: Path) -> None:
         roles = list(self._subject.pipeline.roles)
         if isinstance(step.choose, str):
-            self._read((*path, "choose"), step.choose)
+            self._sights.read((*path, "choose"), step.choose)
             listed = roles
         elif isinstance(step.choose, list):
             listed = step.choose
@@ -175,9 +161,9 @@ class Flow:
         if step.by in roles:
             self._read_prompt(step.by)
         elif step.by != RANDOM:
-            self._read((*path, "by"), step.by)
+            self._sights.read((*path, "by"), step.by)
             compiled = self._subject.compiled(step.by)
-            given = choices(compiled.sole, self._resolve) if compiled else None
+            given = choices(compiled.sole, self._sights.resolve) if compiled else None
             if given is not None:
                 self.picks.append(((*path, "by"), step, given))
                 always = always and None not in given and "" not in given
@@ -194,7 +180,7 @@ class Flow:
             self._known.set(Key(step.for_), Entry(item))
         alive = self._walk(step.repeat, (*path, "repeat"))
         if alive:
-            self._read((*path, "until"), step.until, is_expression=True)
+            self._sights.read((*path, "until"), step.until, is_expression=True)
         if least(self._subject, step):
             return alive and not is_endless(self._subject, step)
         changes = self._known.rewind(mark)
@@ -237,11 +223,11 @@ class Flow:
 
     def _scene(self, step: Scene, path: Path) -> None:
         for name, value in (step.with_ or {}).items():
-            self._read((*path, "with", name), value)
+            self._sights.read((*path, "with", name), value)
         for key in ("opening", "speaker"):
-            self._read((*path, key), getattr(step, key))
+            self._sights.read((*path, key), getattr(step, key))
         for key in Limits.model_fields if step.limits else ():
-            self._read((*path, "limits", key), getattr(step.limits, key))
+            self._sights.read((*path, "limits", key), getattr(step.limits, key))
         newest, mark, outside = UNKNOWN, self._known.mark(), self._known.enter()
         if not isinstance(step.scene, str):
             self._stops.append([((*path, "stop", index), stop) for index, stop in enumerate(step.stop or ())])
@@ -260,27 +246,21 @@ class Flow:
 
     # --- What is read and what is known
 
-    def _read(self, path: Path, text: Any, *, is_expression: bool = False) -> None:
-        """See the names in a template or an expression, as things stand."""
-        compiled = self._subject.compiled(text, is_expression) if isinstance(text, str) else None
-        for use in compiled.uses if compiled else ():
-            self._see(path, use)
-
     def _read_prompt(self, role: str) -> None:
         found = self._subject.pipeline.roles.get(role)
         if found is not None:
-            self._read(("roles", role, "prompt"), found.prompt)
+            self._sights.read(("roles", role, "prompt"), found.prompt)
 
     def _read_count(self, step: Repeat | Parallel, path: Path) -> Value | None:
         """Read how often something is done; give the items, or none where it is never done."""
-        self._read((*path, "times"), step.times)
+        self._sights.read((*path, "times"), step.times)
         if step.times == 0:
             self.never.append(((*path, "times"), "0 times is never"))
             return None
         if isinstance(step.in_, str):
-            self._read((*path, "in"), step.in_, is_expression=True)
+            self._sights.read((*path, "in"), step.in_, is_expression=True)
             compiled = self._subject.compiled(step.in_, is_expression=True)
-            return step_into(evaluated(compiled.sole, self._resolve), "") if compiled else UNKNOWN
+            return step_into(evaluated(compiled.sole, self._sights.resolve), "") if compiled else UNKNOWN
         if step.in_ is not None and not step.in_:
             self.never.append(((*path, "in"), "the list is empty"))
             return None
@@ -292,50 +272,7 @@ class Flow:
             entry = self._known.get(key)
             if entry is None or not alive:
                 self._known.set(key, Entry(value, certain=not alive))
-        self._read(path, text)
-
-    def _see(self, path: Path, use: Use) -> None:
-        name = use.name
-        entry = self._known.get(Key(name, is_history=name in NAMES))
-        if name in self._variables:
-            sight = self._sight(path, use, entry.value if entry else UNKNOWN)
-            sight.never += entry is None
-            sight.maybe += entry is not None and not entry.certain and not self._is_asked(name, entry.under)
-        elif name in ("last", "said"):
-            words = [word.word for word in use.words]
-            if name == "said" and len(words) < 2:
-                return
-            self._sight(path, use, self._resolve(words[: 1 if name == "last" else 2]))
-
-    def _is_asked(self, name: str, under: str) -> bool:
-        """Tell whether the way here asks again for what a name was set under, or whether it is defined."""
-        wanted = {under, f"{name} is defined"}
-        return any(not wanted.isdisjoint((condition, *condition.split(" and "))) for condition in self._conditions)
-
-    def _sight(self, path: Path, use: Use, value: Value) -> Sight:
-        sight = self.sights.get((path, use))
-        if sight is None:
-            sight = self.sights[path, use] = Sight(value)
-        else:
-            sight.value = union([sight.value, value])
-        sight.times += 1
-        return sight
-
-    def _resolve(self, words: Sequence[str]) -> Value:
-        """Give what a name with its attributes is, as things stand."""
-        name, *rest = words
-        if name == "said" and rest:
-            entry, default = self._known.get(Key(rest.pop(0), is_history=True)), SILENT
-        elif name == "last":
-            entry, default = self._known.get(LAST), SILENT
-        else:
-            entry, default = self._known.get(Key(name)), UNKNOWN
-        value = entry.value if entry else default
-        if entry and not entry.certain and default is SILENT:
-            value = union([value, SILENT])
-        for word in rest:
-            value = step_into(value, word)
-        return value
+        self._sights.read(path, text)
 
     # --- Ways
 
