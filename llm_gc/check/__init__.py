@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from llm_gc.check.problem import Problem
 from llm_gc.pipeline import Pipeline
@@ -25,6 +26,7 @@ def run_rules(
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
         if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):
+            severity = getattr(rule, "SEVERITY", None)
             for problem in rule.check(subject):
                 told.add(code)
-                yield code, problem
+                yield code, replace(problem, severity=severity) if severity else problem

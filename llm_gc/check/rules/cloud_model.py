@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
+
+SEVERITY: Severity = "warning"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -21,4 +24,4 @@ def check(subject: Subject) -> Iterator[Problem]:
         if (urlsplit(role.host or "").hostname or "").endswith("ollama.com"):
             continue
         message = f"{role.model!r} runs in the cloud: everything that {name!r} is sent leaves this machine"
-        yield Problem(("roles", name, "model"), message, "Name a local model.", severity="warning")
+        yield Problem(("roles", name, "model"), message, "Name a local model.")

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("unknown-role",)
 
 
@@ -27,4 +29,4 @@ def check(subject: Subject) -> Iterator[Problem]:
             f" and a reply of up to {found.reply}, and num_ctx is {found.num_ctx}"
         )
         hint = "Raise num_ctx, or lower max_tokens or max_turns, or narrow what it sees."
-        yield Problem(("roles", found.role, "num_ctx"), message, hint, severity="warning")
+        yield Problem(("roles", found.role, "num_ctx"), message, hint)

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.conversation.stops import says
-from llm_gc.errors import TemplateError
+from llm_gc.errors import Severity, TemplateError
 from llm_gc.frozen import as_text
 from llm_gc.protocol import Path
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.scene import Scene
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("bad-stop",)
 
 
@@ -38,7 +39,7 @@ def _echoes(subject: Subject, path: Path, opening: str | None, stops: Sequence[S
             what = "a line of this is" if is_line else "this contains"
             message = f"{what} the stop {stop.token!r}: a reply that repeats it would end everything"
             hint = "" if is_line else ", or let the token be a line of its own"
-            yield Problem(path, message, f"Say it in a role's prompt{hint}.", severity="warning")
+            yield Problem(path, message, f"Say it in a role's prompt{hint}.")
 
 
 def _text(subject: Subject, opening: str | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from llm_gc.check.ends import is_endless
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
-from llm_gc.protocol import Path
+from llm_gc.errors import Severity
 from llm_gc.steps.end import End
 from llm_gc.steps.limits import Limits
 from llm_gc.steps.repeat import Repeat
@@ -23,6 +23,7 @@ from llm_gc.steps.scene import Scene
 from llm_gc.texts import models
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 
 COSTS = {"max_turns", "max_total_tokens", "max_time", "repetition"}
 
@@ -30,24 +31,20 @@ COSTS = {"max_turns", "max_total_tokens", "max_time", "repetition"}
 def check(subject: Subject) -> Iterator[Problem]:
     """Report every loop that neither itself nor anything around it ends."""
     pipeline = subject.pipeline
-    scenes = [(path, model) for path, model in subject.models if isinstance(model, Scene)]
+    scenes = {path: model for path, model in subject.models if isinstance(model, Scene)}
     for path, model in subject.models:
         if not isinstance(model, Repeat) or not is_endless(subject, model) or _ends(model.repeat):
             continue
-        around = [scene for at, scene in scenes if path[: len(at)] == at]
+        around = [scenes[path[:end]] for end in range(len(path)) if path[:end] in scenes]
         stops: Sequence[Any] = around[-1].stop or () if around else pipeline.stop
         if not stops and not any(map(_is_set, [pipeline.limits, *(scene.limits for scene in around)])):
             hint = "Give it times, until or for, or give the pipeline a stop, or limits: {max_turns: …}."
             message = f"nothing ends this loop but the default limit of {pipeline.limits.max_turns} turns"
-            yield Problem(_at(path), message, hint, key=True, severity="warning")
+            yield Problem((*path, "repeat"), message, hint, key=True)
 
 
 def _is_set(limits: Limits | None) -> bool:
     return limits is not None and bool(limits.model_fields_set & COSTS)
-
-
-def _at(path: Path) -> Path:
-    return (*path, "repeat")
 
 
 def _ends(steps: Sequence[Any]) -> bool:

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 from llm_gc.steps.say import Say, Turn
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("bad-format", "unreadable-template")
 
 
@@ -22,13 +24,12 @@ def check(subject: Subject) -> Iterator[Problem]:
     if subject.is_unread:
         return  # what cannot be read may say it
     pipeline = subject.pipeline
-    told = {name for name, role in pipeline.roles.items() if role.human or _says_so(subject, role.prompt)}
     if _says_so(subject, pipeline.opening):
         return
-    for name, role in pipeline.roles.items():
-        own = [model for _, model in subject.models if isinstance(model, Turn) and _may_be_of(model, name)]
-        told_later = any(model.format is None and _says_so(subject, model.instruction) for model in own)
-        if role.format is not None and name not in told and not told_later:
+    told = {name for name, role in pipeline.roles.items() if role.human or _says_so(subject, role.prompt)}
+    for name in [name for name, role in pipeline.roles.items() if role.format is not None and name not in told]:
+        turns = (model for _, model in subject.models if isinstance(model, Turn) and _may_be_of(model, name))
+        if not any(turn.format is None and _says_so(subject, turn.instruction) for turn in turns):
             yield _problem(("roles", name, "format"), f"nothing tells {name!r} to reply with JSON")
     for path, model in subject.models:
         if isinstance(model, Turn) and model.format is not None and not _says_so(subject, model.instruction):
@@ -50,4 +51,4 @@ def _says_so(subject: Subject, text: str | None) -> bool:
 
 def _problem(path: tuple[str | int, ...], message: str) -> Problem:
     hint = "Say it in its prompt or instruction, best with an example of the reply."
-    return Problem(path, message, hint, key=True, severity="warning")
+    return Problem(path, message, hint, key=True)

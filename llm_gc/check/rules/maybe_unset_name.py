@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from llm_gc.check.problem import Problem
 from llm_gc.check.rules.unset_name import HINT
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("taken-name", "unknown-name")
 
 
@@ -25,4 +27,4 @@ def check(subject: Subject) -> Iterator[Problem]:
             word = use.words[0]
             message = f"{use.name!r} may not be set here: there is a way to this place that does not set it"
             hint = HINT.format(name=use.name)
-            yield Problem(path, message, hint, False, "warning", word.file, word.line, word.column)
+            yield Problem(path, message, hint, file=word.file, line=word.line, column=word.column)

@@ -12,8 +12,11 @@ from typing import Any
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 from llm_gc.pipeline import LOAD_OPTIONS, Role
 from llm_gc.protocol import Path
+
+SEVERITY: Severity = "warning"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -27,7 +30,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             if before != value:
                 message = f"{option} is {value} here and {before} for {other!r}, which has the same model"
                 hint = "The server loads the model anew at each switch: give both the same."
-                yield Problem(("roles", name, *path), message, hint, severity="warning")
+                yield Problem(("roles", name, *path), message, hint)
 
 
 def _options(role: Role) -> Iterator[tuple[str, Any, Path]]:

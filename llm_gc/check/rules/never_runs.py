@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -19,4 +21,4 @@ def check(subject: Subject) -> Iterator[Problem]:
     for path, why in dict(subject.flow.never).items():
         what = "this" if isinstance(path[-1], int) else f"what stands under {path[-1]!r}"
         what = "this step" if path[-1] in ("when", "times", "in") or isinstance(path[-1], int) else what
-        yield Problem(path, f"{what} is never run: {why}", severity="warning")
+        yield Problem(path, f"{what} is never run: {why}")

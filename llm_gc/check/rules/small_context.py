@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
+
+SEVERITY: Severity = "warning"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -22,4 +25,4 @@ def check(subject: Subject) -> Iterator[Problem]:
             continue
         key = "max_tokens" if own == most else "num_ctx"
         message = f"a reply of {name!r} may have {most} tokens, and its context window has {window} in all"
-        yield Problem(("roles", name, key), message, "Make max_tokens less or num_ctx more.", severity="warning")
+        yield Problem(("roles", name, key), message, "Make max_tokens less or num_ctx more.")

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("unknown-role",)
 
 
@@ -24,4 +26,4 @@ def check(subject: Subject) -> Iterator[Problem]:
                 continue
             message = f"{visits.role!r} speaks again here with nothing new to answer, and is told to go on"
             hint = "Give the step an instruction, or let somebody else speak before."
-            yield Problem(path, message, hint, severity="warning")
+            yield Problem(path, message, hint)

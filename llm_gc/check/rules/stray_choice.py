@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -26,4 +28,4 @@ def check(subject: Subject) -> Iterator[Problem]:
         if stray:
             listed = ", ".join(map(repr, stray))
             message = f"this can give {listed}, and the roles to choose from are {', '.join(dict.fromkeys(names))}"
-            yield Problem(path, message, "Add it there, or say with 'else' who speaks then.", severity="warning")
+            yield Problem(path, message, "Add it there, or say with 'else' who speaks then.")

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.say import Say
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("bad-stop", "unknown-role", "unreadable-template")
 
 
@@ -39,7 +41,7 @@ def check(subject: Subject) -> Iterator[Problem]:
             hint = "It is told with other capitals; write it alike."
         who = f"{stop.role!r}" if stop.role in roles else "any role"
         message = f"nothing tells {who} to write {stop.token!r}"
-        yield Problem(_at(path, stop), message, hint, severity="warning")
+        yield Problem(_at(path, stop), message, hint)
 
 
 def _at(path: Path, stop: Stop) -> Path:

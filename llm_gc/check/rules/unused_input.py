@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("taken-name", "unknown-name", "unset-name")
 
 
@@ -21,4 +23,4 @@ def check(subject: Subject) -> Iterator[Problem]:
     for name in subject.pipeline.inputs:
         if name not in used:
             message = f"the input {name!r} is used nowhere"
-            yield Problem(("inputs", name), message, "Use it, or take it out.", True, "warning", own=True)
+            yield Problem(("inputs", name), message, "Use it, or take it out.", key=True, own=True)

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.say import Say
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("taken-name", "unknown-role")
 
 
@@ -32,4 +34,4 @@ def check(subject: Subject) -> Iterator[Problem]:
     for name in subject.pipeline.roles:
         if name not in used:
             message = f"the role {name!r} never speaks: no step names it"
-            yield Problem(("roles", name), message, "Let it speak, or take it out.", True, "warning", own=True)
+            yield Problem(("roles", name), message, "Let it speak, or take it out.", key=True, own=True)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
 
 WHOLE = True
+SEVERITY: Severity = "warning"
 AFTER = ("taken-name", "unknown-name")
 
 
@@ -24,4 +26,4 @@ def check(subject: Subject) -> Iterator[Problem]:
         if one.kind == "variable" and one.name not in used and one.name not in told:
             told.add(one.name)
             message = f"the variable {one.name!r} is used nowhere"
-            yield Problem(one.path, message, "Use it, or take it out.", one.key, "warning", own=True)
+            yield Problem(one.path, message, "Use it, or take it out.", key=one.key, own=True)
