@@ -41,7 +41,7 @@ from llm_gc.check.subject import Subject
 class Rule(Protocol):
     """A rule is a module: its name is its code, its docstring its manual page.
 
-    Its problems are errors but for ``SEVERITY = "warning"``, and for a problem that is itself a warning. A rule may also
+    Its problems are errors but for ``SEVERITY = "warning"``, and for a problem that is itself a warning. It may also
     say when it is not run, since what it found would only follow from something else:
     ``WHOLE = True``: where broken parts of the pipeline were cut away. ``ALONE = True``: where a scene plays the
     pipeline. ``AFTER = ("unknown-role", …)``: where one of these rules, which stand before it, has found something.
