@@ -22,7 +22,7 @@ def run_rules(
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
-    subject, told = Subject(pipeline, prompts), set[str]()
+    subject, told = Subject(pipeline, prompts, whole=whole), set[str]()
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
         if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 class Subject:
     """A pipeline under examination. Whatever more than one rule needs is worked out when it is first asked for."""
 
-    def __init__(self, pipeline: Pipeline, prompts: Mapping[str, str]) -> None:
-        """Take a pipeline, and the texts of its prompt files by their names under ``prompts/``."""
-        self.pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True) -> None:
+        """Take a pipeline, and the texts of its prompt files by their names under ``prompts/``.
+
+        It is not ``whole`` where broken parts of it were cut away.
+        """
+        self.pipeline, self.whole = pipeline, whole
         self.templates = Templates.over(prompts)
         self._sources: dict[str, str] = {}
 

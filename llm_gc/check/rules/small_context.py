@@ -12,6 +12,7 @@ from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity
 
+WHOLE = True
 SEVERITY: Severity = "warning"
 
 

@@ -24,7 +24,7 @@ ROLE = ("name", "label", "description", "model")
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report words after a name that are not there."""
-    roles, sights = list(subject.pipeline.roles), subject.flow.sights
+    roles, sights = list(subject.pipeline.roles), subject.flow.sights if subject.whole else {}
     for text, compiled in subject.texts:
         for use in compiled.uses if compiled else ():
             sight = sights.get((text.path, use))
