@@ -1,7 +1,8 @@
 """Whatever happens to the process or the disk, no finished turn is lost, and ``resume`` ends as the unbroken run would.
 
 A process is killed here by itself, in the middle of the system call, or of the byte written, that was drawn for it: so
-each moment is the same in every run. Those that depend on the clock are in ``test_faults``.
+the moments are the same in every run, but for who is first when the disk is written. Those that depend on the clock are
+in ``test_faults``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ END = 10**9
 
 MOMENTS = 40
 """So often each of them is killed when it has begun."""
+
+forks = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+"""Threads of other tests, which may still be idle then, are no danger to a copy that has no use for them."""
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that is a copy of this one is needed")
 
@@ -174,6 +178,7 @@ def recorded(folder: Path) -> list[str]:
     return [turn.id for turn in transcript.turns]
 
 
+@forks
 @needs_fork
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -222,6 +227,8 @@ def _has_begun(folder: Path) -> bool:
 # --- A full disk
 
 
+@forks
+@needs_fork
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", KINDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from llm_gc.project import Loaded
 from llm_gc.recorded import conversation_of, header_of
 from llm_gc.records import Header, Resumption, Transcript, Versions
 from llm_gc.sessions import Journal, Taken
-from llm_gc.transcript import Sent, finish
+from llm_gc.transcript import Sent
 
 INTERRUPTED = "stopped by hand"
 
@@ -155,9 +155,9 @@ class Run:
     def _sent(self) -> Mapping[str, Sent]:
         return self.past.sent if self.past is not None else {}
 
-    def _close(self, journal: Journal, header: Header, turns: Iterable[Turn], outcome: Outcome) -> None:
+    def _close(self, journal: Journal, header: Header, turns: Sequence[Turn], outcome: Outcome) -> None:
         self.outcome = outcome
-        self.transcript = finish(header, turns, outcome, sessions.stamp(self.now()), self._sent)
+        self.transcript = self._recorder.finish(header, turns, outcome, sessions.stamp(self.now()))
         try:
             self.path = journal.finish(self.transcript)
         except SessionError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from operator import is_
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,9 +13,9 @@ from llm_gc.conversation import Outcome, Turn
 from llm_gc.drivers.live import Watcher
 from llm_gc.errors import SessionError
 from llm_gc.protocol import Ask, Failure
-from llm_gc.records import Transcript
+from llm_gc.records import Header, Transcript, TurnRecord
 from llm_gc.sessions import Journal
-from llm_gc.transcript import Encoder, Sent
+from llm_gc.transcript import Encoder, Sent, assemble, finish
 
 
 class RunWatcher(Watcher, Protocol):
@@ -60,7 +61,9 @@ class Recorder(Unmoved):
     def __init__(self, trouble: Callable[[str], None], sent: Mapping[str, Sent]) -> None:
         """Tell ``trouble`` what cannot be written; ``sent`` as ``Encoder`` takes it."""
         self._trouble = trouble
-        self._encoder = Encoder(sent)
+        self._encoder, self._sent = Encoder(sent), sent
+        self._records: list[TurnRecord] = []
+        self._turns: list[Turn] = []
         self._owed: list[dict[str, Any]] = []
         self._warned = False
 
@@ -68,14 +71,23 @@ class Recorder(Unmoved):
         """Give a turn's line, with the texts that no line before it holds."""
         known = len(self._encoder.texts)
         record = self._encoder.turn(turn)
+        self._turns.append(turn)
+        self._records.append(record)
         return {"turn": record, "texts": dict(islice(self._encoder.texts.items(), known, None))}
+
+    def finish(self, header: Header, turns: Sequence[Turn], outcome: Outcome, ended_at: str) -> Transcript:
+        """Give the transcript of ``turns``: of what was written already, where that is in their order."""
+        same = len(turns) == len(self._turns) and all(map(is_, turns, self._turns))
+        if not same:  # branches side by side arrive as they like, and are numbered when all of them are done
+            return finish(header, turns, outcome, ended_at, self._sent)
+        return assemble(header, tuple(self._records), dict(self._encoder.texts), outcome, ended_at)
 
     def settled(self, turn: Turn) -> None:
         """Write it."""
         self._owed.append(self.line(turn))
         try:
             while self._owed:
-                self.journal.append(self._owed[0])
+                self.journal.write(self._owed[0])
                 del self._owed[0]
         except SessionError as error:
             if not self._warned:

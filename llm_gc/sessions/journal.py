@@ -1,8 +1,10 @@
 """The only writer of sessions/: a journal while the conversation runs, the transcript when it has ended.
 
-``<UTC timestamp>-<name>.jsonl`` gets its first line before the first turn and one more for each turn, each flushed to
-the disk before the next request is sent. At the end the whole transcript is written beside it and takes its place in
-one atomic step, so that whatever happens, there is either a journal with every finished turn or a transcript.
+``<UTC timestamp>-<name>.jsonl`` gets its first line before the first turn and one more for each turn. The system has a
+line before anything else is done about the turn, so that no end of this process can lose it; it is flushed to the disk
+while the next request is under way, and is there before that turn's own line is written. At the end the whole
+transcript is written beside it and takes its place in one atomic step, so that whatever happens, there is either a
+journal with every finished turn or a transcript.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,9 +38,30 @@ class Journal:
         self.transcript = journal.with_suffix(".json")
         self._descriptor: int | None = descriptor
         self._end = end
+        self._unsure = b""
+        self._flushing: Future[None] | None = None
+        self._flusher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
 
     def append(self, *lines: Mapping[str, Any]) -> None:
-        """Write lines, mostly one, and come back when they are on the disk.
+        """Write lines, and come back when they are on the disk.
+
+        Raises:
+            SessionError: where they cannot be written; what was written of them is taken back.
+
+        """
+        self.write(*lines)
+        error = self._settle()
+        if error is not None:
+            self._unsure = b""
+            with contextlib.suppress(OSError):
+                self._take_back()
+            raise problem(error, self.path) from error
+
+    def write(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, and come back when the system has them: they outlive this process from then on.
+
+        They go to the disk while whoever wrote them does something else; the next call waits for that, and writes them
+        again where it failed.
 
         Raises:
             SessionError: where they cannot be written; what was written of them is taken back.
@@ -45,16 +69,30 @@ class Journal:
         """
         if self._descriptor is None:
             raise SessionError(f"the journal {self.path} is closed")
-        data = as_lines(lines)
+        self._settle()
+        data = self._unsure + as_lines(lines)
         try:
             self._take_back()  # in case that the disk would not even let go of the last half line
             _write(self._descriptor, data)
-            os.fsync(self._descriptor)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._take_back()
             raise problem(error, self.path) from error
-        self._end += len(data)
+        self._unsure = data
+        self._flushing = self._flusher.submit(os.fsync, self._descriptor)
+
+    def _settle(self) -> OSError | None:
+        """Wait for what goes to the disk; give the error where it did not get there."""
+        flushing, self._flushing = self._flushing, None
+        if flushing is None:
+            return None
+        try:
+            flushing.result()
+        except OSError as error:
+            return error
+        self._end += len(self._unsure)
+        self._unsure = b""
+        return None
 
     def finish(self, transcript: Transcript) -> Path:
         """Put the transcript in the journal's place.
@@ -85,6 +123,8 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file, and leave it as it is."""
+        self._settle()
+        self._flusher.shutdown()
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             with contextlib.suppress(OSError):

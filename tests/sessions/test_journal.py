@@ -267,6 +267,47 @@ def test_each_line_is_on_the_disk_before_the_next(journal: Journal, monkeypatch:
         assert calls == ["write", "fsync"]
 
 
+def test_a_line_is_with_the_system_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written can be read before it is flushed, and nothing more is written until it is."""
+    flush, flushed = threading.Event(), list[str]()
+    real = os.fsync
+
+    def slow(descriptor: int) -> None:
+        flush.wait(5)
+        flushed.append("flushed")
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", slow)
+        journal.write({"one": 1})
+        assert (lines(journal.path)[1:], flushed) == ([{"one": 1}], [])
+        flush.set()
+        journal.write({"two": 2})
+        assert flushed == ["flushed"]
+        journal.close()
+    assert lines(journal.path)[1:] == [{"one": 1}, {"two": 2}]
+    assert len(flushed) == 2
+
+
+def test_what_was_not_flushed_is_written_again(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk did not take a line after all, it comes once more with the next one, and stands there once."""
+    with failing(monkeypatch, "fsync", errno.ENOSPC):
+        journal.write({"one": 1})
+        journal.write({"two": 2})
+    with full(monkeypatch, 5), pytest.raises(SessionError, match="the disk is full"):
+        journal.write({"three": 3})
+    journal.append({"four": 4})
+    assert lines(journal.path)[1:] == [{"one": 1}, {"two": 2}, {"four": 4}]
+
+
+def test_a_line_that_is_not_flushed_is_taken_back(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody waits for it, it is their error, and nothing of it is left."""
+    with failing(monkeypatch, "fsync", errno.ENOSPC), pytest.raises(SessionError, match="the disk is full"):
+        journal.append({"one": 1})
+    journal.append({"two": 2})
+    assert lines(journal.path)[1:] == [{"two": 2}]
+
+
 def test_a_disk_that_takes_little_at_a_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that takes less than it was given is gone on with."""
     real = os.write

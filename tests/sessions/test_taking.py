@@ -121,6 +121,7 @@ def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     take(ID, tmp_path).close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that is a copy of this one is needed")
 @both
 def test_killed_while_it_becomes_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
