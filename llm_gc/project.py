@@ -91,8 +91,10 @@ def document(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)
 
 
-def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded]) -> Loaded:
-    """Check a document whose prompt files and scenes are at hand, and give the pipeline that can be run.
+def assemble(
+    document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded], *, check: bool = True
+) -> Loaded:
+    """Give the pipeline of a document whose prompt files and scenes are at hand; ``check`` it by the rules too.
 
     Raises:
         PipelineError: with everything that is wrong in it.
@@ -109,8 +111,9 @@ def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str
         for path, name in scene_files(pipeline)
         if name not in scenes
     ]
-    found = [_located(document, None, compiled, code, problem) for code, problem in run_rules(pipeline, compiled)]
-    findings = findings or found
+    if check and not findings:
+        problems = run_rules(pipeline, compiled)
+        findings = [_located(document, None, compiled, code, problem) for code, problem in problems]
     if any(finding.severity == "error" for finding in findings):
         raise PipelineError(findings)
     return Loaded(document.file, document, pipeline, compiled, None, tuple(findings), scenes)

@@ -25,8 +25,10 @@ SET, MODEL = "--set ", "--model "
 def restored(transcript: Transcript) -> Loaded:
     """Give the pipeline exactly as it was run: the seed and the context windows are in it.
 
+    It was checked when it was run; rules that have come since do not hold a record up.
+
     Raises:
-        PipelineError: where this llm-gc does not take it any more.
+        PipelineError: where this llm-gc does not know its language any more.
 
     """
     return _loaded(transcript.pipeline, transcript.pipeline.document)
@@ -101,7 +103,7 @@ def _loaded(
         for name, scene in record.scenes.items()
     }
     document = Document([Source(record.file, "", None, dict(data))], overrides)
-    return project.assemble(document, record.prompts, scenes)
+    return project.assemble(document, record.prompts, scenes, check=windows is not None)
 
 
 def _unresolved(record: PipelineRecord, inputs: Mapping[str, Any] | None, windows: Mapping[str, int]) -> dict[str, Any]:

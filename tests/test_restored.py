@@ -11,6 +11,7 @@ import pytest
 
 from llm_gc import project
 from llm_gc.backends.base import Facts, ModelFacts
+from llm_gc.check import Problem
 from llm_gc.drivers.resolved import cast, resolve_again
 from llm_gc.drivers.run import Run
 from llm_gc.errors import PipelineError, UsageError
@@ -23,8 +24,9 @@ DOCUMENT: dict[str, Any] = {
     "name": "outer",
     "inputs": {"task": {"type": "string"}},
     "defaults": {"model": "m", "temperature": 0.5},
-    "roles": {"anna": {"prompt": "a.j2"}, "ben": {"temperature": 0.1}, "cleo": {"model": "n", "num_ctx": 100}},
-    "turns": ["anna", {"scene": "inner.yaml"}, "ben"],
+    "roles": {"anna": {"prompt": "a.j2"}, "ben": {"temperature": 0.1}, "cleo": {"model": "n", "num_ctx": 2048}},
+    "opening": "Begin.",
+    "turns": ["anna", {"scene": "inner.yaml"}, "ben", "cleo"],
     "limits": {"max_turns": 9},
 }
 INNER = {"name": "inner", "roles": {"anna": {"model": "m"}}, "opening": "Inside.", "turns": ["anna"]}
@@ -60,11 +62,21 @@ def test_as_it_was_run(folder: Path) -> None:
     assert [casting.model for casting in cast(loaded, {"task": "it"})] == ["m", "m", "n", "m"]
 
 
+def test_rules_that_have_come_since(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not hold up a record that goes on or is replayed; where something is laid over it they count."""
+    transcript = had(folder)
+    stricter = [("strict", Problem(("turns",), "Nobody may speak."))]
+    monkeypatch.setattr(project, "run_rules", lambda *_: stricter)
+    assert restored(transcript).pipeline.name == "outer"
+    with pytest.raises(PipelineError, match="Nobody may speak"):
+        varied(transcript)
+
+
 def test_as_it_was_before_the_start(folder: Path) -> None:
     """Without the windows that the server gave; a declared one stays, and the defaults apply once more."""
     loaded = varied(had(folder), ["defaults.temperature=0.9"])
     roles = loaded.pipeline.roles
-    assert [role.num_ctx for role in roles.values()] == [None, None, 100]
+    assert [role.num_ctx for role in roles.values()] == [None, None, 2048]
     assert [role.temperature for role in roles.values()] == [0.9, 0.1, 0.9]
     assert loaded.scenes["inner.yaml"].pipeline.roles["anna"].num_ctx is None
 
