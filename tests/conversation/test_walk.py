@@ -326,3 +326,20 @@ def test_the_pipeline_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         made.name = "other"  # type: ignore[misc]
     assert isinstance(made, Pipeline)
+
+
+def test_variables_are_those_outside_scenes_and_branches() -> None:
+    """What was set, kept or gone through; what a scene or a branch named is its own."""
+    turns = [
+        {"set": {"a": 1}},
+        {"say": "anna", "as": "b"},
+        {"repeat": [{"set": {"a": "c"}}], "for": "c", "in": [2, 3]},
+        {"scene": [{"say": "anna", "as": "inside"}], "opening": "Hi.", "as": "d"},
+        {"parallel": [{"say": "anna", "as": "branch"}], "as": "e"},
+    ]
+    conversation = talk(turns)
+    answer_all(conversation, "B", "D", "E")
+    assert {name: str(value) for name, value in conversation.variables.items() if name != "e"} == {
+        "a": "3", "b": "B", "c": "3", "d": "D",
+    }  # fmt: skip
+    assert [str(message) for message in conversation.variables["e"]] == ["E"]

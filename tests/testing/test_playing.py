@@ -186,6 +186,22 @@ def test_a_template_that_fails_is_told_with_its_place(tmp_path: Path) -> None:
     assert told(tmp_path, expected, asked) == []
 
 
+def test_what_never_ends_is_told(tmp_path: Path) -> None:
+    """A reply that stands for every ask can keep a conversation going for ever."""
+    endless = (
+        "name: p\nroles: {anna: {model: m}}\nopening: Hi.\nturns: [{repeat: [anna]}]\nlimits: {max_turns: 100000}\n"
+    )
+    assert told(tmp_path, "replies: {anna: A}", endless) == [
+        "2:11: it does not end: 1,000 asks were answered, and more were to come"
+    ]
+
+
+def test_a_name_that_is_not_set_at_the_end_is_told(tmp_path: Path) -> None:
+    """For no value at all there is none to compare."""
+    case = "replies: {anna: DONE}\nexpect: {variables: {plan: DONE, ok: true}}"
+    assert told(tmp_path, case) == ["4:42: ok is not set at the end", "    - true"]
+
+
 def test_each_case_begins_anew(tmp_path: Path) -> None:
     """Nothing of one is left in the next."""
     read = suite(tmp_path, f"cases:\n  - name: one\n    {GOOD}\n  - name: two\n    {GOOD}\n")

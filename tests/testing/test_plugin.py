@@ -55,6 +55,19 @@ def test_a_file_that_cannot_be_played_is_an_error(tmp_path: Path) -> None:
     assert "reading.py" not in out
 
 
+def test_what_another_tool_calls_so_is_left_alone(tmp_path: Path) -> None:
+    """A file of that name without cases and without a pipeline; one with cases is ours, wherever its pipeline is."""
+    (tmp_path / "other.test.yaml").write_text("steps: [a]\n", encoding="utf-8")
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    assert pytest_in(tmp_path)[0] == 0
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "p.yaml").write_text(TWO, encoding="utf-8")
+    (tmp_path / "ours.test.yaml").write_text("pipeline: deep/p.yaml\n" + CASES, encoding="utf-8")
+    code, out = pytest_in(tmp_path, "-k", "not Both")
+    assert code == 0
+    assert "2 passed, 1 deselected" in out
+
+
 def test_it_loads_nothing_where_there_is_no_test_file(tmp_path: Path) -> None:
     """Every run of pytest in the environment has the plugin, and most are not about us."""
     (tmp_path / "test_it.py").write_text(
