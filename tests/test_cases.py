@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from llm_gc import project
+from llm_gc.check.pages import pages
+from llm_gc.check.rules import RULES
 from llm_gc.errors import PipelineError
 
 CASES = Path(__file__).parent / "cases"
@@ -76,9 +78,14 @@ def test_every_out_has_its_file() -> None:
     assert {file.stem for file in (CASES / "err").glob("*.out")} == {file.stem for file in ERR}
 
 
-def test_every_rule_has_a_case() -> None:
-    """Each rule is seen to find something."""
-    from llm_gc.check.rules import RULES
-
+def test_every_code_has_a_case() -> None:
+    """Whatever can be found is seen to be found."""
     found = "".join(file.read_text(encoding="utf-8") for file in (CASES / "err").glob("*.out"))
-    assert {code for code in (*RULES, "shape", "yaml", "missing-file") if f"[{code}]" not in found} == set()
+    assert {code for code in pages() if f"[{code}]" not in found} == set()
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_rule_has_a_bad_and_a_good_twin(code: str) -> None:
+    """Files of its name: the one shows what it finds, the other what it lets pass."""
+    assert f" [{code}]\n" in (CASES / "err" / f"{code}.out").read_text(encoding="utf-8")
+    assert (CASES / "ok" / f"{code}.yaml").is_file()
