@@ -219,7 +219,7 @@ class Flow:
         if spoke:
             self._known.set(LAST, Entry(union([*spoke, before.value] if not certain else spoke), certain))
         self._keep(step, Value("list", item=union(said)))
-        return alive
+        return alive or not certain
 
     def _scene(self, step: Scene, path: Path) -> None:
         for name, value in (step.with_ or {}).items():
