@@ -33,6 +33,9 @@ CHARACTERS = 4
 AROUND = 4
 """Tokens around each message: its label, and the marks of the model's own template."""
 
+ASKING = 160
+"""Characters in which a role is asked who speaks next, and in which it answers, but for the names to choose from."""
+
 PATIENCE = 3
 """Rounds of a loop that are looked at where only the order matters, not the sizes."""
 
@@ -191,7 +194,7 @@ class Course:
             if told.turns >= most:
                 raise Full(level)
         if isinstance(step, Choose) and step.by in self._subject.pipeline.roles:
-            told.instruct(step.by, self._size(" ".join(self._allowed(step))) + AROUND)
+            told.instruct(step.by, self._question(step))
             self._fits(step.by, None, told)
         told.turns += 1
         speakers = [step.say] if isinstance(step, Say) else self._allowed(step)
@@ -247,6 +250,12 @@ class Course:
         return list(dict.fromkeys([*step.choose, *(name for names in step.choose.values() for name in names)]))
 
     # --- Sizes
+
+    def _question(self, step: Choose) -> int:
+        """Estimate the tokens in which a role is asked who speaks next, and of its answer."""
+        roles = self._subject.pipeline.roles
+        lines = (f"- {name}: {roles[name].description or ''}" for name in self._allowed(step) if name in roles)
+        return -(-(sum(map(len, lines)) + ASKING) // CHARACTERS)
 
     def _times(self, step: Repeat | Parallel) -> int:
         """Give how often something is done at most; once where nobody can tell."""

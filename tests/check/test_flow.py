@@ -14,6 +14,7 @@ from llm_gc.check.flow import Flow
 from llm_gc.check.subject import Subject
 from llm_gc.conversation import Conversation, Files, Visit
 from llm_gc.pipeline import Pipeline
+from llm_gc.texts import texts
 from tests.talks import failed, pipeline, said
 
 MANY = settings(max_examples=250, derandomize=True, deadline=None, database=None)
@@ -83,6 +84,7 @@ def test_what_is_said_of_a_pipeline_is_true(turns: list[Any], result: str | None
     codes = {code for code, _ in found}
     if "unknown-name" in codes or "taken-name" in codes:
         return
+    unsure = {text.path for text in texts(typed) if " or " in text.text}  # what stands after it may not be needed
     for way in range(4):
         conversation, steps = gone(typed, seed + way)
         outcome = conversation.outcome
@@ -92,7 +94,7 @@ def test_what_is_said_of_a_pipeline_is_true(turns: list[Any], result: str | None
         for code, path in found:
             if code == "never-runs":
                 assert path not in steps
-            if code == "unset-name" and path[-1] == "post" and path[:-1] in steps:
+            if code == "unset-name" and path[-1] == "post" and path[:-1] in steps and path not in unsure:
                 assert outcome.reason != "turns_done"  # in a block the ending of another branch may come first
 
 
