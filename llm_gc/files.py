@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,25 @@ def prompt_names(folder: Path | None) -> list[str]:
         return []
     found = (file.relative_to(folder).as_posix() for file in folder.rglob("*.j2"))
     return sorted(islice(found, MAX_NAMES))
+
+
+def spare_prompts(folder: Path | None, name: str, pipeline: Path, used: Container[str]) -> list[str]:
+    """Give the prompt files that belong to a pipeline by the name of their folder, and that nothing names.
+
+    Neither the pipeline, which names those that are ``used``, nor another one in its folder, nor another prompt file.
+    """
+    if folder is None or not (folder / name).is_dir():
+        return []
+    listed = islice((folder / name).rglob("*.j2"), MAX_NAMES)
+    spare = sorted(file for one in listed if (file := one.relative_to(folder).as_posix()) not in used)
+    others = [*pipeline.parent.glob("*.yaml"), *folder.rglob("*.j2")][:MAX_NAMES] if spare else []
+    for other in others:
+        try:
+            text = other.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # whoever is asked about that file will say so
+        spare = [one for one in spare if one not in text]
+    return spare
 
 
 def read_text(name: str) -> str:

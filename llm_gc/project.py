@@ -153,7 +153,8 @@ class _Reading:
         texts_read, unreadable = self._prompts(pipeline, document)
         prompts = Templates(texts_read)
         scenes, broken = self._scenes(pipeline, document)
-        found = run_rules(pipeline, prompts, alone=len(self._open) == 1)
+        spare = files.spare_prompts(folder, pipeline.name, self._paths[source.file], prompts)
+        found = run_rules(pipeline, prompts, alone=len(self._open) == 1, spare=spare)
         checked = [
             _located(document, folder, prompts, code, problem)
             for code, problem in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from llm_gc.check.problem import Problem
@@ -12,17 +12,23 @@ __all__ = ["Problem", "run_rules"]
 
 
 def run_rules(
-    pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True, alone: bool = True
+    pipeline: Pipeline,
+    prompts: Mapping[str, str],
+    *,
+    whole: bool = True,
+    alone: bool = True,
+    spare: Sequence[str] = (),
 ) -> Iterator[tuple[str, Problem]]:
     """Run every rule; give each problem with the rule's code.
 
     Where the pipeline is not ``whole``, since broken parts of it were cut away, only those rules are run that make
     nothing of what is not there. Where it does not stand ``alone`` but is played by a scene, that may give an opening.
+    ``spare`` are the names of prompt files that are there for it, and that no other pipeline names.
     """
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
-    subject, told = Subject(pipeline, prompts, whole=whole), set[str]()
+    subject, told = Subject(pipeline, prompts, whole=whole, spare=spare), set[str]()
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
         if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 class Subject:
     """A pipeline under examination. Whatever more than one rule needs is worked out when it is first asked for."""
 
-    def __init__(self, pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True) -> None:
+    def __init__(
+        self, pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True, spare: Sequence[str] = ()
+    ) -> None:
         """Take a pipeline, and the texts of its prompt files by their names under ``prompts/``.
 
-        It is not ``whole`` where broken parts of it were cut away.
+        It is not ``whole`` where broken parts of it were cut away. ``spare`` are the names of prompt files that belong
+        to it and that nobody else names.
         """
-        self.pipeline, self.whole = pipeline, whole
+        self.pipeline, self.whole, self.spare = pipeline, whole, spare
         self.templates = Templates.over(prompts)
         self._sources: dict[str, str] = {}
 

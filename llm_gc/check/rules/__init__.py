@@ -32,6 +32,7 @@ from llm_gc.check.rules import (
     unset_name,
     unspoken_stop_token,
     unused_input,
+    unused_prompt,
     unused_role,
     unused_variable,
 )
@@ -81,4 +82,5 @@ RULES: dict[str, Rule] = {
     "unused-role": unused_role,
     "unused-input": unused_input,
     "unused-variable": unused_variable,
+    "unused-prompt": unused_prompt,
 }
