@@ -73,11 +73,11 @@ class Visits:
 
 
 class Full(Exception):
-    """There are as many turns as there may be, or nothing more is to be learnt; ``level`` is the scene that ends."""
+    """The scene of this ``level`` has as many turns as it may have; if ``is_final``, nothing more can come in it."""
 
-    def __init__(self, level: int = 0) -> None:
-        """Keep the level."""
-        self.level = level
+    def __init__(self, level: int = 0, *, is_final: bool = False) -> None:
+        """Keep what is full."""
+        self.level, self.is_final = level, is_final
         super().__init__(level)
 
 
@@ -110,7 +110,7 @@ class Course:
     def _step(self, step: Any, path: Path, told: Told, *, is_sure: bool) -> Told:
         self._count += 1
         if self._count > MOST_VISITS:
-            raise Full
+            raise Full(is_final=True)
         holds = self._subject.constant(step.when)
         if holds is not None and not holds:
             others = step.else_ if isinstance(step, Do) else None
@@ -132,7 +132,7 @@ class Course:
             case Post():
                 told.say(NARRATOR, self._size(step.post) + AROUND)
             case End() if is_sure:
-                raise Full(len(self._most_turns) - 1)
+                raise Full(len(self._most_turns) - 1, is_final=True)
         return told
 
     def _repeat(self, step: Repeat, path: Path, told: Told, *, is_sure: bool) -> Told:
@@ -142,7 +142,13 @@ class Course:
             rounds = MOST_TURNS if self._windows else PATIENCE if is_open else min(rounds, PATIENCE)
         while number < rounds:
             number, before = number + 1, told.turns
-            told = self._run(step.repeat, (*path, "repeat"), told, is_sure=is_sure)
+            earlier = told.copy() if step.until is not None else None
+            try:
+                told = self._run(step.repeat, (*path, "repeat"), told, is_sure=is_sure)
+            except Full as full:
+                if earlier is None or number == 1 or full.is_final or full.level < len(self._most_turns) - 1:
+                    raise
+                return earlier  # it may have ended a round before, and left a turn to what comes after it
             if told.turns == before:
                 break
         return told
@@ -234,7 +240,7 @@ class Course:
         reply = self._reply(name, step)
         if prompt + reply > window > reply:
             self.overflow = Overflow(name, told.turns, prompt, reply, window)
-            raise Full
+            raise Full(is_final=True)
 
     def _reply(self, name: str, step: Turn | None) -> int:
         """Give how many tokens a reply has at most."""
