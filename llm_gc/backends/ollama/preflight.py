@@ -42,6 +42,7 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
             for survey in surveys
             for casting in survey.castings
         },
+        tuple(words for survey in surveys for words in survey.unable()),
     )
 
 

@@ -15,7 +15,7 @@ import respx
 
 from llm_gc.backends.base import Asked, Loading
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.wire._httpx import httpx
 from llm_gc.protocol import Reply
 from tests.backends.ollama.asking import URL, Notes, an_ask, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
@@ -109,7 +109,7 @@ def test_a_stream_that_keeps_coming_ends_at_its_deadline() -> None:
 
 def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reply is whole with its last line, whatever the connection does then."""
-    monkeypatch.setattr("llm_gc.backends.ollama.chat.FAREWELL", 0.05)
+    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
     with StandIn([DEMO]) as server:
         server.script(Hang(Say("one two"), lines=3))
         reply = reply_to(ollama=Ollama(server.url))
@@ -150,7 +150,7 @@ def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
                 await asyncio.sleep(0)
 
     transport = httpx.MockTransport(lambda _: httpx.Response(500, stream=Noise()))
-    monkeypatch.setattr("llm_gc.backends.ollama.server.ANSWER_BODY", 100_000)
+    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 100_000)
     failure = reply_to(an_ask(deadline=1), Ollama(transport=transport)).failure
     assert failure is not None
     assert failure.kind == "server"

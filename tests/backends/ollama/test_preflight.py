@@ -11,7 +11,7 @@ import respx
 
 from llm_gc.backends.base import Facts, Loading, Notify, ignore
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.wire._httpx import httpx
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
 from llm_gc.protocol import Casting
 from tests.backends.ollama.asking import URL, Notes, an_ask, never, run
@@ -261,7 +261,7 @@ def test_a_server_that_stops_answering_is_an_error(router: respx.MockRouter, mon
 
 def test_an_answer_without_end_is_an_error(router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is read beyond a bound."""
-    monkeypatch.setattr("llm_gc.backends.ollama.server.ANSWER_BODY", 1000)
+    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 1000)
     router["show"].respond(json={"license": "x" * 1000})
     assert "too large" in str(refused(Ollama()))
 
