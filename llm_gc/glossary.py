@@ -104,5 +104,6 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "first_token": "From the request to the first token, measured here.",
         "prompt": "For reading the request, as the server says.",
         "generation": "For writing the reply, as the server says.",
+        "wait": "For a slot of the server, in which nothing was done: what its own figures leave over.",
     },
 }

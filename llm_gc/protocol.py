@@ -88,8 +88,7 @@ class Casting:
     """How a role is played: its model, where it runs, and everything that is sent along with the messages.
 
     ``options`` are the server's names with what was declared, ``num_predict`` and ``seed`` not yet among them.
-    ``backend`` is the kind of its server, the run's where none. With ``api`` ``generate`` the messages become one text
-    that the model goes on from; where that is ``raw``, it is the role's prompt alone, and the model gets it untouched.
+    ``backend`` is its server's kind. With ``api: generate`` the messages are one text, ``raw``: the author's own.
     """
 
     model: str
@@ -109,10 +108,9 @@ class Ask:
     """A question to whoever plays a role. ``request`` is rendered when it is first read, and may raise TemplateError.
 
     ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
-    time for one reply in seconds, a cold load not counted; within it the first token must come after ``first_token``
-    seconds, where that is given, and the next piece after ``gap``; ``stops`` are the tokens by which this reply could
-    end the scene; ``turn`` is the number the turn will have, none inside a branch; a pick asks who speaks next, and is
-    no turn.
+    time for one reply in seconds, a cold load not counted, ``first_token`` and ``gap`` those for its beginning and for
+    a pause; ``stops`` are the tokens by which this reply could end the scene; ``turn`` is the number the turn will
+    have, none inside a branch; a pick asks who speaks next, and is no turn.
     """
 
     id: str
@@ -187,10 +185,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Where the seconds of a reply went, none where nobody knows. ``total`` is measured here, the rest there.
-
-    ``wait`` is how long the server let the request wait for a slot: all its time but loading, reading and writing.
-    """
+    """Where the seconds of a reply went, as far as is known; ``total`` is ours, the rest the server's figures."""
 
     total: float | None = None
     load: float | None = None

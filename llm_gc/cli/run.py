@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--backend",
     type=click.Choice(backends.NAMES),
-    default="ollama",
-    show_default=True,
-    help="Who answers for the models.",
+    help="Who answers for the models, before what a role says; Ollama where nobody says.",
 )
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
 @click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
@@ -48,6 +46,7 @@ if TYPE_CHECKING:
 def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/."""
     from llm_gc import project
+    from llm_gc.drivers.placing import placed
     from llm_gc.inputs import resolve
 
     if file is None:
@@ -55,6 +54,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)
+    loaded = placed(loaded, options["host"], options["backend"])
     values = resolve(loaded.pipeline.inputs, inputs, texts=True)
     return _run(loaded, values, options)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from llm_gc.backends.ollama.lines import Lines
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import normalise
 from llm_gc.backends.ollama.preflight import find_facts
+from llm_gc.backends.together import together
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import MAX_REPLY, Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
@@ -97,11 +97,7 @@ class Ollama:
 
     async def aclose(self) -> None:
         """Give the models back to their servers, and let go of every connection."""
-        try:
-            await asyncio.gather(*(models.aclose() for models in self._known.values()))
-        finally:
-            for models in self._known.values():
-                await models.server.aclose()
+        await together(models.aclose() for models in self._known.values())
 
     def _models(self, casting: Casting) -> Models:
         address = find_address(self._host, casting.host, self._environ)

@@ -65,7 +65,7 @@ class Exchange:
         async with self._server.open("POST", path, body) as response:
             kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
             if response.status_code != 200:
-                said = await read_body(response, ERROR_BODY)
+                said = self._server.hide(await read_body(response, ERROR_BODY))
                 return of_status(self._place, response.status_code, said, location)
             async for data in response.aiter_bytes():
                 if hearing.over:  # more, after the end

@@ -59,6 +59,8 @@ def read_error(error: Any) -> Said:
         return _sized(Said(inner))
     if not isinstance(inner, dict) or not isinstance(inner.get("message"), str):
         return Said("an error without a word that can be read")
+    if _object(inner["message"]) is not None and "error" in inner["message"]:  # the engine's, in an object of OpenAI's
+        return read_error(inner["message"])
     code, kind = inner.get("code"), inner.get("type")  # OpenAI's code, where it is a word, says more than its type
     said = Said(inner["message"], next((word for word in (code, kind) if isinstance(word, str) and word), ""))
     return _sized(said, natural(inner.get("n_prompt_tokens")), natural(inner.get("n_ctx")))

@@ -59,6 +59,10 @@ class Server:
         """Give the words for this server in a message."""
         return Place(self.address.url, model, self._kind)
 
+    def hide(self, said: bytes) -> bytes:
+        """Take our key out of what the server says: some repeat it in their errors, which are shown and recorded."""
+        return said.replace(self._key.encode(), b"(the key)") if self._key else said
+
     @asynccontextmanager
     async def open(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
@@ -104,7 +108,7 @@ class Server:
         """Make one exchange, and give the JSON object that was answered."""
         answer = await self.fetch(method, path, body, model=model)
         if answer.status != 200:
-            raise Failed(of_status(self.place(model), answer.status, answer.body, answer.location))
+            raise Failed(of_status(self.place(model), answer.status, self.hide(answer.body), answer.location))
         value = answer.object()
         if value is None:
             raise Failed(of_bad(self.place(model), Bad("broken", f"{path} gave no JSON object"), answer.content_type))

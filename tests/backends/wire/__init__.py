@@ -1,1 +1,1 @@
-"""The Ollama backend: its pure parts, its answers to every recorded exchange, and its ways on the wire."""
+"""What all model servers have in common: addresses, connections, failures, thoughts."""
