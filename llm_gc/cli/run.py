@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--sessions", type=click.Path(path_type=Path), default="sessions", show_default=True, metavar="DIR",
               help="Where the transcript goes.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Print the result alone.")
+@click.option("--thinking", is_flag=True, help="Show what models think before they answer.")
 @click.option("--json", "as_json", is_flag=True, help="Print the transcript alone.")
 def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/."""
@@ -64,7 +65,7 @@ def _run(loaded: Loaded, values: dict[str, Any], options: dict[str, Any]) -> int
     from llm_gc.cli.screen import still
     from llm_gc.drivers.run import Run
 
-    screen, notes = _screen(quiet=options["quiet"], as_json=options["as_json"])
+    screen, notes = _screen(options["quiet"], options["as_json"], options["thinking"])
     people = People(loaded, options["answers"])
     backend = backends.make(options["backend"], options["host"], os.environ, lambda error: _fallen_back(notes, error))
     backend = people.beside(backend, screen, hears=not (options["quiet"] or options["as_json"]))
@@ -137,14 +138,14 @@ def _keep_on_screen(run: Run, options: dict[str, Any]) -> None:
             click.echo(clean(f"{turn.role}: {turn.content}"), err=True)
 
 
-def _screen(*, quiet: bool, as_json: bool) -> tuple[Screen, Notes]:
+def _screen(quiet: bool, as_json: bool, thinking: bool) -> tuple[Screen, Notes]:
     from llm_gc.cli.screen import Notes, Screen
     from llm_gc.cli.voices import Plain, Silent, Styled, Voice
 
     notes = Notes(_console(sys.stderr), quiet=quiet)
     console = _console(sys.stdout)
     voice: Voice = Silent() if quiet or as_json else Styled(console) if console is not None else Plain()
-    return Screen(voice, notes), notes
+    return Screen(voice, notes, thinking=thinking), notes
 
 
 def _console(stream: Any) -> Any:
