@@ -183,13 +183,7 @@ WRONG = {
     "no such command": (["rnu"], "Did you mean 'run'?"),
     "no such backend": (["run", M1, "--task", "x", "--backend", "olama"], "'ollama', 'openai', 'rehearsal', 'auto'"),
     "no port": (["run", M1, "--task", "x", "--host", "gpu:abc"], "--host: 'abc' in 'gpu:abc' is no port; give"),
-        ["run", M1, "--task", "x", "--host", "gpu:abc"],
-        "--host: 'abc' in 'gpu:abc' is no port; give an address",
-    ),
     "no scheme": (["run", M1, "--task", "x", "--host", "ftp://gpu"], "ftp:// is neither http:// nor https://"),
-        ["run", M1, "--task", "x", "--backend", "openai"],
-        "give --host, a `host` in the role, or OPENAI_BASE_URL",
-    ),
     "an input without a value": (["run", M1, "--input", "task"], "is not NAME=VALUE. See llm-gc run --help."),
     "an option without a value": (["run", M1, "--task"], "requires an argument. See llm-gc run --help."),
 }
