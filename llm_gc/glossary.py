@@ -36,6 +36,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "failed": "How many of them failed.",
         "tokens": "The tokens of all requests and replies, as far as the server counted them.",
         "seconds": "The time of all replies added up, side by side or not.",
+        "reloads": "How many turns had to wait until a model that had spoken before was loaded again.",
     },
     "Versions": {
         "llm_gc": "The version of llm-gc.",

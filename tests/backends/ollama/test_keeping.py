@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import respx
 
+import llm_gc
 from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.ollama.keeping import DEFAULT, FOREVER, Keeping
 from llm_gc.backends.wire._httpx import httpx
@@ -147,3 +150,18 @@ def test_the_servers_clock_counts() -> None:
         chat.mock(side_effect=[httpx.Response(200, content=lines(done("x"))) for _ in range(3)])
         run(answered(Ollama(), an_ask()))
         assert [b'"keep_alive": 60' in call.request.content for call in chat.calls] == [False, False, True]
+
+
+def test_reloads_are_counted(tmp_path: Path) -> None:
+    """Where a server holds one model alone, each change back is a reload; the transcript says how many there were."""
+    pipeline = tmp_path / "two.yaml"
+    pipeline.write_text(
+        "name: two\nopening: Talk.\nturns: [{repeat: [anna, ben], times: 2}]\n"
+        "roles: {anna: {model: 'demo:1b', num_ctx: 512}, ben: {model: 'other:7b', num_ctx: 512}}\n"
+    )
+    for most, reloads in ((1, 2), (2, 0)):
+        models = [replace(model, load_seconds=0.12) for model in (DEMO, OTHER)]
+        with StandIn(models, max_loaded=most) as server:
+            transcript = llm_gc.run(pipeline, host=server.url, sessions=tmp_path)
+            assert sum(server.load_counts.values()) == 2 + reloads
+        assert transcript.totals.reloads == reloads

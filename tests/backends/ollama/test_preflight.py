@@ -326,3 +326,18 @@ def test_a_load_without_done_is_an_error(router: respx.MockRouter, answer: dict[
     router["ps"].respond(json={"models": []})
     router["chat"].respond(json=answer)
     assert words in str(refused(Ollama()))
+
+
+@pytest.mark.parametrize(("think", "able", "warned"), [
+    (True, ("completion",), True), ("high", ("completion",), True), (False, ("completion",), False),
+    (None, ("completion",), False), (True, ("completion", "thinking"), False),
+])  # fmt: skip
+def test_a_model_that_cannot_think_is_told_of_before_the_first_turn(
+    think: Any, able: tuple[str, ...], warned: bool
+) -> None:
+    """It would be refused in the middle of a run; so it is not asked to, and the run says so once."""
+    casting = Casting("demo:1b", options={"num_ctx": 512}, think=think)
+    with StandIn([replace(DEMO, capabilities=able)]) as server:
+        warnings = found(Ollama(server.url), casting, casting).warnings
+    assert len(warnings) == warned
+    assert not warned or "cannot think before it answers, so `think` is not sent to it" in warnings[0]
