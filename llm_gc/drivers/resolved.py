@@ -8,6 +8,7 @@ from typing import Any
 
 from llm_gc import project
 from llm_gc.backends.base import Facts
+from llm_gc.backends.wire.hosts import mask
 from llm_gc.conversation import Files
 from llm_gc.conversation.stage import Stage
 from llm_gc.errors import TemplateError
@@ -38,6 +39,20 @@ def cast(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Casting]:
     """
     castings = list(Stage(loaded.pipeline, inputs, loaded.files).castings.values())
     return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
+
+
+def digests(facts: Facts) -> dict[str, str | None]:
+    """Give each model's digest by its name; where two hosts have another one under it, by its name and the host."""
+    found: dict[str, dict[str, str | None]] = {}
+    for (host, model), about in facts.models.items():
+        found.setdefault(model, {})[mask(host) if host else ""] = about.digest
+    named: dict[str, str | None] = {}
+    for model, places in sorted(found.items()):
+        if len(set(places.values())) == 1:
+            named[model] = next(iter(places.values()))
+            continue
+        named |= {f"{model} at {host}" if host else model: digest for host, digest in sorted(places.items())}
+    return named
 
 
 def resolve(loaded: Loaded, inputs: Mapping[str, Any], facts: Facts, seed: int) -> Resolved:

@@ -18,7 +18,7 @@ from llm_gc.backends.base import Backend, Progress
 from llm_gc.conversation import Conversation, Outcome, Turn
 from llm_gc.conversation.stage import Stage
 from llm_gc.drivers.live import Live, Watcher
-from llm_gc.drivers.resolved import cast, resolve
+from llm_gc.drivers.resolved import cast, digests, resolve
 from llm_gc.errors import SessionError, Unanswered
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, Failure
@@ -132,8 +132,7 @@ class Run:
         seed = self.seed if self.seed is not None else loaded.pipeline.seed
         seed = secrets.randbelow(2**31) if seed is None else seed
         resolved = resolve(loaded, self.inputs, facts, seed)
-        models = {model: about.digest for (_, model), about in sorted(facts.models.items(), key=lambda i: i[0][1])}
-        versions = Versions(__version__, facts.backend, facts.server, models)
+        versions = Versions(__version__, facts.backend, facts.server, digests(facts))
         header = Header(id_, resolved.record, stage.inputs, seed, sessions.stamp(self.now()), versions)
         return header, Conversation(resolved.pipeline, self.inputs, resolved.files)
 
