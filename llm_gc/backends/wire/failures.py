@@ -97,7 +97,9 @@ def of_transport(place: Place, error: httpx.HTTPError, begun: bool) -> Failure:
     """Tell what a connection's end means; ``begun`` is whether something of the reply had come."""
     reason = why(error)
     if isinstance(error, httpx.TimeoutException):
-        return Failure("unreachable", f"{place.server} did not take the connection in time. {place.kind.start}")
+        return Failure(
+            "unreachable", f"{place.server} did not take the connection in time. {place.kind.start}", retry=True
+        )
     if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
         return Failure("unreachable", f"Nobody answers at {place.server}: {reason}. {place.kind.start}", retry=True)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):

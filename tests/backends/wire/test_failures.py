@@ -115,7 +115,7 @@ def test_an_error_in_the_middle_has_its_meaning(message: str, retry: bool) -> No
     [
         (httpx.ConnectError("no"), False, "unreachable", True),
         (httpx.ProxyError("no"), False, "unreachable", True),
-        (httpx.ConnectTimeout("slow"), False, "unreachable", False),
+        (httpx.ConnectTimeout("slow"), False, "unreachable", True),
         (httpx.ReadError("reset"), False, "broken", True),
         (httpx.WriteError("reset"), False, "broken", True),
         (httpx.ReadError("reset"), True, "broken", True),
@@ -127,7 +127,7 @@ def test_an_error_in_the_middle_has_its_meaning(message: str, retry: bool) -> No
     ],
 )
 def test_each_end_of_a_connection_has_its_meaning(error: httpx.HTTPError, begun: bool, kind: str, retry: bool) -> None:
-    """Broken and refused connections may be tried again, what cannot be understood or in time may not."""
+    """Connections that broke, or did not come about, may be tried again; what cannot be understood may not."""
     failure = of_transport(PLACE, error, begun)
     assert (failure.kind, failure.retry) == (kind, retry)
     assert "gpu:9" in failure.message
