@@ -59,6 +59,10 @@ class Keeping:
         if left is not None and not self.knows(model):
             kept.before = FOREVER if left > _AGES else left if loaded else max(left, DEFAULT)
 
+    def is_not_kept(self, model: str) -> None:
+        """Note that the server lets go of ``model`` at once: it is gone right after its load."""
+        self._models.setdefault(normalise(model), _Kept(model)).before = 0
+
     def ask(self, ask: Ask) -> int:
         """Give how long the model is to stay after this request, and note that the server was told so."""
         kept = self._models.setdefault(normalise(ask.model), _Kept(ask.model))

@@ -12,7 +12,7 @@ from typing import Any
 
 from llm_gc.backends.base import Loading, Notify, ignore
 from llm_gc.backends.ollama.bodies import load_body
-from llm_gc.backends.ollama.keeping import Keeping, kept_for
+from llm_gc.backends.ollama.keeping import DEFAULT, Keeping, kept_for
 from llm_gc.backends.ollama.names import entry_of, normalise
 from llm_gc.backends.ollama.shelf import Shelf
 from llm_gc.backends.wire.events import CUT_SHORT, Bad
@@ -100,26 +100,23 @@ class Models:
             return None
         # Somebody else may have had it loaded with options that the list does not show, such as ``shift``. The server
         # would then load it anew for our first request, at the cost of its reply; asking once costs next to nothing.
-        seconds = await self.load(model, options, ask.load_timeout, ignore if held else notify)
-        if not self.keeping.knows(model):
-            await self.listing(model, loaded=True)
-        return None if held else seconds
+        began = self._clock()
+        notify = ignore if held else notify
+        if self.keeping.knows(model):
+            await self._load(model, options, ask.load_timeout, notify, kept_for(ask))
+        else:
+            await self.load(model, options, ask.load_timeout, notify)
+        return None if held else self._clock() - began
 
-    async def load(self, model: str, options: Mapping[str, Any], load_timeout: float, notify: Notify) -> float:
-        """Have ``model`` loaded as ``options`` ask, and give the seconds it took."""
-        notify(Loading(model))
-        place, began = self.server.place(model), self._clock()
-        try:
-            async with asyncio.timeout(load_timeout):
-                answer = await self.server.ask("POST", "/api/chat", load_body(model, options), model=model)
-        except TimeoutError:
-            raise Failed(not_loaded(place, load_timeout)) from None
-        if answer.get("error") is not None:
-            raise Failed(of_error(place, read_error(answer["error"])))
-        if answer.get("done") is not True:
-            raise Failed(of_bad(place, Bad("broken", CUT_SHORT)))
-        self.shelf.loaded(model, options)
-        return self._clock() - began
+    async def load(self, model: str, options: Mapping[str, Any], load_timeout: float, notify: Notify) -> Any:
+        """Have ``model`` loaded as ``options`` ask, learn how long the server keeps it, and give what it holds then."""
+        await self._load(model, options, load_timeout, notify)
+        listing = await self.listing(model, loaded=True)
+        if listing is None or not isinstance(listing.get("models"), list) or entry_of(listing, model) is not None:
+            return listing
+        self.keeping.is_not_kept(model)  # the server lets go of a model as soon as it can
+        await self._load(model, options, load_timeout, notify, DEFAULT)
+        return await self.listing()
 
     async def aclose(self) -> None:
         """Let the server keep the models as long as it would have kept them without us, and close the connections."""
@@ -142,6 +139,27 @@ class Models:
                     async with asyncio.timeout(self.server.connect):
                         await self._keep(model, options, kept_for(ask))
                         self.keeping.renew(model, kept_for(ask))
+
+    async def _load(
+        self,
+        model: str,
+        options: Mapping[str, Any],
+        load_timeout: float,
+        notify: Notify,
+        keep_alive: int | None = None,
+    ) -> None:
+        notify(Loading(model))
+        place, body = self.server.place(model), load_body(model, options, keep_alive)
+        try:
+            async with asyncio.timeout(load_timeout):
+                answer = await self.server.ask("POST", "/api/chat", body, model=model)
+        except TimeoutError:
+            raise Failed(not_loaded(place, load_timeout)) from None
+        if answer.get("error") is not None:
+            raise Failed(of_error(place, read_error(answer["error"])))
+        if answer.get("done") is not True:
+            raise Failed(of_bad(place, Bad("broken", CUT_SHORT)))
+        self.shelf.loaded(model, options)
 
     async def _keep(self, model: str, options: Mapping[str, Any], seconds: int) -> None:
         await self.server.ask("POST", "/api/chat", load_body(model, options, seconds), model=model)

@@ -90,8 +90,7 @@ class Survey:
                 window = window_in(listing, model) or declared_window(self._shown[model])
                 if window is None:
                     load = self._models.load(model, undeclared[model].options, load_timeout, notify)
-                    await self._told(load)
-                    listing = await self._models.listing(model, loaded=True)
+                    listing = await self._told(load)
                     window = window_in(listing, model)
                 self.facts[model] = self.facts[model]._replace(num_ctx=window)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +18,7 @@ from llm_gc.backends.together import together
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import MAX_REPLY, Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
+from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
@@ -53,6 +56,7 @@ class OpenAI:
         self._servers: dict[str, Server] = {}
         self._keys: dict[str, str | None] = {}
         self._asked: Counter[tuple[str, str]] = Counter()
+        self._doubtful: set[str] = set()
 
     async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Find the servers and the models, and say what they cannot be told.
@@ -80,22 +84,33 @@ class OpenAI:
         """Answer ``ask`` once, within its deadline; a load that the server makes of its own accord is charged to it."""
         began, server = self._clock(), self._server(ask.casting)
         path, body = reply_request(ask)
+        await self._settled(server)
         notify(Asked(ask.model))
         decoder = Decoder(Events(server.hide), max_reply=self._max_reply)
         hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock)
         place = (server.address.url, ask.model)
         exchange = Exchange(server, ask, hearing, patience_for(ask, self._gap), self._asked[place])
         self._asked[place] += 1
+        is_over = False
         try:
             failure = await exchange.run(path, body)
+            is_over = failure is None
         finally:
             self._asked[place] -= 1
+            (self._doubtful.discard if is_over else self._doubtful.add)(server.address.url)
         named = hearing.end.model if hearing.end is not None else None
         return hearing.reply(failure, None, self._clock() - began, named if named != ask.model else None)
 
     async def aclose(self) -> None:
         """Let go of every connection."""
         await together(server.aclose() for server in self._servers.values())
+
+    async def _settled(self, server: Server) -> None:
+        """After a request that came to nothing, ask something small: when it is answered, that one has gone."""
+        if server.address.url in self._doubtful:
+            with contextlib.suppress(Failed, TimeoutError):
+                async with asyncio.timeout(server.connect):
+                    await server.fetch("GET", "/models")
 
     def _server(self, casting: Casting) -> Server:
         address = find(self._host, casting.host, self._environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,3 +166,39 @@ def test_reloads_are_counted(tmp_path: Path) -> None:
             transcript = llm_gc.run(pipeline, host=server.url, sessions=tmp_path)
             assert sum(server.load_counts.values()) == 2 + reloads
         assert transcript.totals.reloads == reloads
+
+
+@pytest.mark.parametrize("window", [None, 512])
+def test_a_server_that_keeps_nothing(tmp_path: Path, window: int | None) -> None:
+    """Its habit shows when a model is gone right after its load; it keeps it for the run, and lets go of it then."""
+    pipeline = tmp_path / "one.yaml"
+    options = f", num_ctx: {window}" if window else ""
+    pipeline.write_text(
+        "name: one\nopening: Talk.\nturns: [anna, {say: anna, instruction: Go on.}]\n"
+        f"roles: {{anna: {{model: 'demo:1b'{options}}}}}\n"
+    )
+    with StandIn([DEMO], keep_alive=0.0) as server:
+        transcript = llm_gc.run(pipeline, host=server.url, sessions=tmp_path)
+        assert server.load_counts == {"demo:1b": 2}
+        assert kept(server.requests)[-1] == ("demo:1b", 0)
+    assert transcript.totals.reloads == 0
+    assert transcript.pipeline.document["roles"]["anna"]["num_ctx"] == (window or 4096)
+
+
+def test_a_run_that_is_stopped_gives_its_models_back(tmp_path: Path) -> None:
+    """As one that has ended does."""
+    pipeline = tmp_path / "one.yaml"
+    pipeline.write_text("name: one\nopening: Talk.\nturns: [anna]\nroles: {anna: {model: 'demo:1b', num_ctx: 512}}\n")
+    with StandIn([DEMO], keep_alive=40.0) as server:
+        server.script(Hang())
+
+        async def go() -> None:
+            task = asyncio.create_task(llm_gc.run_async(pipeline, host=server.url, sessions=tmp_path))
+            await asyncio.to_thread(server.wait_for_chats, 1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        run(go())
+        assert server.chats[0].gone.wait(2)
+        assert kept(server.requests)[-1] == ("demo:1b", 40)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from llm_gc.backends.base import Asked, Delta
 from llm_gc.backends.openai import OpenAI
 from llm_gc.frozen import freeze
-from llm_gc.protocol import Failure
+from llm_gc.protocol import Failure, Reply
 from tests.backends.ollama.asking import Notes, an_ask, run
 from tests.backends.openai.asking import reply_to
 from tests.standin import (
@@ -147,21 +148,28 @@ def test_each_trouble_is_told(behaviour: Behaviour, kind: str, retry: bool, word
     assert "ollama pull" not in failure.message
 
 
-def test_a_cancelled_request_is_gone() -> None:
-    """Cancelling the task closes the connection before the task is done."""
-    import asyncio
-
+def test_no_attempt_queues_behind_a_zombie() -> None:
+    """Before the next request, a small one is answered: by then the server has noticed that the one before has gone."""
     with StandIn([DEMO]) as server:
-        server.script(Hang())
+        server.script(Hang(), Hang(), Say("done"))
 
-        async def go() -> None:
+        async def go() -> Reply:
             openai = OpenAI(server.url)
+            assert (await openai.reply(an_ask(deadline=0.1))).failure
             task = asyncio.create_task(openai.reply(an_ask(deadline=30)))
-            await asyncio.to_thread(server.wait_for_chats, 1)
+            await asyncio.to_thread(server.wait_for_chats, 2)
+            assert server.chats[0].gone.is_set()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(server.chats[0].gone.wait, 2)
+            reply = await openai.reply(an_ask())
+            assert server.chats[1].gone.is_set()
+            again = await openai.reply(an_ask())
+            assert again.failure is None
             await openai.aclose()
+            return reply
 
-        run(go())
+        assert run(go()).content == "done"
+        paths = [request.path.removeprefix("/v1") for request in server.requests]
+    chat = "/chat/completions"
+    assert paths == [chat, "/models", chat, "/models", chat, chat]
