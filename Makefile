@@ -44,7 +44,7 @@ fix: .venv/.dev ## Mend what the linter can mend, and format
 schemas: .venv/.runtime ## Write schemas/*.json from the models
 	$(BIN)/python -m llm_gc.schema
 
-docs: .venv/.runtime ## Write the tables of docs/language.md and pipelines/README.md from the models
+docs: .venv/.runtime ## Write the tables of docs/ and pipelines/README.md from the models
 	$(BIN)/python -m llm_gc.manual
 	$(BIN)/python -m llm_gc.gallery
 

@@ -13,10 +13,11 @@ from llm_gc import backends, project
 from llm_gc.backends.base import Backend
 from llm_gc.backends.human import Answers, Human, people
 from llm_gc.backends.router import Router
-from llm_gc.drivers.placing import placed
-from llm_gc.drivers.run import Run, Unmoved
+from llm_gc.drivers.run import Run
+from llm_gc.drivers.watching import Unmoved
 from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
 from llm_gc.inputs import resolve
+from llm_gc.placing import placed
 from llm_gc.records import Transcript
 
 

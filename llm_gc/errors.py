@@ -65,7 +65,8 @@ class TemplateError(LlmGcError):
     """A template or an expression that failed while it was compiled or rendered.
 
     ``file`` is its name under ``prompts/``, empty where it stands in the document itself; ``path`` is where it is used
-    there; ``line`` and ``column`` are the template's own, from 1, none where nobody knows.
+    there; ``line`` and ``column`` are the template's own, from 1, none where nobody knows. ``pipeline`` and ``step``
+    say in which pipeline, and at which step of it; they are known while it runs.
     """
 
     fault = "author"
@@ -79,15 +80,28 @@ class TemplateError(LlmGcError):
         column: int | None = None,
     ) -> None:
         """Keep what failed and where."""
+        super().__init__(message)
         self.message, self.file, self.line, self.path, self.column = message, file, line, path, column
-        used = ".".join(str(step) for step in path)
-        place = f"{file} (used at {used})" if file and used else file or used
-        where = ", ".join(word for word in (place, f"line {line}" if line else "") if word)
-        super().__init__(f"{where}: {message}" if where else message)
+        self.pipeline, self.step = "", tuple[str | int, ...]()
+
+    def __str__(self) -> str:
+        """Give it as one line: ``pipeline NAME, STEP, FILE (used at PATH), line N: message``, as far as it is known."""
+        used = ".".join(map(str, self.path))
+        place = f"{self.file} (used at {used})" if self.file and used else self.file or used
+        step = "" if self.path[: len(self.step)] == self.step else ".".join(map(str, self.step))
+        line = f"line {self.line}" if self.line else ""
+        where = ", ".join(filter(None, (f"pipeline {self.pipeline}" if self.pipeline else "", step, place, line)))
+        return f"{where}: {self.message}" if where else self.message
 
     def at(self, path: tuple[str | int, ...]) -> TemplateError:
         """Give the same error, used at ``path``."""
         return self if self.path else TemplateError(self.message, self.file, self.line, path, self.column)
+
+    def within(self, pipeline: str, step: tuple[str | int, ...] = ()) -> TemplateError:
+        """Give the same error, raised in a pipeline at a step."""
+        error = TemplateError(self.message, self.file, self.line, self.path, self.column)
+        error.pipeline, error.step = pipeline, step
+        return error
 
 
 class ServerUnreachable(LlmGcError):

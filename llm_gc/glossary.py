@@ -18,6 +18,8 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "versions": "Who took part.",
         "turns": "All turns, in the order in which the pipeline declares them.",
         "texts": "The texts that requests refer to, each once, by the first 16 digits of its SHA-256.",
+        "parent": "The conversation that this one was forked from, if it was.",
+        "resumed": "Each time that it went on after it had been interrupted.",
     },
     "PipelineRecord": {
         "name": "The pipeline's name.",
@@ -26,6 +28,16 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "document": "The pipeline as it was run, with the seed and the context windows written into it.",
         "prompts": "The texts of its prompt files, by their names under `prompts/`.",
         "scenes": "The pipelines that its scenes play, by the names that they have there.",
+        "overrides": "What was laid over the file, as it was given.",
+    },
+    "Parent": {
+        "id": "What that conversation is known by.",
+        "turn": "The first turn that is not that conversation's; what came before was taken over as it was.",
+    },
+    "Resumption": {
+        "at": "When it went on: date and time in UTC.",
+        "after": "How many turns and picks there were by then.",
+        "versions": "Who took part from then on.",
     },
     "Ended": {
         "reason": "Why it ended, in a word.",
@@ -43,6 +55,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "backend": "Who answered for the models.",
         "server": "The version of the model server.",
         "models": "The digest of each model, as far as the server gave one.",
+        "windows": "The context window that the server gives a model, where the pipeline declares none.",
     },
     "TurnRecord": {
         "turn": "The number of the turn, from 1; none for a pick.",
@@ -89,6 +102,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "after": "The id of the earlier request that this one begins with.",
         "keep": "With how many of its pieces.",
         "format": "The JSON Schema that the reply was to fit.",
+        "model": "The model that was asked, where another one answered.",
     },
     "PartRecord": {
         "role": "Whose piece it is; neighbours of one kind are sent as one message.",

@@ -1,4 +1,4 @@
-"""The tables of the manual, from the models: ``python -m llm_gc.manual [FILE]`` writes them into docs/language.md.
+"""The tables of the manuals, from the models: ``python -m llm_gc.manual [FILE...]`` writes them into docs/*.md.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. NAME is a model (``Role``), several of them
 (``Say, Turn``), ``map`` (all keys of a pipeline at a glance) or ``steps`` (all step kinds). The table of a model has
@@ -160,8 +160,8 @@ def _lines(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | map[tuple[st
 
 def main() -> None:
     """Write the tables."""
-    file = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/language.md")
-    file.write_text(rewritten(file.read_text(encoding="utf-8")), encoding="utf-8")
+    for file in map(Path, sys.argv[1:]) if len(sys.argv) > 1 else sorted(Path("docs").glob("*.md")):
+        file.write_text(rewritten(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

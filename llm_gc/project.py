@@ -30,7 +30,8 @@ At = tuple[str | int, ...]
 class Loaded:
     """A pipeline that can be run: its file, the document it was read from, and all that it names.
 
-    ``scenes`` are the pipelines that its scenes play, by the name that they have there.
+    ``scenes`` are the pipelines that its scenes play, by the name that they have there; ``places`` are the host and the
+    backend that a run has laid over those of all roles.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Loaded:
     folder: Path | None
     warnings: tuple[Finding, ...] = ()
     scenes: Mapping[str, Loaded] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> Files:
@@ -91,6 +93,31 @@ def document(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)
 
 
+def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded]) -> Loaded:
+    """Check a document whose prompt files and scenes are at hand, and give the pipeline that can be run.
+
+    Raises:
+        PipelineError: with everything that is wrong in it.
+
+    """
+    pipeline, compiled = _typed(document), Templates(prompts)
+    missing = [text for text in texts(pipeline) if text.file is not None and text.file not in prompts]
+    findings = [
+        document.finding(text.path, "unreadable-template", f"there is no file {text.file!r} in the transcript")
+        for text in missing
+    ]
+    findings += [
+        document.finding(path, "missing-file", f"there is no pipeline {name!r} in the transcript")
+        for path, name in scene_files(pipeline)
+        if name not in scenes
+    ]
+    found = [_located(document, None, compiled, code, problem) for code, problem in run_rules(pipeline, compiled)]
+    findings = findings or found
+    if any(finding.severity == "error" for finding in findings):
+        raise PipelineError(findings)
+    return Loaded(document.file, document, pipeline, compiled, None, tuple(findings), scenes)
+
+
 class _Reading:
     """One reading of a pipeline: the files that were read, and those that are being read now."""
 
@@ -125,7 +152,12 @@ class _Reading:
         texts_read, unreadable = self._prompts(pipeline, document)
         prompts = Templates(texts_read)
         scenes, broken = self._scenes(pipeline, document)
-        checked = [_located(document, folder, prompts, code, problem) for code, problem in run_rules(pipeline, prompts)]
+        found = run_rules(pipeline, prompts, alone=len(self._open) == 1)
+        checked = [
+            _located(document, folder, prompts, code, problem)
+            for code, problem in found
+            if not problem.own or document.layer(problem.path) is document.layers[0]
+        ]
         seen = {(finding.file, finding.line, finding.column) for finding in unreadable}
         checked = [finding for finding in checked if (finding.file, finding.line, finding.column) not in seen]
         findings = _once([*unreadable, *broken, *checked])

@@ -109,8 +109,9 @@ class Ask:
 
     ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
     time for one reply in seconds, a cold load not counted, ``first_token`` and ``gap`` those for its beginning and for
-    a pause; ``stops`` are the tokens by which this reply could end the scene; ``turn`` is the number the turn will
-    have, none inside a branch; a pick asks who speaks next, and is no turn.
+    a pause; ``time_left`` is what is left of ``max_time`` for all tries together, none without such a limit, and
+    neither the deadline nor ``load_timeout`` is more. ``stops`` are the tokens by which this reply could end the scene;
+    ``turn`` is the number the turn will have, none inside a branch; a pick asks who speaks next, and is no turn.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Ask:
     retries: int
     render: Callable[[], Request] = field(compare=False, repr=False)
     format: Any = None
+    time_left: float | None = None
     stops: tuple[str, ...] = ()
     turn: int | None = None
     attempt: int = 1

@@ -39,7 +39,8 @@ class PartRecord:
 class RequestRecord:
     """What was sent: the options, and the messages as the first ``keep`` parts of request ``after``, then ``parts``.
 
-    ``sha256`` is that of the messages as compact JSON, sorted by key, in UTF-8.
+    ``sha256`` is that of the messages as compact JSON, sorted by key, in UTF-8. ``model`` is who was asked, where
+    another answered.
     """
 
     options: Mapping[str, Any]
@@ -48,6 +49,7 @@ class RequestRecord:
     after: str | None = None
     keep: int = 0
     format: Any = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class TurnRecord:
 
 @dataclass(frozen=True)
 class PipelineRecord:
-    """What was run: the resolved document, its prompt files, the pipelines of its scenes; ``sha256`` is that of all."""
+    """What was run: the resolved document, its prompt files, the pipelines of its scenes; ``sha256`` is that of all.
+
+    ``overrides`` are what was laid over the file, as it was given: ``--set limits.max_turns=4``.
+    """
 
     name: str
     file: str
@@ -105,6 +110,7 @@ class PipelineRecord:
     document: Mapping[str, Any]
     prompts: Mapping[str, str] = field(default_factory=dict)
     scenes: Mapping[str, PipelineRecord] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,12 +123,33 @@ class Ended:
 
 @dataclass(frozen=True)
 class Versions:
-    """Who took part: llm-gc, the backend, its server, and each model's digest."""
+    """Who took part: llm-gc, the backend, its server, and each model's digest.
+
+    ``windows`` are the context windows of the models for which the pipeline declares none.
+    """
 
     llm_gc: str
     backend: str
     server: str | None = None
     models: Mapping[str, str | None] = field(default_factory=dict)
+    windows: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The conversation that this one was forked from: the turns before number ``turn`` are that one's."""
+
+    id: str
+    turn: int
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """When an interrupted conversation went on, after how many turns and picks, and who took part from then on."""
+
+    at: str
+    after: int
+    versions: Versions
 
 
 @dataclass(frozen=True)
@@ -150,6 +177,8 @@ class Header:
     started_at: str
     versions: Versions
     format: Literal[1] = FORMAT
+    parent: Parent | None = None
+    resumed: tuple[Resumption, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,3 +199,5 @@ class Transcript:
     versions: Versions
     turns: tuple[TurnRecord, ...]
     texts: Mapping[str, str] = field(default_factory=dict)
+    parent: Parent | None = None
+    resumed: tuple[Resumption, ...] = ()

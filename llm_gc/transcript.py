@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.protocol import Ask, Attempt, Message, Part, Request, Tokens
@@ -29,12 +29,22 @@ LOADED = 0.1
 """So many seconds of loading mean that a model was loaded; to find one that is loaded takes a server milliseconds."""
 
 
+class Sent(NamedTuple):
+    """What was sent once: an earlier conversation's request."""
+
+    request: Request
+    options: Mapping[str, Any]
+    format: Any
+    model: str | None
+
+
 class Encoder:
     """Turns into records, in order; it remembers what it has stored so that nothing is stored twice."""
 
-    def __init__(self) -> None:
-        """Begin with nothing stored."""
+    def __init__(self, sent: Mapping[str, Sent] | None = None) -> None:
+        """Begin with nothing stored. ``sent`` are the requests, by id, that were others than those asked here."""
         self.texts: dict[str, str] = {}
+        self._earlier = sent or {}
         self._sent: dict[Hashable, tuple[str, tuple[Part, ...]]] = {}
 
     def turn(self, turn: Turn) -> TurnRecord:
@@ -81,10 +91,14 @@ class Encoder:
 
     def _request(self, exchange: Exchange) -> RequestRecord:
         ask, failure = exchange.ask, exchange.failure
-        request = Request(()) if failure is not None and failure.kind == "template" else ask.request
-        keep, after = self._nearest(ask, request.parts)
-        added = tuple(self._part(part) for part in request.parts[keep:])
-        return RequestRecord(ask.options, digest(request.messages), added, after, keep, ask.format)
+        sent = self._earlier.get(ask.id)
+        if sent is None:
+            request = Request(()) if failure is not None and failure.kind == "template" else ask.request
+            sent = Sent(request, ask.options, ask.format, ask.model or None)
+        parts = sent.request.parts
+        keep, after = self._nearest(ask, parts)
+        added = tuple(self._part(part) for part in parts[keep:])
+        return RequestRecord(sent.options, digest(sent.request.messages), added, after, keep, sent.format, sent.model)
 
     def _nearest(self, ask: Ask, parts: tuple[Part, ...]) -> tuple[int, str | None]:
         """Give how many parts a request shares with the earlier one that it shares most with, and whose that is.
@@ -113,28 +127,38 @@ def messages_of(transcript: Transcript, record: TurnRecord | AttemptRecord) -> l
         ValueError: where they are not those that were sent, or the record has no request of its own.
 
     """
-    if record.request is None:
-        raise ValueError(f"the attempt at {record.id} has no request of its own")
-    try:
-        messages = Request(tuple(_Decoder(transcript).parts(record.request))).messages
-    except KeyError as error:
-        raise ValueError(f"the messages of {record.id} cannot be rebuilt: the transcript lacks {error}") from error
-    if digest(messages) != record.request.sha256:
-        raise ValueError(f"the messages of {record.id} are not those that were sent: the transcript was changed")
-    return messages
+    return Decoder(transcript).request(record).messages
 
 
-class _Decoder:
-    """Requests back from records."""
+class Decoder:
+    """Requests back from the records of one transcript."""
 
     def __init__(self, transcript: Transcript) -> None:
+        """Know where everything is."""
         self._texts = transcript.texts
         self._turns = {turn.id: turn for turn in transcript.turns}
         tried = [attempt for turn in transcript.turns for attempt in turn.attempts]
         self._requests = {a.id: a.request for a in tried if a.request is not None}
         self._requests |= {turn.id: turn.request for turn in transcript.turns}
 
-    def parts(self, request: RequestRecord) -> Iterator[Part]:
+    def request(self, record: TurnRecord | AttemptRecord) -> Request:
+        """Rebuild exactly what a turn (or an attempt with a request of its own) was sent.
+
+        Raises:
+            ValueError: where it is not what was sent, or the record has no request of its own.
+
+        """
+        if record.request is None:
+            raise ValueError(f"the attempt at {record.id} has no request of its own")
+        try:
+            request = Request(tuple(self._parts(record.request)))
+        except KeyError as error:
+            raise ValueError(f"the messages of {record.id} cannot be rebuilt: the transcript lacks {error}") from error
+        if digest(request.messages) != record.request.sha256:
+            raise ValueError(f"the messages of {record.id} are not those that were sent: the transcript was changed")
+        return request
+
+    def _parts(self, request: RequestRecord) -> Iterator[Part]:
         """Give a request's parts in order: of each request that it came after, those that it kept of it."""
         pieces = [request.parts]
         keep, after = request.keep, request.after
@@ -158,9 +182,11 @@ class _Decoder:
         return Part(part.role, f"{turn.label}: {turn.content if turn.said is None else turn.said}", part.turn)
 
 
-def finish(header: Header, turns: Iterable[Turn], outcome: Outcome, ended_at: str) -> Transcript:
-    """Give the whole transcript of a conversation, its turns in declared order."""
-    encoder = Encoder()
+def finish(
+    header: Header, turns: Iterable[Turn], outcome: Outcome, ended_at: str, sent: Mapping[str, Sent] | None = None
+) -> Transcript:
+    """Give the whole transcript of a conversation, its turns in declared order; ``sent`` as ``Encoder`` takes it."""
+    encoder = Encoder(sent)
     records = tuple(encoder.turn(turn) for turn in turns)
     return assemble(header, records, encoder.texts, outcome, ended_at)
 
@@ -192,6 +218,8 @@ def assemble(
         versions=header.versions,
         turns=records,
         texts=texts,
+        parent=header.parent,
+        resumed=header.resumed,
     )
 
 

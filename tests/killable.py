@@ -17,7 +17,8 @@ from llm_gc import project
 from llm_gc.backends.base import Notify, ignore
 from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.conversation import Turn
-from llm_gc.drivers.run import Run, Unmoved
+from llm_gc.drivers.run import Run
+from llm_gc.drivers.watching import Unmoved
 from llm_gc.inputs import resolve
 from llm_gc.protocol import Ask, Reply
 from tests.commands import M1

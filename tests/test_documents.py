@@ -99,7 +99,12 @@ def test_a_file_that_is_not_there(folder: Path) -> None:
 
 def test_set_lays_a_value_over_the_document(folder: Path) -> None:
     """Values are YAML; lists are entered by number; null deletes."""
-    over = ["limits.max_turns=2", "turns.0={say: anna, max_tokens: 5}", "opening=null", "roles.anna.seed=1"]
+    over = [
+        "limits.max_turns=2",
+        "turns.0={say: anna, max_tokens: 5, instruction: Go.}",
+        "opening=null",
+        "roles.anna.seed=1",
+    ]
     loaded = project.load("child.yaml", over)
     assert loaded.pipeline.limits.max_turns == 2
     assert loaded.pipeline.opening is None

@@ -31,6 +31,9 @@ LAYERS = [
     "records",
     "transcript",
     "cases",
+    "recorded",
+    "differences",
+    "comparison",
     "glossary",
     "schema",
     "manual",
@@ -39,7 +42,9 @@ LAYERS = [
     "files",
     "backends",
     "project",
+    "placing",
     "gallery",
+    "restored",
     "sessions",
     "drivers",
     "testing",
@@ -62,6 +67,9 @@ CORE = [
     "conversation",
     "records",
     "transcript",
+    "recorded",
+    "differences",
+    "comparison",
 ]
 
 OUTSIDE = {

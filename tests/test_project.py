@@ -52,7 +52,7 @@ def refused(name: str) -> list[str]:
 
 def with_prompt(prompt: str) -> list[str]:
     """Give the findings about a pipeline whose role has this prompt."""
-    write("p.yaml", f"name: p\nroles: {{anna: {{model: m, prompt: {prompt}}}}}\nturns: [anna]\n")
+    write("p.yaml", f"name: p\nroles: {{anna: {{model: m, prompt: {prompt}}}}}\nturns: [anna]\nopening: Begin.\n")
     return refused("p.yaml")
 
 
@@ -63,7 +63,10 @@ def test_a_pipeline_is_loaded() -> None:
     """With its document, the typed pipeline, and the texts that it names."""
     write("prompts/a.j2", "Hello, {{ task }}.\r\n{% include 'b.j2' %}")
     write("prompts/b.j2", b"\xef\xbb\xbfBe\rshort.")
-    write("p.yaml", "name: p\ninputs: {task: {}}\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\n")
+    write(
+        "p.yaml",
+        "name: p\ninputs: {task: {}}\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\nopening: Begin.\n",
+    )
     loaded = project.load("p.yaml")
     assert (loaded.file, loaded.pipeline.name, loaded.folder) == ("p.yaml", "p", Path.cwd() / "prompts")
     assert dict(loaded.prompts) == {"a.j2": "Hello, {{ task }}.\n{% include 'b.j2' %}", "b.j2": "Be\nshort."}
@@ -72,7 +75,7 @@ def test_a_pipeline_is_loaded() -> None:
 
 def test_warnings_do_not_stop_it() -> None:
     """They come with what was loaded."""
-    write("p.yaml", "name: p\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [anna]\n")
+    write("p.yaml", "name: p\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [anna]\nopening: Begin.\n")
     assert [finding.severity for finding in project.load("p.yaml").warnings] == ["warning"]
 
 
@@ -92,7 +95,7 @@ def test_a_pipeline_that_ships() -> None:
 
 def test_a_file_here_comes_first() -> None:
     """Before one of the same name that ships."""
-    write("m1.yaml", HEAD + "turns: [anna]\n")
+    write("m1.yaml", HEAD + "turns: [anna]\nopening: Begin.\n")
     assert project.load("m1.yaml").pipeline.name == "case"
 
 
@@ -192,7 +195,7 @@ def test_the_nearest_prompts_folder() -> None:
     write("prompts/a.j2", "far")
     write("sub/prompts/a.j2", "near")
     for name in ("p.yaml", "sub/p.yaml", "sub/sub/p.yaml"):
-        write(name, "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\n")
+        write(name, "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\nopening: Begin.\n")
     found = [dict(project.load(name).prompts) for name in ("p.yaml", "sub/p.yaml", "sub/sub/p.yaml")]
     assert found == [{"a.j2": "far"}, {"a.j2": "near"}, {"a.j2": "near"}]
 
@@ -202,7 +205,7 @@ def test_no_further_than_the_projects_root(mark: str) -> None:
     """What lies above a project is none of its business."""
     write("prompts/a.j2", "far")
     write(f"sub/{mark}", "")
-    write("sub/sub/p.yaml", "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\n")
+    write("sub/sub/p.yaml", "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\nopening: Begin.\n")
     (finding,) = refused("sub/sub/p.yaml")
     assert finding.startswith("sub/sub/p.yaml:2:34: error: there is no folder prompts/ beside the pipeline or above it")
 
@@ -226,7 +229,7 @@ def test_links_that_lead_out() -> None:
     Path("prompts/inside.j2").symlink_to("real.j2")
     assert "is a link that leads out of prompts/" in with_prompt("link.j2")[0]
     assert "is a link that leads out of prompts/" in with_prompt("folder/secret.j2")[0]
-    write("p.yaml", "name: p\nroles: {anna: {model: m, prompt: inside.j2}}\nturns: [anna]\n")
+    write("p.yaml", "name: p\nroles: {anna: {model: m, prompt: inside.j2}}\nturns: [anna]\nopening: Begin.\n")
     assert dict(project.load("p.yaml").prompts) == {"inside.j2": "fine"}
 
 
@@ -262,7 +265,10 @@ def test_a_near_name_is_offered() -> None:
 
 def test_a_mistake_in_the_defaults_is_told_there() -> None:
     """Once, and not of every role that takes them over."""
-    write("p.yaml", "name: p\ndefaults: {model: m, prompt: '{{ nope }}'}\nroles: {anna: {}, ben: {}}\nturns: [anna]\n")
+    document = (
+        "defaults: {model: m, prompt: '{{ nope }}'}\nroles: {anna: {}, ben: {}}\nturns: [anna, ben]\nopening: Go.\n"
+    )
+    write("p.yaml", f"name: p\n{document}")
     names = "The names here are last, messages, role, roles, said, turn."
     assert refused("p.yaml") == [f"p.yaml:2:34: error: 'nope' is a name that nothing declares. {names} [unknown-name]"]
 
@@ -277,7 +283,7 @@ def test_a_mistake_in_an_extended_file_is_told_there() -> None:
 def test_two_scenes_of_one_broken_file() -> None:
     """It is told what is wrong in the file, and not that it plays itself."""
     write("inner.yaml", HEAD + "turns: [bob]\n")
-    write("p.yaml", HEAD + "turns: [{scene: inner.yaml}, {scene: inner.yaml}]\n")
+    write("p.yaml", HEAD + "turns: [{scene: inner.yaml}, {scene: inner.yaml}, anna]\n")
     assert refused("p.yaml") == ["inner.yaml:4:9: error: 'bob' is no role. The roles are anna. [unknown-role]"]
 
 
@@ -296,7 +302,7 @@ def test_a_failure_at_run_time_is_located() -> None:
 def test_a_failure_in_a_prompt_file_is_located() -> None:
     """At the first word of its line."""
     write("prompts/a.j2", "one\n  {{ last.content[99] }}\n")
-    write("p.yaml", "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\n")
+    write("p.yaml", "name: p\nroles: {anna: {model: m, prompt: a.j2}}\nturns: [anna]\nopening: Begin.\n")
     located = project.load("p.yaml").locate(TemplateError("it fails", "a.j2", 2, ("roles", "anna", "prompt")))
     assert str(located) == f"{Path('prompts')}/a.j2:2:3: error: it fails [template]"
 

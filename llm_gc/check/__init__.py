@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from llm_gc.check.problem import Problem
 from llm_gc.pipeline import Pipeline
@@ -10,10 +11,22 @@ from llm_gc.pipeline import Pipeline
 __all__ = ["Problem", "run_rules"]
 
 
-def run_rules(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[tuple[str, Problem]]:
-    """Run every rule; give each problem with the rule's code."""
-    from llm_gc.check.rules import RULES
+def run_rules(
+    pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True, alone: bool = True
+) -> Iterator[tuple[str, Problem]]:
+    """Run every rule; give each problem with the rule's code.
 
+    Where the pipeline is not ``whole``, since broken parts of it were cut away, only those rules are run that make
+    nothing of what is not there. Where it does not stand ``alone`` but is played by a scene, that may give an opening.
+    """
+    from llm_gc.check.rules import RULES
+    from llm_gc.check.subject import Subject
+
+    subject, told = Subject(pipeline, prompts, whole=whole), set[str]()
     for code, rule in RULES.items():
-        for problem in rule(pipeline, prompts):
-            yield code, problem
+        is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
+        if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):
+            severity = getattr(rule, "SEVERITY", None)
+            for problem in rule.check(subject):
+                told.add(code)
+                yield code, replace(problem, severity=severity) if severity else problem

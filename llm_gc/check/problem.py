@@ -13,7 +13,7 @@ class Problem:
     """Something wrong at a path; at its key if ``key``. In a prompt file, if ``file`` names one, at ``line`` of it.
 
     Without ``file``, ``line`` and ``column`` are counted within the text that stands at the path; without ``column``
-    the first word of the line is meant.
+    the first word of the line is meant. ``own`` says that it is no problem in what a file has from one that it extends.
     """
 
     path: Path
@@ -24,3 +24,4 @@ class Problem:
     file: str = ""
     line: int | None = None
     column: int | None = None
+    own: bool = False

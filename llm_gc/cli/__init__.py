@@ -15,6 +15,9 @@ GC_THRESHOLD = 50_000
 
 COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
+    "resume": "Go on with a conversation that was interrupted.",
+    "replay": "Prove that a pipeline still makes the requests of a transcript, without a model.",
+    "diff": "Say where two conversations part, and why.",
     "validate": "Check pipelines, without a model.",
     "graph": "Draw a pipeline as a flowchart.",
     "test": "Play scripted conversations, and compare.",

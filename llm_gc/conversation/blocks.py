@@ -31,10 +31,9 @@ def together(
         raise TemplateError(f"there can be at most {MAX_BRANCHES:,} branches", path=scope.path)
     inner: list[StepScope] = []
     for number, item in enumerate([None] if items is None else items):
-        copy = branch.copy if items is None else branch.copy * len(items) + number
         mark = "" if items is None else f":{number + 1}"
         for index in range(len(steps)):
-            fork = branch.fork(len(inner), count, copy)
+            fork = branch.fork(len(inner), count, number, 1 if items is None else len(items))
             if name is not None:
                 fork.name(name, item)
             inner.append(replace(scope.at(key, index, mark), branch=fork))

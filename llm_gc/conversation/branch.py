@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from llm_gc.conversation.history import History, Said
+from llm_gc.conversation.history import Entry, History, Said
 from llm_gc.conversation.stage import Bounds
 from llm_gc.conversation.turn import Ending, Turn
-from llm_gc.frozen import FrozenDict, FrozenList
-from llm_gc.protocol import NOTHING, Message, Speaker
+from llm_gc.frozen import FrozenList, freeze
+from llm_gc.protocol import NOTHING, Failure, Message, Speaker
 
 
 @dataclass
@@ -30,8 +30,17 @@ class Tally:
         if bounds.max_total_tokens is not None and self.tokens >= bounds.max_total_tokens:
             detail = f"{self.tokens} of at most {bounds.max_total_tokens} tokens were used"
             raise Ending("max_total_tokens", detail, level=level)
-        if bounds.max_time is not None and self.seconds >= bounds.max_time:
-            detail = f"{self.seconds:.1f} s of at most {bounds.max_time:g} s had passed"
+        self.check_time(level)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether no time is left."""
+        return self.bounds.max_time is not None and self.seconds >= self.bounds.max_time
+
+    def check_time(self, level: int) -> None:
+        """End the scene if no time is left."""
+        if self.is_late:
+            detail = f"{self.seconds:.1f} s of at most {self.bounds.max_time:g} s had passed"
             raise Ending("max_time", detail, level=level)
 
     def fork(self, index: int, count: int) -> Tally:
@@ -53,23 +62,28 @@ class Tally:
 class Branch:
     """What one line of the conversation remembers: all of it plain data, and all that a step keeps across an ask.
 
-    ``tallies`` are those of the scenes it is in, the outermost first. ``dropped`` says per speaker how much of the
-    history it is no longer sent; ``memory`` holds what steps under way go by, such as a loop's list; ``idle`` counts
+    ``tallies`` are those of the scenes it is in, the outermost first. ``dropped`` says per speaker how many entries of
+    its order it is no longer sent; ``memory`` holds what steps under way go by, such as a loop's list; ``idle`` counts
     the steps since the last ask; ``log`` is shared by all branches, in order of arrival; ``inner`` are the scene or
-    the branches that go on inside it now.
+    the branches that go on inside it now. ``began`` is the number of ``turns`` when its scene began.
+
+    ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
+    on: numbers that none of its siblings has, nor any block inside those.
     """
 
     tallies: list[Tally]
     history: History = field(default_factory=History)
-    names: FrozenDict = field(default_factory=FrozenDict)
+    names: Mapping[str, Any] = field(default_factory=dict)
     turns: list[Turn] = field(default_factory=list)
     log: list[Turn] = field(default_factory=list)
-    dropped: FrozenDict = field(default_factory=FrozenDict)
-    memory: FrozenDict = field(default_factory=FrozenDict)
+    dropped: Mapping[Speaker, int] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
     copy: int = 0
+    copies: int = 1
     in_block: bool = False
     idle: int = 0
     inner: tuple[Branch, ...] = ()
+    began: int = 0
 
     @property
     def bounds(self) -> Bounds:
@@ -78,22 +92,22 @@ class Branch:
 
     def name(self, name: str, value: Any) -> None:
         """Set a name; who looked at the names before keeps what it saw."""
-        self.names = FrozenDict({**self.names, name: value})
+        self.names = {**self.names, name: freeze(value)}
 
     def keep(self, key: str, value: Any) -> None:
-        """Remember what a step under way goes by; none forgets it."""
+        """Remember what a step under way goes by, a value that can be hashed; none forgets it."""
         others = {k: v for k, v in self.memory.items() if k != key}
-        self.memory = FrozenDict(others if value is None else {**others, key: value})
+        self.memory = others if value is None else {**others, key: value}
 
-    def dropped_for(self, speaker: Speaker) -> int:
-        """Give the position before which a speaker is sent nothing any more."""
-        return int(self.dropped.get(f"{speaker.role}/{speaker.copy}", 0))
+    def drop(self, speaker: Speaker, rank: int) -> None:
+        """Send a speaker nothing any more of what comes before number ``rank`` in its order."""
+        self.dropped = {**self.dropped, speaker: rank}
 
-    def drop(self, speaker: Speaker, position: int) -> None:
-        """Send a speaker nothing any more of what stands before ``position``."""
-        self.dropped = FrozenDict({**self.dropped, f"{speaker.role}/{speaker.copy}": position})
+    def spoken(self) -> list[Turn]:
+        """Give the turns taken in its scene (in a block: in this branch of it), picks left out."""
+        return [turn for turn in self.turns[self.began :] if not turn.is_pick]
 
-    def scene(self, bounds: Bounds, names: FrozenDict) -> Branch:
+    def scene(self, bounds: Bounds, names: Mapping[str, Any]) -> Branch:
         """Give the branch of a scene inside this one: fresh messages, the same record of turns, one tally more."""
         return Branch(
             [*self.tallies, Tally(bounds)],
@@ -101,66 +115,90 @@ class Branch:
             turns=self.turns,
             log=self.log,
             copy=self.copy,
+            copies=self.copies,
             in_block=self.in_block,
             idle=self.idle,
+            began=len(self.turns),
         )
 
-    def fork(self, index: int, count: int, copy: int) -> Branch:
-        """Give one branch of a block: it hears what was said before, and what it says itself."""
+    def fork(self, index: int, count: int, number: int = 0, copies: int = 1) -> Branch:
+        """Give one branch of a block: it hears what was said before, and what it says itself.
+
+        It is ``index`` of ``count``, and all that are ``number`` of ``copies`` hold the same copies of the roles.
+        """
         return Branch(
             [tally.fork(index, count) for tally in self.tallies],
             history=History(self.history),
             names=self.names,
             log=self.log,
             dropped=self.dropped,
-            copy=copy,
+            copy=self.copy + number * self.copies,
+            copies=self.copies * copies,
             in_block=True,
             idle=self.idle,
         )
 
     def join(self, forks: Sequence[Branch]) -> FrozenList:
         """Fold the branches of a block in declared order; give the last message of each."""
-        at, dropped = [replace(tally) for tally in self.tallies], self.dropped
+        at = [replace(tally) for tally in self.tallies]
         asked = any(fork.turns for fork in forks)
         self.idle = 0 if asked else self.idle + sum(fork.idle - self.idle for fork in forks)
-        start, last = len(self.history), []
+        self._take_dropped(forks)
+        said: list[Sequence[Entry]] = []
         for fork in forks:
             for mine, forked, then in zip(self.tallies, fork.tallies, at, strict=True):
                 mine.add(forked, then)
-            numbered = self._take_turns(fork)
-            offset = len(self.history) - start
-            said = [_numbered(entry, numbered) for entry in fork.history.own()]
-            for entry in said:
-                self.history.add(entry)
-            for key, position in fork.dropped.items():
-                if position != dropped.get(key):  # else it is as it was at the fork, and a sibling may know better
-                    self.dropped = FrozenDict({**self.dropped, key: position + (offset if position > start else 0)})
-            heard = [entry.message for entry in said if isinstance(entry, Said)]
-            last.append(heard[-1] if heard else NOTHING)
-        return FrozenList(last)
+            numbers = self._take_turns(fork)
+            said.append([_numbered(entry, numbers) for entry in fork.history.own()])
+        self.history.join([(fork.history, entries) for fork, entries in zip(forks, said, strict=True)])
+        return FrozenList(_last(entries) for entries in said)
 
-    def _take_turns(self, fork: Branch) -> dict[str, Message]:
-        """Take over a branch's turns, numbered where numbers are known; give the numbered messages by id."""
-        numbered: dict[str, Message] = {}
+    def _take_turns(self, fork: Branch) -> dict[str, int]:
+        """Take over a branch's turns, numbered where numbers are known; give the numbers by id."""
+        numbers: dict[str, int] = {}
         number = next((turn.number for turn in reversed(self.turns) if turn.number), 0)
         for turn in fork.turns:
             if not self.in_block and not turn.is_pick:
                 number += 1
                 turn = replace(turn, number=number, message=replace(turn.message, turn=number))
-                numbered[turn.exchange.ask.id] = turn.message
+                numbers[turn.exchange.ask.id] = number
             self.turns.append(turn)
-        return numbered
+        return numbers
+
+    def _take_dropped(self, forks: Sequence[Branch]) -> None:
+        """Take over what branches have dropped since the fork, counted in the order in which it is sent from now on."""
+        start, before, ahead = len(self.history), self.dropped, dict[Speaker, int]()
+        for fork in forks:
+            for speaker, rank in fork.dropped.items():
+                if rank != before.get(speaker):  # else it is as it was at the fork, and a sibling may know better
+                    inside = ahead.get(speaker, 0) if rank > start else 0
+                    self.drop(speaker, max(rank + inside, self.dropped.get(speaker, 0)))
+            for speaker in fork.history.asked():
+                ahead[speaker] = ahead.get(speaker, 0) + len(fork.history.own())
 
     @property
     def state(self) -> tuple[Any, ...]:
         """Everything it remembers, as a value."""
-        tallies = tuple((tally.turns, tally.tokens, tally.seconds, tally.bounds.max_turns) for tally in self.tallies)
-        said = tuple((entry.speaker, entry.message) for entry in self.history.own() if isinstance(entry, Said))
+        tallies = tuple((tally.turns, tally.tokens, tally.seconds, tally.bounds) for tally in self.tallies)
+        failed = all_failed(self.spoken())
         inner = tuple(branch.state for branch in self.inner)
-        return (tallies, self.names, self.dropped, self.memory, said, inner)
+        names, memory, dropped = (frozenset(kept.items()) for kept in (self.names, self.memory, self.dropped))
+        return (tallies, names, dropped, memory, self.history.state, failed, inner)
 
 
-def _numbered(entry: Any, messages: dict[str, Message]) -> Any:
-    if isinstance(entry, Said) and entry.id in messages:
-        return replace(entry, message=messages[entry.id])
-    return entry
+def all_failed(turns: Sequence[Turn]) -> Failure | None:
+    """Give the last failure of turns none of which succeeded; none where one did, or there are no turns."""
+    if not turns or any(turn.exchange.failure is None for turn in turns):
+        return None
+    return turns[-1].exchange.failure
+
+
+def _last(entries: Sequence[Entry]) -> Message:
+    return next((entry.message for entry in reversed(entries) if isinstance(entry, Said)), NOTHING)
+
+
+def _numbered(entry: Entry, numbers: Mapping[str, int]) -> Entry:
+    if not isinstance(entry, Said):
+        return entry
+    number = numbers.get(entry.id or entry.counts_as or "")
+    return entry if number is None else replace(entry, message=replace(entry.message, turn=number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
@@ -41,8 +42,8 @@ class Question:
 
     @property
     def dropped(self) -> int:
-        """How much of the history the speaker is no longer sent."""
-        return self.scope.branch.dropped_for(self.speaker)
+        """How many entries of its order the speaker is no longer sent."""
+        return self.scope.branch.dropped.get(self.speaker, 0)
 
     @property
     def _role(self) -> Role:
@@ -58,7 +59,7 @@ class Question:
         tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
         bounds = scope.branch.bounds
         id_ = scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
-        left = [t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None]
+        left = min((t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None), default=inf)
         return Ask(
             id=id_,
             step=scope.path,
@@ -66,10 +67,11 @@ class Question:
             label=stage.label(speaker),
             casting=stage.castings[speaker.role],
             options=self._options(id_),
-            deadline=min([bounds.timeout, *left]),
-            load_timeout=bounds.load_timeout,
+            deadline=min(bounds.timeout, left),
+            load_timeout=min(bounds.load_timeout, left),
             retries=bounds.retries,
-            render=lambda: self._compose(moment, start),
+            time_left=None if left == inf else left,
+            render=lambda: self._rendered(moment, start),
             format=self._schema,
             stops=self._stop_tokens(),
             turn=None if self.is_pick else moment.turn,
@@ -84,16 +86,19 @@ class Question:
 
         Gives the exchange that settles it, those before it, and the data of a structured reply.
         """
-        question, earlier = self, list[Exchange]()
+        question, earlier, key = self, list[Exchange](), f"{self.scope.place} tries"
         while True:
             ask = question.ask()
             reply = yield from self.scope.ask(ask)
             exchange, data = question.judge(ask, reply)
             again = question.again(exchange, earlier)
             if again is None:
+                if earlier:
+                    self.scope.branch.keep(key, None)
                 return exchange, tuple(earlier), data
             earlier.append(exchange)
             question = again
+            self.scope.branch.keep(key, (tuple(_kind(one) for one in earlier), question.repair))
 
     def judge(self, ask: Ask, reply: Reply) -> tuple[Exchange, Any]:
         """Say whether a reply will do, and give its data."""
@@ -114,11 +119,11 @@ class Question:
         failure, bounds = exchange.failure, self.scope.branch.bounds
         if failure is None:
             return None
+        if any(tally.is_late for tally in self.scope.branch.tallies):
+            return None  # no time is left in which it could be answered
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
             return replace(self, attempt=self.attempt + 1)
-        if any(t.bounds.max_time is not None and t.seconds >= t.bounds.max_time for t in self.scope.branch.tallies):
-            return None  # no time is left in which it could be answered
-        repairs = sum(e.failure is not None and e.failure.kind == "malformed" for e in earlier)
+        repairs = sum(_kind(one) == "malformed" for one in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
         repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
@@ -141,6 +146,12 @@ class Question:
         else:
             options["seed"] = casting.seed + self.speaker.copy
         return FrozenDict(options)
+
+    def _rendered(self, moment: Moment, start: int) -> Request:
+        try:
+            return self._compose(moment, start)
+        except TemplateError as error:
+            raise error.within(self.scope.stage.pipeline.name, self.scope.path) from error
 
     def _compose(self, moment: Moment, start: int) -> Request:
         system, view = self.scope.stage.system(self.speaker.role, moment.lookup), self.view
@@ -167,12 +178,17 @@ class Question:
         """Drop the older half of what the speaker still sees; false where there is no half left."""
         branch, start = self.scope.branch, self.dropped
         history, end = branch.history, len(branch.history)
-        seen = [p for p in range(start, end) if isinstance(history[p], Said)]
-        shown = sum(1 for _ in visible(history, end, self.view, self.speaker, start))
+        sent = history.sent(self.speaker, start, end)
+        seen = [rank for rank, entry in enumerate(sent, start) if isinstance(entry, Said)]
+        shown = len(visible(history, end, self.view, self.speaker, start))
         if len(seen) < 2 or shown < 2:
             return False
         branch.drop(self.speaker, seen[len(seen) // 2])
         return True
+
+
+def _kind(exchange: Exchange) -> str | None:
+    return None if exchange.failure is None else exchange.failure.kind
 
 
 def applies(stop: Stop, speaker: Speaker) -> bool:

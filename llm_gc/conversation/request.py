@@ -1,14 +1,14 @@
 """What a speaker is sent: the system prompt, the opening, what it sees, its instructions; kinds in turn.
 
 While a speaker sees all, its list only ever grows at the end, so that a model server can reuse what it has read: the
-messages of one request are the beginning of the next one's, the last of them as a prefix.
+messages of one request are the beginning of the next one's, the last of them as a prefix. That holds across a block of
+branches too (see ``order.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 
 from llm_gc.conversation.history import Entry, History, Told
 from llm_gc.errors import TemplateError
@@ -36,30 +36,27 @@ def compose(system: str, opening: str, entries: Iterable[Entry], speaker: Speake
     return Request(tuple(parts))
 
 
-def visible(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> Iterator[Entry]:
-    """Give the entries between ``start`` and ``end`` that a speaker is sent, in order.
+def visible(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> list[Entry]:
+    """Give the entries that a speaker is sent, of those between ``start`` and ``end`` in its order.
 
     What failed is sent to nobody. ``view.last`` keeps the newest of each speaker, and as many instructions.
     """
     if view.last is None:
-        yield from (entry for entry in history.span(start, end) if _is_sent(entry, view, speaker))
-        return
+        return [entry for entry in history.sent(speaker, start, end) if _is_sent(entry, view, speaker)]
     newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
-    told = list(islice(history.told_to(speaker, end), view.last))
-    for position in merge(*newest, told[::-1]):
-        if position >= start:
-            yield history[position]
+    told = islice(history.told_to(speaker, end), view.last)
+    ranked = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
+    return [history[position] for rank, position in ranked if rank >= start]
 
 
 def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
     """Give the last entry that a speaker would be sent now."""
-    sent = (history[position] for position in range(len(history) - 1, start - 1, -1))
-    return next((entry for entry in sent if _is_sent(entry, view, speaker)), None)
+    return next((entry for entry in history.sent_back(speaker, start) if _is_sent(entry, view, speaker)), None)
 
 
-def _newest(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> list[int]:
+def _newest(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> Iterator[int]:
     positions = (p for p in history.said_by(other, end) if _is_sent(history[p], view, speaker))
-    return list(islice(positions, view.last))[::-1]
+    return islice(positions, view.last)
 
 
 def _is_sent(entry: Entry, view: View, speaker: Speaker) -> bool:

@@ -11,7 +11,7 @@ from llm_gc.conversation.history import Said
 from llm_gc.conversation.stage import Stage, settle
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError, UsageError
-from llm_gc.frozen import FrozenDict, as_text, freeze, plain
+from llm_gc.frozen import as_text, freeze, plain
 from llm_gc.inputs import resolve
 from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path, Speaker
 from llm_gc.steps.fields import Stop
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 def play(scope: StepScope, inner: Inner) -> Flow:
     """Play it to its end, and let its result be heard here; one in which nobody spoke is not heard."""
     label = _text(scope, "speaker", inner.label)
-    inside, steps, key, result = _enter(scope, inner)
-    before, scope.branch.inner = len(scope.branch.turns), (inside.branch,)
+    opening = None if inner.opening is None else _text(scope, "opening", inner.opening)
+    inside, steps, key, result = _enter(scope, inner, opening)
+    scope.branch.inner = (inside.branch,)
+    remembered = f"{scope.place} scene"
+    scope.branch.keep(remembered, (label, opening, inside.stage.inputs))
     ending: Ending | None = None
     try:
         yield from inside.run(key, steps)
@@ -35,25 +38,25 @@ def play(scope: StepScope, inner: Inner) -> Flow:
             raise
         ending = reached
     scope.branch.inner = ()
+    scope.branch.keep(remembered, None)
     scope.branch.idle = inside.branch.idle
-    spoke = [turn for turn in scope.branch.turns[before:] if not turn.is_pick]
+    spoke = inside.branch.spoken()
     message = NOTHING
     if spoke:
-        failed = all(turn.message.failed for turn in spoke)
+        failed, newest = all(turn.message.failed for turn in spoke), spoke[-1]
         message = _message(inside, result, ending, failed=failed)
         role, label = _identity(scope, label, inner.name)
-        message = replace(message, turn=spoke[-1].number, role=role, label=label)
-        heard = "" if message.failed else message.content
-        scope.branch.history.add(Said(Speaker(message.role, scope.branch.copy), message, heard))
+        message = replace(message, turn=newest.number, role=role, label=label)
+        heard, counts_as = "" if message.failed else message.content, newest.exchange.ask.id
+        scope.branch.history.add(Said(Speaker(role, scope.branch.copy), message, heard, counts_as=counts_as))
     if inner.name is not None:
         scope.branch.name(inner.name, message)
 
 
-def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[Path, str | None]]:
+def _enter(scope: StepScope, inner: Inner, opening: str | None) -> tuple[StepScope, Any, str, tuple[Path, str | None]]:
     """Give the scope inside, its steps, the key they stand under, and its result's template with its place."""
     from llm_gc.conversation.scope import Setting
 
-    opening = None if inner.opening is None else _text(scope, "opening", inner.opening)
     path, place = (*scope.path, "scene"), scope.place
     if inner.file is None:
         bounds = scope.branch.bounds
@@ -75,7 +78,7 @@ def _enter(scope: StepScope, inner: Inner) -> tuple[StepScope, Any, str, tuple[P
     def read() -> str:
         return opening if opening is not None else as_text(stage.render_input(("opening",), template))
 
-    branch = scope.branch.scene(bounds, FrozenDict())
+    branch = scope.branch.scene(bounds, {})
     inside = replace(
         scope, setting=Setting(stage, read, stops), branch=branch, path=path, place=f"{place}.scene", round=None
     )
@@ -100,7 +103,10 @@ def _stage(scope: StepScope, inner: Inner) -> Stage:
         inputs = resolve(pipeline.inputs, {name: plain(one) for name, one in inner.inputs.items()})
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
-    stage = Stage(pipeline, inputs, files, scope.stage.visit)
+    try:
+        stage = Stage(pipeline, inputs, files, scope.stage.visit)
+    except TemplateError as error:
+        raise error.within(pipeline.name) from error
     stage.seed = scope.stage.seed
     return stage
 
@@ -127,9 +133,9 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
         return last
     try:
         value = inside.stage.render(path, template, inside.moment().lookup)
-    except TemplateError:
+    except TemplateError as error:
         if ending is None:
-            raise
+            raise error.within(inside.stage.pipeline.name) from error
         return last
     if isinstance(value, Message):
         return value

@@ -65,12 +65,17 @@ class StepScope:
 
     def step(self, step: Runnable) -> Flow:
         """Run one step here, where its ``when`` holds."""
-        self._count_step()
-        if step.when is None or self.evaluate("when", step.when):
-            self.visit("step")
-            yield from step.run(self)
-        else:
-            yield from step.otherwise(self)
+        try:
+            self._count_step()
+            if step.when is None or self.evaluate("when", step.when):
+                self.visit("step")
+                yield from step.run(self)
+            else:
+                yield from step.otherwise(self)
+        except TemplateError as error:
+            if error.pipeline:  # a step inside this one was closer to it
+                raise
+            raise error.within(self.stage.pipeline.name, self.path) from error
 
     def at(self, key: str, index: int, mark: str = "") -> StepScope:
         """Give the scope of a step that stands inside this one."""
@@ -80,11 +85,11 @@ class StepScope:
     def rounds(self, times: int | None) -> Generator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
         number, key = 0, f"{self.place} times"
-        self.branch.keep(key, times)
         try:
             while times is None or number < times:
                 number += 1
                 before = self.branch.tallies[0].turns
+                self.branch.keep(key, (times, None if times is not None else before))
                 self._count_step()
                 yield self._in_round(number)
                 if times is None and self.branch.tallies[0].turns == before:

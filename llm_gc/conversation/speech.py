@@ -13,7 +13,7 @@ from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
-from llm_gc.protocol import Flow, Message, Speaker, Speech
+from llm_gc.protocol import Failure, Flow, Message, Speaker, Speech
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
@@ -56,9 +56,10 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     message = Message(speaker.role, stage.label(speaker), content, data, number, failed)
     said, broken = stage.without_label(speaker.role, content), None
     try:
-        lookup = replace(scope.moment(), turn=number).lookup
-        label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
-        message = replace(message, label=label or message.label)
+        if words.label is not None:
+            lookup = replace(scope.moment(), turn=number).lookup
+            label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
+            message = replace(message, label=label or message.label)
         if words.result is not None and not failed:
             said = _told_instead(question, message)
     except TemplateError as error:
@@ -91,12 +92,9 @@ def _told_instead(question: Question, message: Message) -> str:
 
 def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
     """End the conversation where this turn ends it."""
-    failure, bounds = exchange.failure, scope.branch.bounds
-    if failure is not None:
-        if failure.kind == "overflow":
-            raise Ending("overflow", failure.message, failure.kind)
-        if failure.kind in ("template", "unreachable") or bounds.on_error == "stop":
-            raise Ending("error", failure.message, failure.kind)
+    bounds = scope.branch.bounds
+    if exchange.failure is not None:
+        _end_by_failure(scope, exchange.failure)
         return
     if not scope.branch.turns[-1].heard:
         return
@@ -112,6 +110,18 @@ def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
             raise Ending("stop_token", f"{stop.when} holds")
     if bounds.repetition and _repeats(scope, speaker, bounds.repetition):
         raise Ending("repetition", f"{speaker.role} said the same {bounds.repetition} times running")
+
+
+def _end_by_failure(scope: StepScope, failure: Failure) -> None:
+    """End the conversation where a turn that failed ends it."""
+    bounds = scope.branch.bounds
+    if failure.kind == "overflow":
+        if bounds.on_overflow == "drop_oldest":  # it would have been asked again, had there been time
+            for level, tally in enumerate(scope.branch.tallies):
+                tally.check_time(level)
+        raise Ending("overflow", failure.message, failure.kind)
+    if failure.kind in ("template", "unreachable") or bounds.on_error == "stop":
+        raise Ending("error", failure.message, failure.kind)
 
 
 def _repeats(scope: StepScope, speaker: Speaker, times: int) -> bool:

@@ -120,9 +120,13 @@ class Conversation:
 
     @property
     def state(self) -> tuple[Any, ...]:
-        """All that what comes next depends on, besides the replies: a value to compare, to hash and to store."""
+        """All that what comes next depends on, besides the replies: a value to compare, to hash and to store.
+
+        Two conversations over one pipeline and the same inputs that are in the same state ask the same from there on,
+        and end alike, if they are answered alike; it takes time linear in what was said.
+        """
         endings = tuple(node.ending and node.ending.why for node in self._root.below())
-        return (tuple(ask.id for ask in self.pending), *self._branch.state, endings)
+        return (tuple(ask.id for ask in self.pending), *self._branch.state, endings, self._outcome)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
         """Answer an ask; give the asks that can be answered because of it.
@@ -205,7 +209,7 @@ class Conversation:
         except TemplateError as error:
             result = self._last_said()
             if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
-                ending = Ending("error", str(error), "template")
+                ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
         self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
 
     def _all_turns(self) -> Iterator[Turn]:

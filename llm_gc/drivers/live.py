@@ -56,7 +56,7 @@ class Live:
         self._watchers = tuple(watchers)
         self._parallel, self._sleep = parallel, sleep
         self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
-        self._told = 0
+        self._told = len(conversation.log)
 
     async def run(self) -> None:
         """Answer until the conversation has ended.
@@ -105,22 +105,35 @@ class Live:
     async def _try(self, ask: Ask) -> Reply:
         attempts: list[Attempt] = []
         spent = 0.0
+        trying = ask
         while True:
-            reply = await self._backend.reply(ask, lambda progress: self._progress(ask, progress))
+            reply = await self._backend.reply(trying, lambda progress: self._progress(ask, progress))
             spent += reply.seconds
             failure = reply.failure
-            if failure is None or not failure.retry or len(attempts) >= ask.retries:
-                return replace(reply, attempts=tuple(attempts), seconds=spent) if attempts else reply
             wait = min(BACKOFF * 2 ** len(attempts), MAX_BACKOFF)
+            again = _in_time(ask, spent + wait)
+            if failure is None or not failure.retry or len(attempts) >= ask.retries or again is None:
+                return replace(reply, attempts=tuple(attempts), seconds=spent) if attempts else reply
             attempts.append(Attempt(failure, reply.content, reply.thinking, reply.seconds))
             for watcher in self._watchers:
                 watcher.retrying(ask, failure, wait)
             await self._sleep(wait)
             spent += wait
+            trying = again
 
     def _progress(self, ask: Ask, progress: Progress) -> None:
         for watcher in self._watchers:
             watcher.progress(ask, progress)
+
+
+def _in_time(ask: Ask, spent: float) -> Ask | None:
+    """Give the ask with no more time than is left of it after ``spent`` seconds; none where nothing is left."""
+    if ask.time_left is None:
+        return ask
+    left = ask.time_left - spent
+    if left <= 0:
+        return None
+    return replace(ask, deadline=min(ask.deadline, left), load_timeout=min(ask.load_timeout, left), time_left=left)
 
 
 def _is_broken(task: asyncio.Task[Reply]) -> bool:

@@ -12,10 +12,12 @@ from llm_gc.backends.wire.hosts import mask
 from llm_gc.conversation import Files
 from llm_gc.conversation.stage import Stage
 from llm_gc.errors import TemplateError
+from llm_gc.inputs import resolve as fill
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
-from llm_gc.records import PipelineRecord
+from llm_gc.records import PipelineRecord, Transcript
+from llm_gc.restored import facts_of
 from llm_gc.transcript import digest
 
 Cast = Mapping[str, Casting]
@@ -60,6 +62,19 @@ def resolve(loaded: Loaded, inputs: Mapping[str, Any], facts: Facts, seed: int) 
     return _resolve(loaded, Stage(loaded.pipeline, inputs, loaded.files).castings, facts, seed)
 
 
+def resolve_again(transcript: Transcript, loaded: Loaded) -> tuple[Resolved, dict[str, Any]]:
+    """Do for a pipeline, as it is now, what was done when a transcript's conversation began; give its inputs too.
+
+    Raises:
+        UsageError: where the inputs do not fit any more.
+        TemplateError: where a template over them fails.
+
+    """
+    inputs = fill(loaded.pipeline.inputs, transcript.inputs)
+    facts = facts_of(transcript, cast(loaded, inputs))
+    return resolve(loaded, inputs, facts, transcript.seed), inputs
+
+
 def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> Resolved:
     document = project.document(loaded.pipeline)
     if seed is not None:
@@ -72,7 +87,9 @@ def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> 
     scenes = {name: _resolve(scene, _scene_cast(scene), facts, None) for name, scene in loaded.scenes.items()}
     inner = {name: scene.record for name, scene in scenes.items()}
     whole = {"document": document, "prompts": loaded.prompts, "scenes": inner}
-    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner)
+    over = tuple(dict.fromkeys(one.given for one in loaded.document.overrides))
+    over += tuple(f"--{key} {value}" for key, value in loaded.places.items())
+    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner, over)
     files = Files(loaded.prompts, {name: (scene.pipeline, scene.files) for name, scene in scenes.items()})
     return Resolved(Pipeline.model_validate(document), files, record)
 

@@ -6,63 +6,36 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from llm_gc import sessions
 from llm_gc._version import __version__
-from llm_gc.backends.base import Backend, Progress
+from llm_gc.backends.base import Backend, Facts, Progress
 from llm_gc.conversation import Conversation, Outcome, Turn
 from llm_gc.conversation.stage import Stage
-from llm_gc.drivers.live import Live, Watcher
+from llm_gc.drivers.live import Live
+from llm_gc.drivers.past import Past, versions_now
 from llm_gc.drivers.resolved import cast, digests, resolve
-from llm_gc.errors import SessionError, Unanswered
+from llm_gc.drivers.watching import Recorder, RunWatcher
+from llm_gc.errors import SessionError, Unanswered, UsageError
 from llm_gc.project import Loaded
-from llm_gc.protocol import Ask, Failure
-from llm_gc.records import Header, Transcript, Versions
-from llm_gc.sessions import Journal
-from llm_gc.transcript import Encoder, finish
+from llm_gc.recorded import conversation_of, header_of
+from llm_gc.records import Header, Resumption, Transcript, Versions
+from llm_gc.sessions import Journal, Taken
+from llm_gc.transcript import Sent, finish
 
 INTERRUPTED = "stopped by hand"
 
 
-class RunWatcher(Watcher, Protocol):
-    """A watcher that is also told what happens before the first turn and after the last one."""
-
-    def preparing(self, progress: Progress) -> None:
-        """A model is loaded before the first turn."""
-
-    def trouble(self, message: str) -> None:
-        """Something went wrong that does not end the conversation."""
-
-    def ended(self, transcript: Transcript, outcome: Outcome, path: Path | None) -> None:
-        """It is over; ``path`` is where the transcript is, none where it could not be written."""
-
-
-class Unmoved:
-    """A watcher to whom nothing matters: the base of one to whom something does."""
-
-    def preparing(self, progress: Progress) -> None: ...
-
-    def began(self, ask: Ask) -> None: ...
-
-    def progress(self, ask: Ask, progress: Progress) -> None: ...
-
-    def retrying(self, ask: Ask, failure: Failure, wait: float) -> None: ...
-
-    def settled(self, turn: Turn) -> None: ...
-
-    def trouble(self, message: str) -> None: ...
-
-    def ended(self, transcript: Transcript, outcome: Outcome, path: Path | None) -> None: ...
-
-
 @dataclass
 class Run:
-    """One run. After ``go``, ``transcript`` and ``outcome`` hold what came of it, also when it was cancelled."""
+    """One run. After ``go``, ``transcript`` and ``outcome`` hold what came of it, also when it was cancelled.
+
+    With a ``past`` it begins where that ends: what is recorded is not asked again.
+    """
 
     loaded: Loaded
     inputs: Mapping[str, Any]
@@ -71,6 +44,7 @@ class Run:
     sessions: Path = Path("sessions")
     seed: int | None = None
     parallel: int = 1
+    past: Past | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     transcript: Transcript | None = field(default=None, init=False)
     outcome: Outcome | None = field(default=None, init=False)
@@ -90,30 +64,61 @@ class Run:
             await self.backend.aclose()
 
     async def _go(self) -> Transcript:
-        """Have a place for the transcript before anything costs time; leave no trace of what cannot begin."""
-        journal = sessions.reserve(self.sessions, self.loaded.pipeline.name, self.now())
-        try:
-            header, conversation = await self._prepare(journal.id)
-            journal.append({"start": header})
-        except BaseException:
-            journal.discard()
-            raise
+        journal, header, conversation = await (self._take_up() if self._taken else self._begin())
         with contextlib.closing(journal):
             await self._drive(conversation, journal, header)
         assert self.transcript is not None  # noqa: S101  # a conversation whose asks are all answered has ended
         return self.transcript
 
+    @property
+    def _taken(self) -> Taken | None:
+        return self.past.taken if self.past is not None else None
+
+    async def _begin(self) -> tuple[Journal, Header, Conversation]:
+        """Have a place for the transcript before anything costs time; leave no trace of what cannot begin."""
+        journal = sessions.reserve(self.sessions, self.loaded.pipeline.name, self.now())
+        try:
+            header, conversation = await self._prepare(journal.id)
+            if self.past is not None:
+                self.past.feed(conversation)
+                if conversation.outcome is not None:
+                    raise UsageError(f"nothing is left to ask after that: {conversation.outcome.detail}")
+            self._recorder = Recorder(self._trouble, self._sent)
+            journal.append({"start": header}, *map(self._recorder.line, conversation.log))
+        except BaseException:
+            journal.discard()
+            raise
+        return journal, header, conversation
+
+    async def _take_up(self) -> tuple[Journal, Header, Conversation]:
+        """Go back to where a session was interrupted; it stays as it is until it can go on."""
+        past, taken = self.past, self._taken
+        assert past is not None  # noqa: S101
+        assert taken is not None  # noqa: S101
+        header, conversation = header_of(past.transcript), conversation_of(past.transcript)
+        past.feed(conversation)
+        if conversation.outcome is None:
+            facts = await self._preflight(Stage(self.loaded.pipeline, self.inputs, self.loaded.files))
+            for warning in past.changed_models(facts):
+                self._trouble(warning)
+            versions = versions_now(header.versions, facts, __version__)
+            resumption = Resumption(sessions.stamp(self.now()), len(conversation.log), versions)
+            header = replace(header, resumed=(*header.resumed, resumption))
+        self._recorder = Recorder(self._trouble, self._sent)
+        journal = taken.reopen([{"start": header}, *map(self._recorder.line, conversation.log)])
+        return journal, header, conversation
+
     async def _drive(self, conversation: Conversation, journal: Journal, header: Header) -> None:
         """Let it be answered to its end, and close the transcript: also where it is cancelled."""
-        recorder = _Recorder(journal, self._trouble)
+        self._recorder.journal = journal
         try:
-            await Live(conversation, self.backend, (recorder, *self.watchers), parallel=self.parallel).run()
+            await Live(conversation, self.backend, (self._recorder, *self.watchers), parallel=self.parallel).run()
         except asyncio.CancelledError:
             conversation.interrupt(INTERRUPTED)
             raise
         except Unanswered as error:
             there = f"the finished turns are in {journal.path}, and nothing of them is lost"
-            raise Unanswered(f"{error}; {there}") from error
+            raise Unanswered(f"{error}; {there}; llm-gc resume {journal.path} goes on with them") from error
         except Exception:
             if conversation.outcome is None:
                 self._trouble(f"the finished turns are in {journal.path}")
@@ -126,19 +131,32 @@ class Run:
         """Ask the backend what is there, and make it part of the document: from here on nothing is asked outside."""
         loaded = self.loaded
         stage = Stage(loaded.pipeline, self.inputs, loaded.files)
-        facts = await self.backend.preflight(cast(loaded, self.inputs), stage.bounds.load_timeout, self._preparing)
-        for warning in facts.warnings:
-            self._trouble(warning)
+        facts = await self._preflight(stage)
         seed = self.seed if self.seed is not None else loaded.pipeline.seed
         seed = secrets.randbelow(2**31) if seed is None else seed
         resolved = resolve(loaded, self.inputs, facts, seed)
-        versions = Versions(__version__, facts.backend, facts.server, digests(facts))
-        header = Header(id_, resolved.record, stage.inputs, seed, sessions.stamp(self.now()), versions)
+        about = sorted(((model, about) for (_, model), about in facts.models.items()), key=lambda item: item[0])
+        windows = {model: facts.num_ctx for model, facts in about if facts.num_ctx is not None}
+        versions = Versions(__version__, facts.backend, facts.server, digests(facts), windows)
+        parent = self.past.parent if self.past is not None else None
+        now = sessions.stamp(self.now())
+        header = Header(id_, resolved.record, stage.inputs, seed, now, versions, parent=parent)
         return header, Conversation(resolved.pipeline, self.inputs, resolved.files)
+
+    async def _preflight(self, stage: Stage) -> Facts:
+        castings = cast(self.loaded, self.inputs)
+        facts = await self.backend.preflight(castings, stage.bounds.load_timeout, self._preparing)
+        for warning in facts.warnings:
+            self._trouble(warning)
+        return facts
+
+    @property
+    def _sent(self) -> Mapping[str, Sent]:
+        return self.past.sent if self.past is not None else {}
 
     def _close(self, journal: Journal, header: Header, turns: Iterable[Turn], outcome: Outcome) -> None:
         self.outcome = outcome
-        self.transcript = finish(header, turns, outcome, sessions.stamp(self.now()))
+        self.transcript = finish(header, turns, outcome, sessions.stamp(self.now()), self._sent)
         try:
             self.path = journal.finish(self.transcript)
         except SessionError as error:
@@ -153,30 +171,3 @@ class Run:
     def _trouble(self, message: str) -> None:
         for watcher in self.watchers:
             watcher.trouble(message)
-
-
-class _Recorder(Unmoved):
-    """Writes each turn to the journal when it is settled, before anything else is done about it.
-
-    What cannot be written waits in memory and is tried again before the next turn: a journal has no gaps.
-    """
-
-    def __init__(self, journal: Journal, trouble: Callable[[str], None]) -> None:
-        self._journal, self._trouble = journal, trouble
-        self._encoder = Encoder()
-        self._owed: list[dict[str, Any]] = []
-        self._warned = False
-
-    def settled(self, turn: Turn) -> None:
-        known = len(self._encoder.texts)
-        record = self._encoder.turn(turn)
-        texts = dict(islice(self._encoder.texts.items(), known, None))
-        self._owed.append({"turn": record, "texts": texts})
-        try:
-            while self._owed:
-                self._journal.append(self._owed[0])
-                del self._owed[0]
-        except SessionError as error:
-            if not self._warned:
-                self._trouble(f"{error} (the conversation goes on, and is kept in memory)")
-            self._warned = True

@@ -15,7 +15,7 @@ from llm_gc.conversation import Conversation
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Ask, Failure, Latency, Path, Reply, Speaker, Tokens
 
-MAX_ASKS = 10_000
+MAX_ASKS = 1_000
 """A reply that stands for every ask could let a conversation go on for ever."""
 
 

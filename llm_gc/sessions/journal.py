@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from llm_gc.errors import SessionError
 from llm_gc.records import Transcript
+from llm_gc.sessions.locking import lock
 from llm_gc.transcript import dumps
 
 MODE = 0o600
@@ -27,24 +28,24 @@ MAX_SAME_SECOND = 1000
 class Journal:
     """The journal of one conversation, and the place of its transcript."""
 
-    def __init__(self, journal: Path, descriptor: int) -> None:
-        """Hold an open journal; ``reserve`` makes one."""
+    def __init__(self, journal: Path, descriptor: int, end: int = 0) -> None:
+        """Hold an open journal of ``end`` bytes, and its lock; ``reserve`` makes one."""
         self.id = journal.stem
         self.path = journal
         self.transcript = journal.with_suffix(".json")
         self._descriptor: int | None = descriptor
-        self._end = 0
+        self._end = end
 
-    def append(self, line: Mapping[str, Any]) -> None:
-        """Write one line, and come back when it is on the disk.
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, mostly one, and come back when they are on the disk.
 
         Raises:
-            SessionError: where it cannot be written; what was written of it is taken back.
+            SessionError: where they cannot be written; what was written of them is taken back.
 
         """
         if self._descriptor is None:
             raise SessionError(f"the journal {self.path} is closed")
-        data = (dumps(line) + "\n").encode("utf-8")
+        data = as_lines(lines)
         try:
             self._take_back()  # in case that the disk would not even let go of the last half line
             _write(self._descriptor, data)
@@ -52,7 +53,7 @@ class Journal:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._take_back()
-            raise _problem(error, self.path) from error
+            raise problem(error, self.path) from error
         self._end += len(data)
 
     def finish(self, transcript: Transcript) -> Path:
@@ -65,21 +66,22 @@ class Journal:
         data = (dumps(transcript, indent=1) + "\n").encode("utf-8")
         part = self.transcript.with_suffix(".json.part")
         try:
-            _write_file(part, data)
+            write_file(part, data)
             part.replace(self.transcript)
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink()
-            raise _problem(error, self.transcript) from error
-        _sync_folder(self.transcript.parent)
+            raise problem(error, self.transcript) from error
+        sync_folder(self.transcript.parent)
         self.discard()
         return self.transcript
 
     def discard(self) -> None:
         """Leave no journal behind: the transcript has its place, or the conversation never began."""
+        if not remove(self.path):  # where nobody may remove a file that is open
+            self.close()
+            remove(self.path)
         self.close()
-        with contextlib.suppress(OSError):
-            self.path.unlink()
 
     def close(self) -> None:
         """Let go of the file, and leave it as it is."""
@@ -108,14 +110,20 @@ def reserve(folder: Path, name: str, now: datetime) -> Journal:
             journal = folder / (f"{stem}.jsonl" if number == 1 else f"{stem}-{number}.jsonl")
             with contextlib.suppress(FileExistsError):
                 descriptor = os.open(journal, FLAGS | os.O_EXCL | os.O_APPEND, MODE)
+                lock(descriptor, wait=True)  # somebody may be looking whether it is free
                 if not journal.with_suffix(".json").exists():
-                    _sync_folder(folder)
+                    sync_folder(folder)
                     return Journal(journal, descriptor)
                 os.close(descriptor)
                 journal.unlink()
     except OSError as error:
-        raise _problem(error, folder) from error
+        raise problem(error, folder) from error
     raise SessionError(f"{folder} holds {MAX_SAME_SECOND} sessions of this second; wait for the next")
+
+
+def as_lines(lines: Iterable[Mapping[str, Any]]) -> bytes:
+    """Give lines as a journal holds them."""
+    return "".join(dumps(line) + "\n" for line in lines).encode("utf-8")
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -124,7 +132,8 @@ def _write(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file, and come back when it is on the disk."""
     descriptor = os.open(path, FLAGS | os.O_TRUNC, MODE)
     try:
         _write(descriptor, data)
@@ -133,7 +142,7 @@ def _write_file(path: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name itself durable; not every system can open a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -143,7 +152,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _problem(error: OSError, path: Path) -> SessionError:
+def remove(path: Path) -> bool:
+    """Remove a file; tell whether it is gone."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            path.unlink()
+        except OSError:
+            return False
+    return True
+
+
+def problem(error: OSError, path: Path) -> SessionError:
     """Say what is wrong with the place, and what to do about it."""
     cannot = f"the transcript cannot be written to {path}"
     elsewhere = "give another folder with --sessions DIR"

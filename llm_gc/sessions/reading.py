@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,18 @@ from llm_gc.transcript import assemble, load, load_journal
 
 LOST = "the program was gone before the conversation ended; the journal holds the finished turns"
 
+START = b'{"start":'
+"""How a journal begins, whatever the file is called; one without a first line was left before the first turn."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session as it was found: whether it is a transcript yet, and whether a journal's last line was torn."""
+
+    transcript: Transcript
+    is_closed: bool
+    is_torn: bool = False
+
 
 def load_session(path: str | Path) -> Transcript:
     """Read a transcript. A journal gives that of a conversation which was interrupted after its last finished turn.
@@ -21,18 +34,25 @@ def load_session(path: str | Path) -> Transcript:
         SessionError: where it cannot be read, or is none.
 
     """
+    return read_session(Path(path)).transcript
+
+
+def read_session(path: Path) -> Session:
+    """Read a transcript or a journal, and tell in which state it was found.
+
+    Raises:
+        SessionError: where it cannot be read, or is none.
+
+    """
     try:
-        data = Path(path).read_bytes()
-        return _from_journal(Path(path), data) if _is_journal(data) else load(json.loads(data))
+        data = path.read_bytes()
+        if START.startswith(data[: len(START)]):
+            return Session(_from_journal(path, data), is_closed=False, is_torn=not data.endswith(b"\n"))
+        return Session(load(json.loads(data)), is_closed=True)
     except OSError as error:
         raise SessionError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise SessionError(f"{path} is not a transcript that can be read: {error}") from error
-
-
-def _is_journal(data: bytes) -> bool:
-    """Tell by the first line, whatever the file is called; a journal without one was left before the first turn."""
-    return not data or data.startswith(b'{"start":')
 
 
 def _from_journal(path: Path, data: bytes) -> Transcript:

@@ -29,15 +29,22 @@ Lookup = Callable[[str], Any]
 
 
 class Compiled:
-    """A template or an expression, ready to be given values. ``uses`` are the names that it looks up, and where."""
+    """A template or an expression, ready to be given values. ``uses`` are the names that it looks up, and where.
 
-    __slots__ = ("_give", "_line", "names", "uses", "where")
+    ``sole`` is its only expression, where it is nothing else.
+    """
+
+    __slots__ = ("_give", "names", "sole", "uses", "where")
 
     def __init__(
-        self, where: str, used: tuple[Use, ...], give: Callable[[dict[str, Any]], Any], line: int | None = None
+        self,
+        where: str,
+        used: tuple[Use, ...],
+        give: Callable[[dict[str, Any]], Any],
+        sole: nodes.Expr | None = None,
     ) -> None:
-        """Keep the compiled form; ``where`` says in errors which file it is, ``line`` where its only expression is."""
-        self.where, self.uses, self._give, self._line = where, used, give, line
+        """Keep the compiled form; ``where`` says in errors which file it is."""
+        self.where, self.uses, self._give, self.sole = where, used, give, sole
         self.names = frozenset(use.name for use in used)
 
     def __call__(self, lookup: Lookup) -> Any:
@@ -56,7 +63,7 @@ class Compiled:
         try:
             return _data(self._give(values))
         except Exception as error:  # noqa: BLE001  # a template can raise anything that Python can
-            _raise(error, self.where, self._line)
+            _raise(error, self.where, self.sole.lineno if self.sole else None)
 
 
 class Templates(Mapping[str, str]):
@@ -132,7 +139,7 @@ class Templates(Mapping[str, str]):
         tree = self._sandbox.parse(source, where or None)
         used = tuple(self._uses(tree, (where,)))
         if (only := _whole(tree, source)) is not None:
-            return Compiled(where, used, self._evaluator(only), only.lineno)
+            return Compiled(where, used, self._evaluator(only), only)
         template = self._sandbox.get_template(where) if where else self._sandbox.from_string(tree)
         return Compiled(where, used, self._beginning(template.render))
 
@@ -150,7 +157,7 @@ class Templates(Mapping[str, str]):
         output = nodes.Output([only], lineno=only.lineno)
         tree = self._sandbox.prepared(nodes.Template([output], lineno=1))
         used = tuple(self._uses(tree, ("",)))
-        return Compiled("", used, self._evaluator(output.nodes[0]), only.lineno)
+        return Compiled("", used, self._evaluator(output.nodes[0]), output.nodes[0])
 
     def _evaluator(self, expression: nodes.Expr) -> Callable[[dict[str, Any]], Any]:
         body = [nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import nodes
 
@@ -26,11 +26,14 @@ class Use:
     """A name that a template looks up, with the attributes that it goes on to: ``said.reviewer.content``.
 
     An item that is no fixed text stands as an empty word. ``guarded`` tells that the template asks somewhere whether
-    the name is defined, or says what stands in for it.
+    the name is defined, or says what stands in for it; ``asked`` that it does so of all the words, right here.
+    ``sure`` tells that rendering the template always comes by here: it stands under no ``if``, ``and``, ``or`` or loop.
     """
 
     words: tuple[Spotted, ...]
     guarded: bool = False
+    sure: bool = True
+    asked: bool = False
 
     @property
     def name(self) -> str:
@@ -41,9 +44,9 @@ class Use:
 def uses(tree: nodes.Template, file: str = "") -> Iterator[Use]:
     """Give every use of a name that the template does not bind itself."""
     guarded = frozenset(_guarded(tree))
-    for words in _walk([tree], set()):
-        spotted = tuple(Spotted(word, int(line), column(line), file) for word, line in words)
-        yield Use(spotted, spotted[0].word in guarded)
+    for found in _walk([tree], set()):
+        spotted = tuple(Spotted(word, int(line), column(line), file) for word, line in found.words)
+        yield Use(spotted, spotted[0].word in guarded, found.sure, found.asked)
 
 
 def taken_in(tree: nodes.Template, file: str = "") -> Iterator[tuple[Spotted, bool]]:
@@ -72,72 +75,114 @@ class NotFixed(Exception):
         super().__init__("the name of a file that is taken in must be fixed text")
 
 
+_DEFINED, _DEFAULT = ("defined", "undefined"), ("default", "d")
+"""The tests and filters that ask whether something is defined."""
+
+
 def _guarded(tree: nodes.Template) -> Iterator[str]:
     for test in tree.find_all(nodes.Test):
-        if isinstance(test.node, nodes.Name) and test.name in ("defined", "undefined"):
+        if isinstance(test.node, nodes.Name) and test.name in _DEFINED:
             yield test.node.name
     for filter_ in tree.find_all(nodes.Filter):
-        if isinstance(filter_.node, nodes.Name) and filter_.name in ("default", "d"):
+        if isinstance(filter_.node, nodes.Name) and filter_.name in _DEFAULT:
             yield filter_.node.name
 
 
 Words = list[tuple[str, int]]
 
 
-def _walk(children: Iterable[nodes.Node], bound: set[str]) -> Iterator[Words]:
+class _Found(NamedTuple):
+    """A chain of words, and how it was come by."""
+
+    words: Words
+    sure: bool = True
+    asked: bool = False
+
+
+def _perhaps(found: Iterator[_Found]) -> Iterator[_Found]:
+    """Give what is found where a template may never come by."""
+    return (one._replace(sure=False) for one in found)
+
+
+def _walk(children: Iterable[nodes.Node], bound: set[str]) -> Iterator[_Found]:
     """Give the names used in nodes that follow one another; ``bound`` grows by what they bind for those after them."""
     for node in children:
         visit: Any = _VISITS.get(type(node))
         yield from _walk(node.iter_child_nodes(), bound) if visit is None else visit(node, bound)
 
 
-def _name(node: nodes.Name, bound: set[str]) -> Iterator[Words]:
+def _name(node: nodes.Name, bound: set[str]) -> Iterator[_Found]:
     if node.ctx == "load" and node.name not in bound:
-        yield [(node.name, node.lineno)]
+        yield _Found([(node.name, node.lineno)])
 
 
-def _for(node: nodes.For, bound: set[str]) -> Iterator[Words]:
+def _for(node: nodes.For, bound: set[str]) -> Iterator[_Found]:
     yield from _walk([node.iter], bound)
     inner = bound | _targets(node.target) | {"loop"}
-    yield from _walk([*([node.test] if node.test else []), *node.body], inner)
-    yield from _walk(node.else_, set(bound))
+    yield from _perhaps(_walk([*([node.test] if node.test else []), *node.body], inner))
+    yield from _perhaps(_walk(node.else_, set(bound)))
 
 
-def _with(node: nodes.With, bound: set[str]) -> Iterator[Words]:
+def _if(node: nodes.If, bound: set[str]) -> Iterator[_Found]:
+    yield from _walk([node.test], bound)
+    yield from _perhaps(_walk([*node.body, *node.elif_, *node.else_], bound))
+
+
+def _either(node: nodes.CondExpr, bound: set[str]) -> Iterator[_Found]:
+    yield from _walk([node.test], bound)
+    yield from _perhaps(_walk([node.expr1, *([node.expr2] if node.expr2 else [])], bound))
+
+
+def _and_or(node: nodes.And | nodes.Or, bound: set[str]) -> Iterator[_Found]:
+    yield from _walk([node.left], bound)
+    yield from _perhaps(_walk([node.right], bound))
+
+
+def _asking(node: nodes.Filter | nodes.Test, bound: set[str]) -> Iterator[_Found]:
+    """Give the names in a filter or a test; those that it asks for are marked."""
+    asks = node.name in (*_DEFAULT, *_DEFINED)
+    for inner in node.iter_child_nodes():
+        found = _walk([inner], bound)
+        if asks and inner is node.node and isinstance(inner, (nodes.Getattr, nodes.Getitem, nodes.Name)):
+            found = (one._replace(asked=True) for one in found)
+        yield from found
+
+
+def _with(node: nodes.With, bound: set[str]) -> Iterator[_Found]:
     yield from _walk(node.values, bound)
     yield from _walk(node.body, bound.union(*map(_targets, node.targets)))
 
 
-def _macro(node: nodes.Macro | nodes.CallBlock, bound: set[str]) -> Iterator[Words]:
+def _macro(node: nodes.Macro | nodes.CallBlock, bound: set[str]) -> Iterator[_Found]:
     yield from _walk(node.defaults, bound)
     if isinstance(node, nodes.CallBlock):
         yield from _walk([node.call], bound)
     else:
         bound.add(node.name)
-    yield from _walk(node.body, bound | {arg.name for arg in node.args} | {"varargs", "kwargs", "caller"})
+    yield from _perhaps(_walk(node.body, bound | {arg.name for arg in node.args} | {"varargs", "kwargs", "caller"}))
 
 
-def _assign(node: nodes.Assign, bound: set[str]) -> Iterator[Words]:
+def _assign(node: nodes.Assign, bound: set[str]) -> Iterator[_Found]:
     yield from _walk([node.node], bound)
     bound |= _targets(node.target)
 
 
-def _assign_block(node: nodes.AssignBlock, bound: set[str]) -> Iterator[Words]:
+def _assign_block(node: nodes.AssignBlock, bound: set[str]) -> Iterator[_Found]:
     yield from _walk([*([node.filter] if node.filter else []), *node.body], set(bound))
     bound |= _targets(node.target)
 
 
-def _import(node: nodes.Import | nodes.FromImport, bound: set[str]) -> Iterator[Words]:
+def _import(node: nodes.Import | nodes.FromImport, bound: set[str]) -> Iterator[_Found]:
     names = [node.target] if isinstance(node, nodes.Import) else node.names
     bound |= {name if isinstance(name, str) else name[1] for name in names}
     yield from ()
 
 
-def _block(node: nodes.Block, bound: set[str]) -> Iterator[Words]:
+def _block(node: nodes.Block, bound: set[str]) -> Iterator[_Found]:
     yield from _walk(node.body, bound | {"super", "self"})
 
 
-def _chain(node: nodes.Node, bound: set[str]) -> Iterator[Words]:
+def _chain(node: nodes.Node, bound: set[str]) -> Iterator[_Found]:
     """Give a name with the attributes that follow it, and the names used in its items."""
     words: Words = []
     inner: list[nodes.Node] = []
@@ -153,7 +198,7 @@ def _chain(node: nodes.Node, bound: set[str]) -> Iterator[Words]:
     if not isinstance(node, nodes.Name):
         yield from _walk([node], bound)
     elif node.name not in bound:
-        yield [(node.name, node.lineno), *reversed(words)]
+        yield _Found([(node.name, node.lineno), *reversed(words)])
     yield from _walk(inner, bound)
 
 
@@ -175,6 +220,12 @@ _VISITS = {
     nodes.Getattr: _chain,
     nodes.Getitem: _chain,
     nodes.For: _for,
+    nodes.If: _if,
+    nodes.CondExpr: _either,
+    nodes.And: _and_or,
+    nodes.Or: _and_or,
+    nodes.Filter: _asking,
+    nodes.Test: _asking,
     nodes.With: _with,
     nodes.Macro: _macro,
     nodes.CallBlock: _macro,

@@ -22,7 +22,8 @@ def compare(case: Case, played: Played, at: Path) -> Iterator[Mismatch]:
         yield _broken_off(case, played, at)
         return
     for path in played.left:
-        after = f"it ended after {len(_turns(played.conversation))} turns ({outcome.reason}: {outcome.detail})"
+        count = len(_turns(played.conversation))
+        after = f"it ended after {count} turn{'' if count == 1 else 's'} ({outcome.reason}: {outcome.detail})"
         yield Mismatch((*at, "replies", *path), f"nobody asked for this reply of {path[0]}; {after}")
     expected = case.expect or Expected.model_validate({})
     yield from _end(expected, outcome, at)
@@ -155,7 +156,7 @@ def _messages(expected: ExpectedAsk, messages: list[tuple[str, str]], at: Path) 
     ]
     kinds, path = [kind for kind, _ in messages], (*at, "messages")
     if [kind for kind, _ in wanted] != kinds:
-        yield from equal("the kinds of the messages", [kind for kind, _ in wanted], kinds, path)
+        yield from equal("the order of the messages", [kind for kind, _ in wanted], kinds, path)
         return
     for index, ((kind, content), (_, text)) in enumerate(zip(messages, wanted, strict=True)):
         if text is not None:

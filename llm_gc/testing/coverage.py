@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from llm_gc.conversation import Visit
-from llm_gc.documents import Document
 from llm_gc.errors import Finding
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
+from llm_gc.protocol import Path
 from llm_gc.steps import Step
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.repeat import Repeat
 from llm_gc.texts import models
+
+CODE = "cover"
 
 
 @dataclass
@@ -49,7 +51,24 @@ class Coverage:
 
     def findings(self) -> list[Finding]:
         """Give what no case came to, with its place in the pipeline."""
-        return [_finding(self.loaded.document, visit) for visit in self.missed]
+        document = self.loaded.document
+        found = [document.finding(*self._told(visit)) for visit in self.missed]
+        return sorted(found, key=lambda finding: (finding.file, finding.line, finding.column))
+
+    def _told(self, visit: Visit) -> tuple[Path, str, str]:
+        """Give the path of what was not come to, the code of such findings, and a sentence."""
+        match visit.kind:
+            case "step" if Visit("when", visit.path, False) in self.visited:
+                return (*visit.path, "when"), CODE, "this is never true"
+            case "step":
+                return visit.path, CODE, "this step never runs"
+            case "when":
+                return (*visit.path, "when"), CODE, "this is never false"
+            case "until":
+                return (*visit.path, "until"), CODE, f"this is never {'true' if visit.value else 'false'}"
+            case "spoke":
+                return (*visit.path, "choose"), CODE, f"{visit.value} is never chosen"
+        return visit.path, CODE, "this stop is never met"
 
 
 def wanted(pipeline: Pipeline) -> Iterator[Visit]:
@@ -67,7 +86,7 @@ def percent(covered: int, of: int) -> float:
     return 100.0 * covered / of if of else 100.0
 
 
-def _step(step: Step, path: tuple[str | int, ...]) -> Iterator[Visit]:
+def _step(step: Step, path: Path) -> Iterator[Visit]:
     yield Visit("step", path)
     if step.when is not None:
         yield Visit("when", path, False)
@@ -79,22 +98,6 @@ def _step(step: Step, path: tuple[str | int, ...]) -> Iterator[Visit]:
         yield from (Visit("spoke", path, role) for listed in lists for role in listed)
 
 
-def _inside(visit: Visit, path: tuple[str | int, ...]) -> bool:
+def _inside(visit: Visit, path: Path) -> bool:
     """Tell whether a visit is of something about the step at a path, or in it; not its running itself."""
     return visit.path[: len(path)] == path and (len(visit.path) > len(path) or visit.kind != "step")
-
-
-def _finding(document: Document, visit: Visit) -> Finding:
-    match visit.kind:
-        case "step":
-            path, words = visit.path, "this step never runs"
-        case "when":
-            path, words = (*visit.path, "when"), "this is never false"
-        case "until":
-            held = "true" if visit.value else "false"
-            path, words = (*visit.path, "until"), f"this is never {held}"
-        case "spoke":
-            path, words = (*visit.path, "choose"), f"{visit.value} is never chosen"
-        case _:
-            path, words = visit.path, "this stop is never met"
-    return document.finding(path, "cover", words)

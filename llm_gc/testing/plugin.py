@@ -72,8 +72,11 @@ class CaseItem(pytest.Item):
         return str(excinfo.value) if isinstance(excinfo.value, Unexpected) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Give where it stands, the line counted from 0, and what it is called."""
-        return self.path, self._line - 1, self.name
+        """Give where it stands, the line counted from 0, and what it is called.
+
+        With the file before it, for pytest would take the dots in a bare name for those between modules.
+        """
+        return self.path, self._line - 1, f"{self.path.name}: {self.name}"
 
 
 class Unexpected(Exception):

@@ -38,7 +38,7 @@ def summary(tested: Sequence[Tested], seconds: float) -> str:
 
 def coverage(covered: Sequence[Coverage]) -> Iterator[str]:
     """Give the table of what was come to: a line for each pipeline, and below it what was not."""
-    width = max((len(one.loaded.file) for one in covered), default=0)
+    width = max(len(name) for name in ("coverage", *(one.loaded.file for one in covered)))
     yield f"{'coverage':{width}}  come to      of   share"
     for one in covered:
         got, of = one.counts

@@ -134,7 +134,8 @@ def test_answers_that_run_out(folder: Path, text: str, done: int, message: str) 
     assert result.code == 2
     assert f"llm-gc: {message}; the finished turns are in " in result.err
     assert "nothing of them is lost" in result.err
-    (journal,) = re.findall(r"sessions\S+\.jsonl", result.err)
+    (journal,) = set(re.findall(r"sessions\S+\.jsonl", result.err))
+    assert result.err.endswith(f"; llm-gc resume {journal} goes on with them\n")
     assert len(load_session(folder / journal).turns) == done
     assert not list((folder / "sessions").glob("*.json"))
 

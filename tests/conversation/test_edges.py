@@ -31,7 +31,7 @@ def test_a_scene_or_a_block_that_asks_nothing_hides_no_endless_loop(step: dict[s
 def test_a_block_of_absurdly_many_branches_is_an_error() -> None:
     """The branches are counted before any of them is made."""
     reason, detail = ended(talk([{"parallel": ["anna"], "times": "{{ 10 ** 15 }}"}]))
-    assert (reason, detail) == ("error", "turns.0: there can be at most 10,000 branches")
+    assert (reason, detail) == ("error", "pipeline test, turns.0: there can be at most 10,000 branches")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,10 @@ def test_a_steps_limits_are_laid_over_those_of_the_pipeline_that_it_plays() -> N
 
 def test_a_pipeline_that_is_not_there_is_an_error() -> None:
     """Whoever builds a conversation by hand may have forgotten it."""
-    assert ended(talk([{"scene": "x.yaml"}])) == ("error", "turns.0.scene: there is no pipeline 'x.yaml' here")
+    assert ended(talk([{"scene": "x.yaml"}])) == (
+        "error",
+        "pipeline test, turns.0.scene: there is no pipeline 'x.yaml' here",
+    )
 
 
 def test_a_stop_that_is_no_regular_expression_is_an_error() -> None:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from llm_gc.conversation import Conversation
 from llm_gc.protocol import Ask, Reply, Tokens
+from tests.growing import extends, messages, pairs, sees_all
 from tests.talks import failed, pipeline, talk
 
 ROLES = ("anna", "ben", "cleo")
-FORMAT = {"score": {"type": "integer", "default": 1}, "next": {"enum": ["anna", "ben", "nobody"]}}
+FORMAT = {"score": {"type": "integer", "default": 1}, "next": {"enum": ["anna", "ben", "nobody"], "default": "nobody"}}
 SEES = ["all", "none", "own", "others", ["anna"], ["narrator", "ben"], {"from": "all", "last": 2}]
 EXPRESSIONS = [
     "turn is not defined or turn < 6",
@@ -91,6 +92,35 @@ documents = st.fixed_dictionaries(
     }
 )
 
+spoken = st.one_of(
+    names,
+    names.map(lambda role: {"say": role, "instruction": "Round {{ round | default('none') }}."}),
+    names.map(lambda role: {"choose": list(ROLES), "by": role}),
+    st.just({"post": "Mind the time."}),
+)
+
+
+def blocks(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give steps with branches, in which everybody sees all."""
+    lists = st.lists(steps, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda inner: {"do": inner}, lists),
+        st.builds(lambda inner: {"parallel": inner}, lists),
+        st.builds(lambda inner, times: {"parallel": [{"do": inner}], "times": times}, lists, st.integers(2, 3)),
+        st.builds(lambda inner: {"repeat": inner, "times": 2}, lists),
+        st.builds(lambda inner: {"scene": inner, "opening": "Inside: {{ last }}", "speaker": "ben"}, lists),
+    )
+
+
+crowds = st.fixed_dictionaries(
+    {
+        "turns": st.lists(st.recursive(spoken, blocks, max_leaves=10), min_size=1, max_size=3).map(
+            lambda steps: [*steps, {"parallel": [{"do": ["anna", "ben"]}, {"do": ["ben", "cleo"]}, "cleo"]}, *ROLES]
+        ),
+        "limits": st.just({"max_turns": 60, "on_overflow": "drop_oldest"}),
+    }
+)
+
 WORDS = [
     "yes",
     "no, not yet",
@@ -114,11 +144,13 @@ def reply_to(ask: Ask, salt: int) -> Reply:
     return Reply(content, done_reason="stop", tokens=Tokens(chance.randint(1, 9), chance.randint(1, 9)), seconds=0.5)
 
 
-def run(document: dict[str, Any], salt: int, order: Random | None) -> tuple[Conversation, dict[str, Any], list[Any]]:
+def run(
+    document: dict[str, Any], salt: int, order: Random | None
+) -> tuple[Conversation, dict[str, Any], list[tuple[Ask, Reply]]]:
     """Run a document to its end; ``order`` chooses whom to answer next, none answers the first."""
     conversation = talk(roles={name: {} for name in ROLES}, **document)
     requests: dict[str, Any] = {}
-    replies: list[Any] = []
+    replies: list[tuple[Ask, Reply]] = []
     for _ in range(400):
         if conversation.outcome is not None:
             return conversation, requests, replies
@@ -127,7 +159,7 @@ def run(document: dict[str, Any], salt: int, order: Random | None) -> tuple[Conv
         assert ask.id not in requests, "two asks have the same id"
         requests[ask.id] = (ask.request.messages, dict(ask.options), ask.deadline)
         reply = reply_to(ask, salt)
-        replies.append((ask.id, reply))
+        replies.append((ask, reply))
         conversation.answer(ask, reply)
     raise AssertionError("it does not end")
 
@@ -158,7 +190,7 @@ def test_a_record_answers_as_the_first_run_did(document: dict[str, Any], salt: i
     """Feeding the replies back by id gives the same conversation, also when no request is read on the way."""
     one, _, replies = run(document, salt, None)
     again = talk(roles={name: {} for name in ROLES}, **document)
-    by_id = dict(replies)
+    by_id = {ask.id: reply for ask, reply in replies}
     while again.outcome is None:
         ask = again.pending[0]
         again.answer(ask, by_id[ask.id])
@@ -174,8 +206,8 @@ def test_a_record_answers_as_the_first_run_did(document: dict[str, Any], salt: i
 def test_what_is_sent_is_well_formed(document: dict[str, Any], salt: int) -> None:
     """Kinds alternate, system comes first alone, the last is user; and no end is a template's failure."""
     conversation, requests, _ = run(document, salt, None)
-    for messages, options, deadline in requests.values():
-        kinds = [message["role"] for message in messages]
+    for sent, options, deadline in requests.values():
+        kinds = [message["role"] for message in sent]
         assert kinds[-1] == "user"
         assert "system" not in kinds[1:]
         assert all(one != two for one, two in pairwise(kinds))
@@ -185,6 +217,23 @@ def test_what_is_sent_is_well_formed(document: dict[str, Any], salt: int) -> Non
     assert conversation.outcome.failure != "template", conversation.outcome.detail
     numbers = [turn.number for turn in conversation.turns if not turn.is_pick]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@SETTINGS
+@given(st.one_of(crowds, documents), st.integers(0, 1000))
+def test_requests_only_grow_at_their_end(document: dict[str, Any], salt: int) -> None:
+    """While a speaker sees all, what it is sent begins with what it was sent before, across blocks, until it drops."""
+    conversation, _, replies = run(document, salt, None)
+    pipeline, asks = conversation.stage.pipeline, [ask for ask, _ in replies]
+    overflows = [
+        (number, ask.speaker)
+        for number, (ask, reply) in enumerate(replies)
+        if reply.failure is not None and reply.failure.kind == "overflow"
+    ]
+    for earlier, later in pairs(asks, lambda ask: sees_all(pipeline, ask)):
+        between = range(asks.index(earlier), asks.index(later))
+        if not any(number in between and speaker == later.speaker for number, speaker in overflows):
+            assert extends(messages(later), messages(earlier)), f"{later.id} does not begin with {earlier.id}"
 
 
 def test_the_same_pipeline_twice_shares_nothing() -> None:

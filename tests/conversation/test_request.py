@@ -8,13 +8,8 @@ from typing import Any
 import pytest
 
 from llm_gc.errors import TemplateError
-from llm_gc.protocol import Ask
+from tests.growing import extends, messages
 from tests.talks import answer_all, failed, said, talk
-
-
-def messages(ask: Ask) -> list[tuple[str, str]]:
-    """Give what an ask sends, as pairs."""
-    return [(message["role"], message["content"]) for message in ask.request.messages]
 
 
 def last_request(turns: list[Any], *replies: Any, **keys: Any) -> list[tuple[str, str]]:
@@ -160,15 +155,6 @@ def test_a_steps_sees_replaces_its_roles() -> None:
 def test_what_a_model_wrote_is_never_rendered() -> None:
     """Braces in a reply are text."""
     assert last_request(["anna", "ben"], "{{ 7 * 7 }} {% for %}") == [("user", "Begin.\n\nanna: {{ 7 * 7 }} {% for %}")]
-
-
-def extends(longer: list[tuple[str, str]], shorter: list[tuple[str, str]]) -> bool:
-    """Tell whether a prompt begins with another: all messages but its last equal, and the last a prefix."""
-    head, last = shorter[:-1], shorter[-1]
-    if longer[: len(head)] != head or len(longer) < len(shorter):
-        return False
-    kind, content = longer[len(head)]
-    return kind == last[0] and content.startswith(last[1])
 
 
 def test_requests_only_grow_at_their_end() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from llm_gc.conversation import Conversation, Files
 from llm_gc.protocol import Ask
 from tests.talks import answer_all, failed, pipeline, speakers, talk
@@ -187,3 +189,22 @@ def test_an_input_that_does_not_fit_is_a_template_error() -> None:
     answer_all(conversation)
     assert conversation.outcome is not None
     assert "turns.1.with" in conversation.outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("keys", "where"),
+    [
+        ({"result": "{{ missing }}"}, "pipeline team, result, line 1"),
+        ({"limits": {"max_turns": "{{ missing }}"}}, "pipeline team, limits.max_turns, line 1"),
+        (
+            {"stop": [{"when": "missing"}]},
+            "pipeline team, turns.1.scene.turns.0.repeat.0, turns.1.scene.stop.0.when, line 1",
+        ),
+    ],
+)
+def test_a_template_of_another_pipeline_that_fails_names_that_one(keys: dict[str, Any], where: str) -> None:
+    """Since the template stands there; the step is told from the outside in."""
+    conversation = play(team(name="team", **keys))
+    answer_all(conversation)
+    assert conversation.outcome is not None
+    assert conversation.outcome.detail == f"{where}: 'missing' is undefined"

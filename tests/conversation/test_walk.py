@@ -86,6 +86,17 @@ def test_max_time_is_the_sum_of_replies() -> None:
     assert conversation.outcome.reason == "max_time"
 
 
+@pytest.mark.parametrize("on_overflow", ["stop", "drop_oldest"])
+def test_an_overflow_that_took_the_last_of_the_time_is_not_asked_again(on_overflow: str) -> None:
+    """There is no ask without time: where it would be asked again, the time is what ends it."""
+    limits = {"max_time": "3s", "on_overflow": on_overflow}
+    conversation = talk(["ben", "ben", "anna", "ben"], limits=limits)
+    asks = answer_all(conversation, "B1", "B2", failed("overflow", "Too long."))
+    assert [ask.deadline for ask in asks] == [3.0, 2.0, 1.0]
+    assert conversation.outcome is not None
+    assert conversation.outcome.reason == ("overflow" if on_overflow == "stop" else "max_time")
+
+
 def test_a_failed_turn_is_passed_over() -> None:
     """With on_error: continue the next speaker goes on, and is not sent the failed turn."""
     conversation = talk(["anna", "ben", "anna"])
@@ -164,7 +175,7 @@ def test_times_that_is_no_count_fails_with_its_place(times: str) -> None:
     conversation = talk([{"repeat": ["anna"], "times": times}])
     assert conversation.outcome is not None
     assert conversation.outcome.status == "failed"
-    assert conversation.outcome.detail.startswith("turns.0.times")
+    assert conversation.outcome.detail.startswith("pipeline test, turns.0.times: ")
 
 
 def test_a_template_that_fails_on_the_way_ends_it_with_its_place() -> None:

@@ -96,11 +96,39 @@ def test_a_transport_failure_is_tried_again() -> None:
 
 def test_seconds_of_tries_count_against_max_time() -> None:
     """The waits too."""
-    conversation = talk([{"repeat": ["anna"]}], limits={"max_time": "4s"})
+    conversation = talk([{"repeat": ["anna"]}], limits={"max_time": "4500ms"})
     drive(conversation, scripted(broken(), said("one"), broken(), said("two"), said("three")), sleep=Naps())
     assert conversation.outcome is not None
     assert conversation.outcome.reason == "max_time"
     assert len(conversation.turns) == 2
+
+
+def test_a_try_has_no_more_time_than_is_left() -> None:
+    """What earlier tries and waits took of max_time is gone; where none is left, the next one gets what remains."""
+    deadlines: list[tuple[float, float, float | None]] = []
+
+    def answer(ask: Ask) -> Reply:
+        deadlines.append((ask.deadline, ask.load_timeout, ask.time_left))
+        return broken(seconds=2.0)
+
+    conversation = talk(
+        ["anna", "ben", "anna"], limits={"max_time": "8s", "timeout": "6s", "load_timeout": "7s", "retries": 9}
+    )
+    drive(conversation, Actor(answer), sleep=Naps())
+    assert deadlines == [(6.0, 7.0, 8.0), (5.5, 5.5, 5.5), (2.5, 2.5, 2.5), (0.5, 0.5, 0.5)]
+    assert [len(turn.exchange.reply.attempts) for turn in conversation.turns] == [2, 0]
+
+
+def test_without_max_time_every_try_has_the_whole_deadline() -> None:
+    """And as often as the limit says."""
+    deadlines: list[float] = []
+
+    def answer(ask: Ask) -> Reply:
+        deadlines.append(ask.deadline)
+        return broken(seconds=20.0)
+
+    drive(talk(["anna"], limits={"timeout": "30s"}), Actor(answer), sleep=Naps())
+    assert deadlines == [30.0, 30.0, 30.0]
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2, 6])
@@ -160,7 +188,7 @@ def test_a_template_that_fails_when_rendered_ends_it_with_its_place() -> None:
     assert actor.asked == ["turns.0"]
     assert conversation.outcome is not None
     assert (conversation.outcome.status, conversation.outcome.failure) == ("failed", "template")
-    assert conversation.outcome.detail.startswith("turns.1.instruction")
+    assert conversation.outcome.detail.startswith("pipeline test, turns.1.instruction")
     assert "kontent" in conversation.outcome.detail
     assert [note for note in noted.notes if "turns.1" in note] == ["settled turns.1"]
     assert transcript(conversation).turns[1].request.parts == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -422,29 +423,29 @@ def test_a_watcher_that_breaks_at_the_end_loses_nothing(make: Make, journals: li
     assert journals[0]._descriptor is None
 
 
-def _filling(monkeypatch: pytest.MonkeyPatch, at: int, until: int | None = None) -> Callable[[Ask], Reply]:
-    """Let the disk be full from the reply number ``at`` on, until another one."""
+@contextmanager
+def _filling(monkeypatch: pytest.MonkeyPatch, at: int, until: int | None = None) -> Iterator[Callable[[Ask], Reply]]:
+    """Let the disk be full from the reply number ``at`` on, until another one, or until the end."""
     number = 0
-    contexts: list[Any] = []
+    with ExitStack() as stack:
 
-    def answer(ask: Ask) -> Reply:
-        nonlocal number
-        number += 1
-        if number == at:
-            contexts.append(full(monkeypatch, 30))
-            contexts[-1].__enter__()
-        if number == until:
-            contexts.pop().__exit__(None, None, None)
-        return said(ask.id)
+        def answer(ask: Ask) -> Reply:
+            nonlocal number
+            number += 1
+            if number == at:
+                stack.enter_context(full(monkeypatch, 30))
+            if number == until:
+                stack.close()
+            return said(ask.id)
 
-    return answer
+        yield answer
 
 
 def test_a_disk_that_fills_up_on_the_way(make: Make, monkeypatch: pytest.MonkeyPatch, journals: list[Journal]) -> None:
     """It is told once, the conversation goes on; at the end it is tried again, and told that this failed too."""
-    run = make(actor := Actor(_filling(monkeypatch, at=2)), noted := Noted())
-    transcript = go(run)
-    monkeypatch.undo()
+    with _filling(monkeypatch, at=2) as fill:
+        run = make(actor := Actor(fill), noted := Noted())
+        transcript = go(run)
     assert len(transcript.turns) == 4
     assert run.path is None
     assert noted.ends == [(transcript, run.outcome, None)]
@@ -459,15 +460,15 @@ def test_a_disk_that_fills_up_on_the_way(make: Make, monkeypatch: pytest.MonkeyP
 
 def test_a_disk_that_has_space_again(make: Make, monkeypatch: pytest.MonkeyPatch, journals: list[Journal]) -> None:
     """The turns that were owed are written first, so that the journal has no gap; in the end all is well."""
-    fill = _filling(monkeypatch, at=2, until=4)
     seen: list[list[int]] = []
+    with _filling(monkeypatch, at=2, until=4) as fill:
 
-    def answer(ask: Ask) -> Reply:
-        seen.append([line["turn"]["turn"] for line in lines(journals[0].path)[1:]])
-        return fill(ask)
+        def answer(ask: Ask) -> Reply:
+            seen.append([line["turn"]["turn"] for line in lines(journals[0].path)[1:]])
+            return fill(ask)
 
-    run = make(Actor(answer), noted := Noted(), turns=[{"repeat": ["anna", "ben"], "times": 3}])
-    transcript = go(run)
+        run = make(Actor(answer), noted := Noted(), turns=[{"repeat": ["anna", "ben"], "times": 3}])
+        transcript = go(run)
     assert seen == [[], [1], [1], [1], [1, 2, 3, 4], [1, 2, 3, 4, 5]]
     assert len(noted.troubles) == 1
     assert load_session(run.path or "") == transcript

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections import defaultdict
 from collections.abc import Container
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +14,11 @@ import pytest
 import llm_gc
 from llm_gc.backends.made_up import sample
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Reply
 from llm_gc.testing.session import Session
 from tests.commands import ROOT
-from tests.conversation.test_request import extends, messages
 from tests.gallery.plays import PIPELINES, Play, load, names, perform
+from tests.growing import extends, messages, pairs, sees_all
 from tests.talks import failed
 
 SCHEMA_COMMENT = "# yaml-language-server: $schema=../schemas/pipeline.schema.json"
@@ -131,27 +128,7 @@ def test_what_is_sent_is_well_formed(name: str) -> None:
 @every
 @pytest.mark.parametrize("fails", [(), (1,), (0, 3, 4)])
 def test_requests_only_grow_at_their_end(name: str, fails: tuple[int, ...]) -> None:
-    """While a role sees all, what it is sent begins with what it was sent before in that scene, or in that branch."""
-    played, own = rehearsed(name, fails), defaultdict(list)
-    for ask in played.asks:
-        if sees_all(load(name).pipeline, ask) and ask.attempt == 1:
-            own[ask.speaker, within(ask)].append(messages(ask))
-    for requests in own.values():
-        assert all(extends(later, earlier) for earlier, later in pairwise(requests))
-
-
-def sees_all(pipeline: Pipeline, ask: Ask) -> bool:
-    """Tell whether a speaker sees all in the turn that is asked for; to choose, it sees what its role sees."""
-    step: Any = pipeline
-    for key in ask.step:
-        step = step[key] if isinstance(key, int) else getattr(step, {"else": "else_"}.get(key, key))
-    view = pipeline.roles[ask.speaker.role].sees
-    if not ask.is_pick and step.sees is not None:
-        view = step.sees
-    return view.from_ == "all" and view.last is None and view.opening
-
-
-def within(ask: Ask) -> str:
-    """Give the innermost scene or branch that an ask stands in: what its id has up to there."""
-    found = re.match(r".*(\bscene\b|\bparallel(:[0-9]+)?\.[0-9]+)", ask.id)
-    return found[0] if found else ""
+    """While a speaker sees all, what it is sent begins with what it was sent before in its scene, across blocks too."""
+    pipeline, asks = load(name).pipeline, rehearsed(name, fails).asks
+    for earlier, later in pairs(asks, lambda ask: sees_all(pipeline, ask)):
+        assert extends(messages(later), messages(earlier)), f"{later.id} does not begin with {earlier.id}"

@@ -1,6 +1,7 @@
 """The rules beyond the schema: one file each, one line each here; a rule's name is its code."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from typing import Protocol
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.rules import (
@@ -8,28 +9,76 @@ from llm_gc.check.rules import (
     bad_input,
     bad_option,
     bad_stop,
+    changing_prompt,
+    cloud_model,
+    context_overflow,
+    echoed_stop_token,
+    endless_loop,
+    format_without_json,
     idle_key,
+    maybe_unset_name,
+    model_reload,
+    never_runs,
+    nothing_to_answer,
     role_without_model,
+    small_context,
+    speaks_twice,
+    stray_choice,
     taken_name,
     unknown_attribute,
     unknown_name,
     unknown_role,
     unreadable_template,
+    unset_name,
+    unspoken_stop_token,
+    unused_input,
+    unused_role,
+    unused_variable,
 )
-from llm_gc.pipeline import Pipeline
+from llm_gc.check.subject import Subject
 
-Rule = Callable[[Pipeline, Mapping[str, str]], Iterator[Problem]]
+
+class Rule(Protocol):
+    """A rule is a module: its name is its code, its docstring its manual page.
+
+    Its problems are errors but for ``SEVERITY = "warning"``, and for a problem that is itself a warning. It may also
+    say when it is not run, since what it found would only follow from something else:
+    ``WHOLE = True``: where broken parts of the pipeline were cut away. ``ALONE = True``: where a scene plays the
+    pipeline. ``AFTER = ("unknown-role", …)``: where one of these rules, which stand before it, has found something.
+    """
+
+    def check(self, subject: Subject) -> Iterator[Problem]:
+        """Give what it finds."""
+
 
 RULES: dict[str, Rule] = {
-    "unknown-role": unknown_role.check,
-    "unreadable-template": unreadable_template.check,
-    "unknown-name": unknown_name.check,
-    "unknown-attribute": unknown_attribute.check,
-    "taken-name": taken_name.check,
-    "bad-input": bad_input.check,
-    "bad-format": bad_format.check,
-    "bad-option": bad_option.check,
-    "bad-stop": bad_stop.check,
-    "idle-key": idle_key.check,
-    "role-without-model": role_without_model.check,
+    "unknown-role": unknown_role,
+    "unreadable-template": unreadable_template,
+    "unknown-name": unknown_name,
+    "taken-name": taken_name,
+    "unset-name": unset_name,
+    "maybe-unset-name": maybe_unset_name,
+    "unknown-attribute": unknown_attribute,
+    "bad-input": bad_input,
+    "bad-format": bad_format,
+    "bad-option": bad_option,
+    "bad-stop": bad_stop,
+    "idle-key": idle_key,
+    "role-without-model": role_without_model,
+    "nothing-to-answer": nothing_to_answer,
+    "speaks-twice": speaks_twice,
+    "never-runs": never_runs,
+    "endless-loop": endless_loop,
+    "stray-choice": stray_choice,
+    "unspoken-stop-token": unspoken_stop_token,
+    "echoed-stop-token": echoed_stop_token,
+    "small-context": small_context,
+    "context-overflow": context_overflow,
+    "model-reload": model_reload,
+    "changing-prompt": changing_prompt,
+    "format-without-json": format_without_json,
+    "cloud-model": cloud_model,
+    "unused-role": unused_role,
+    "unused-input": unused_input,
+    "unused-variable": unused_variable,
 }

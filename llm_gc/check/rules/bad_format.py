@@ -9,16 +9,15 @@ from typing import Any
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.schemas import TYPES, problems
+from llm_gc.check.subject import Subject
 from llm_gc.check.words import shown
 from llm_gc.inputs import misfit
-from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Path
 from llm_gc.steps.fields import is_schema
-from llm_gc.texts import models
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    for at, model in models(pipeline):
+def check(subject: Subject) -> Iterator[Problem]:
+    for at, model in subject.models:
         format_ = getattr(model, "format", None)
         if isinstance(format_, Mapping):
             yield from _checked(format_, (*at, "format"))

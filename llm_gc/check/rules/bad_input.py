@@ -4,16 +4,16 @@ Bad:   inputs: {rounds: {type: integr, default: 3}}
 Good:  inputs: {rounds: {type: integer, default: 3}}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.schemas import problems
+from llm_gc.check.subject import Subject
 from llm_gc.inputs import misfit
-from llm_gc.pipeline import Pipeline
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    for name, schema in pipeline.inputs.items():
+def check(subject: Subject) -> Iterator[Problem]:
+    for name, schema in subject.pipeline.inputs.items():
         path = ("inputs", name)
         found = list(problems(schema, path))
         yield from found

@@ -4,13 +4,13 @@ Bad:   options: {temperature: 0.2}      options: {stop: DONE}
 Good:  temperature: 0.2                 options: {stop: [DONE]}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
 from llm_gc.check.words import shown
 from llm_gc.near import near
-from llm_gc.pipeline import Pipeline
 
 OWN = {"temperature": "temperature", "num_ctx": "num_ctx", "num_predict": "max_tokens", "seed": "seed"}
 """The options that have a key of their own, and that key."""
@@ -31,8 +31,8 @@ OPENAI = ("top_p", "presence_penalty", "frequency_penalty", "stop")
 LEAST = {"repeat_last_n": 0, "num_keep": -1}
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    for name, role in pipeline.roles.items():
+def check(subject: Subject) -> Iterator[Problem]:
+    for name, role in subject.pipeline.roles.items():
         for option, value in role.options.items():
             path = ("roles", name, "options", option)
             if option in OWN:

@@ -6,16 +6,15 @@ Good:  stop: [{token: DONE, role: anna}]       stop: [{token: "\\bDONE\\b", matc
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
-from llm_gc.pipeline import Pipeline
+from llm_gc.check.subject import Subject
 from llm_gc.steps.fields import Stop
-from llm_gc.texts import models
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    for path, stop in models(pipeline):
+def check(subject: Subject) -> Iterator[Problem]:
+    for path, stop in subject.models:
         if not isinstance(stop, Stop):
             continue
         if stop.token is None and stop.when is None:

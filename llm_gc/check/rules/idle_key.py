@@ -5,22 +5,22 @@ Bad:   {do: [anna], else: [ben]}               {repeat: [anna], for: question}  
 Good:  {do: [anna], when: …, else: [ben]}      {repeat: [anna], for: question, in: questions}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 
 from llm_gc.check.problem import Problem
-from llm_gc.pipeline import Pipeline, Role
+from llm_gc.check.subject import Subject
+from llm_gc.pipeline import Role
 from llm_gc.steps.do import Do
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.parallel import Parallel
 from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.scene import Scene
-from llm_gc.texts import models
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    for path, model in models(pipeline):
+def check(subject: Subject) -> Iterator[Problem]:
+    for path, model in subject.models:
         for key, message in _idle(model):
             yield Problem((*path, key), message, key=True)
 

@@ -5,15 +5,15 @@ Good:  roles: {critic: {model: "llama3.2:3b", prompt: Name one flaw.}}
 Good:  roles: {critic: {human: true, prompt: Name one flaw.}}
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from llm_gc.check.problem import Problem
-from llm_gc.pipeline import Pipeline
+from llm_gc.check.subject import Subject
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
+def check(subject: Subject) -> Iterator[Problem]:
     """Report every role that is neither a model nor a person."""
-    for name, role in pipeline.roles.items():
+    for name, role in subject.pipeline.roles.items():
         if role.model is None and not role.human:
             hint = "Name one, or write `human: true` where a person answers."
             yield Problem(("roles", name), f"the role {name!r} has no model", hint, key=True)

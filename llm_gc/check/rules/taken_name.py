@@ -4,21 +4,21 @@ Bad:   inputs: {last: …}       say: anna, as: anna       a loop's name inside 
 Good:  inputs: {newest: …}     say: anna, as: draft
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from llm_gc.check.names import INSIDE, JINJA, NAMES, SEEN, WORDS, Given, given
+from llm_gc.check.names import INSIDE, JINJA, NAMES, SEEN, WORDS, Given
 from llm_gc.check.problem import Problem
-from llm_gc.pipeline import Pipeline
+from llm_gc.check.subject import Subject
 
 _KINDS = {"input": "an input", "role": "a role", "variable": "a variable", "loop": "a loop's name"}
 
 HINT = "Call it something else."
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
+def check(subject: Subject) -> Iterator[Problem]:
     first: dict[str, Given] = {}
     loops: list[Given] = []
-    for one in given(pipeline):
+    for one in subject.given:
         if owner := _owner(one):
             yield Problem(one.path, f"{one.name!r} is {owner} already", HINT, key=one.key)
             continue

@@ -1,54 +1,43 @@
-"""unknown-attribute: a template asks a message, or the map of roles, for something that it does not have.
+"""unknown-attribute: a message, a role or a structured reply has no such attribute, or there is no such role.
 
-Bad:   {{ last.contnet }}     {{ said.revewer }}     {{ roles.anna.modle }}
-Good:  {{ last.content }}     {{ said.reviewer }}    {{ roles.anna.model }}
+Bad:   when: last.contents == 'yes'       instruction: "{{ said.revewer }}"       set: {score: last.data.scroe}
+Good:  when: last.content == 'yes'        instruction: "{{ said.reviewer }}"      set: {score: last.data.score}
+
+What the data of a message can have is told by its `format`: the properties of the schema, where it lets no others
+stand. A message of several possible speakers has what one of them can give. Data where no reply has a `format` are
+always none, which is a warning.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from llm_gc.check.names import given
 from llm_gc.check.problem import Problem
-from llm_gc.errors import TemplateError
+from llm_gc.check.subject import Subject
+from llm_gc.check.values import Value, properties, step_into
 from llm_gc.near import near
-from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Message
-from llm_gc.steps.say import Turn
-from llm_gc.steps.scene import Scene
-from llm_gc.templates import Spotted, Templates, Use
-from llm_gc.texts import models, texts
+from llm_gc.templates import Spotted, Use
+from llm_gc.texts import Text
 
 MESSAGE = tuple(Message.__dataclass_fields__)
 ROLE = ("name", "label", "description", "model")
 
 
-def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    templates, messages = Templates.over(prompts), {"last", *_message_names(pipeline)}
-    for text in texts(pipeline):
-        try:
-            compiled = templates.expression(text.text) if text.kind == "expression" else templates.template(text.text)
-        except TemplateError:
-            continue  # another rule speaks of it
-        for use in compiled.uses:
-            for word, thing, known in _unknown(use, messages, list(pipeline.roles)):
-                hint = near(word.word, known) or f"There are {', '.join(known)}."
-                message = f"{thing} has no {word.word!r}"
-                yield Problem(text.path, message, hint, file=word.file, line=word.line, column=word.column)
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report words after a name that are not there."""
+    roles, sights = list(subject.pipeline.roles), subject.flow.sights if subject.whole else {}
+    for text, compiled in subject.texts:
+        for use in compiled.uses if compiled else ():
+            sight = sights.get((text.path, use))
+            found = _misspelt(text, use, roles)
+            if found is None and sight is not None:
+                after = 2 if use.name == "said" else 1
+                found = _beyond(text, use, use.words[after:], sight.value)
+            if found is not None:
+                yield found
 
 
-def _message_names(pipeline: Pipeline) -> set[str]:
-    """Give the names that hold a message wherever they are set."""
-    held = {name for _, model in models(pipeline) if isinstance(model, (Turn, Scene)) if (name := model.as_)}
-    return held - _other_names(pipeline, held)
-
-
-def _other_names(pipeline: Pipeline, held: set[str]) -> set[str]:
-    """Give those of the names that hold something else too: a variable, a block's list, an input."""
-    ends = {(*path, "as") for path, model in models(pipeline) if isinstance(model, (Turn, Scene))}
-    return {one.name for one in given(pipeline) if one.name in held and one.path not in ends}
-
-
-def _unknown(use: Use, messages: set[str], roles: Sequence[str]) -> Iterator[tuple[Spotted, str, Sequence[str]]]:
-    """Give the first word of a use that is not there, what it is not there in, and what is."""
+def _misspelt(text: Text, use: Use, roles: Sequence[str]) -> Problem | None:
+    """Look at the words after a name of llm-gc's own, which has the same attributes everywhere."""
     name, *rest = use.words
     levels: list[tuple[str, Sequence[str]]] = []
     match name.word:
@@ -60,15 +49,42 @@ def _unknown(use: Use, messages: set[str], roles: Sequence[str]) -> Iterator[tup
             levels = [("a role", ROLE)]
         case "messages":
             levels = [("", ()), ("a message", MESSAGE)]
-        case own if own in messages:
+        case "last":
             levels = [("a message", MESSAGE)]
     for word, (thing, known) in zip(rest, levels, strict=False):
         if not word.word and known:
-            return  # an item that is worked out: nothing can be said of what follows
+            return None  # an item that is worked out: nothing can be said of what follows
         if known and word.word not in known and not _is_method(word, thing):
-            yield word, thing, known
-            return
+            return _problem(text, word, thing, known)
+    return None
+
+
+def _beyond(text: Text, use: Use, words: Sequence[Spotted], value: Value) -> Problem | None:
+    """Look at the words after what holds a message, a list of messages or data."""
+    for number, word in enumerate(words):
+        if value.kind == "message" and word.word not in MESSAGE:
+            return _problem(text, word, "a message", MESSAGE)
+        if value.kind == "data" and not value.schemas:
+            if use.asked:
+                return None
+            message = f"{words[number - 1].word!r} is always none here: no reply that it can be of has a 'format'"
+            hint = "Give the role or the step a 'format'."
+            spot = words[number - 1]
+            return Problem(text.path, message, hint, False, "warning", spot.file, spot.line, spot.column)
+        if value.kind == "data" and word.word:
+            known = [properties(schema) for schema in value.schemas]
+            names = list(dict.fromkeys(name for one in known for name in one or ()))
+            if None not in known and word.word not in names and not _is_method(word, "data"):
+                is_last = number == len(words) - 1
+                return None if use.asked and is_last else _problem(text, word, "this reply's data", names)
+        value = step_into(value, word.word)
+    return None
+
+
+def _problem(text: Text, word: Spotted, thing: str, known: Sequence[str]) -> Problem:
+    hint = near(word.word, known) or f"There are {', '.join(known)}."
+    return Problem(text.path, f"{thing} has no {word.word!r}", hint, file=word.file, line=word.line, column=word.column)
 
 
 def _is_method(word: Spotted, thing: str) -> bool:
-    return thing in ("'said'", "'roles'", "a role") and word.word in ("get", "items", "keys", "values")
+    return thing != "a message" and word.word in ("get", "items", "keys", "values")

@@ -6,34 +6,27 @@ Good:  opening: "Task: {{ task }}"
 `{{ x is defined }}` or `{{ x | default(…) }}` anywhere in a text says that its author knows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from llm_gc.check.names import INSIDE, NAMES, given
+from llm_gc.check.names import INSIDE, NAMES
 from llm_gc.check.problem import Problem
-from llm_gc.errors import TemplateError
+from llm_gc.check.subject import Subject
 from llm_gc.near import near
-from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Path
 from llm_gc.steps.repeat import Repeat
-from llm_gc.templates import Templates
-from llm_gc.texts import models, texts
 
 SETTLED = ("model", "temperature", "max_tokens", "num_ctx", "seed")
 """The fields of a role that are rendered once, before the first turn."""
 
 
-def check(pipeline: Pipeline, prompts: Mapping[str, str]) -> Iterator[Problem]:
-    templates = Templates.over(prompts)
-    named = {one.name for one in given(pipeline) if one.kind in ("variable", "loop")}
-    loops = any(isinstance(model, Repeat) for _, model in models(pipeline))
-    for text in texts(pipeline):
-        try:
-            compiled = templates.expression(text.text) if text.kind == "expression" else templates.template(text.text)
-        except TemplateError:
-            continue  # another rule speaks of it
+def check(subject: Subject) -> Iterator[Problem]:
+    pipeline, everywhere = subject.pipeline, subject.templates.everywhere
+    named = {one.name for one in subject.given if one.kind in ("variable", "loop")}
+    loops = any(isinstance(model, Repeat) for _, model in subject.models)
+    for text, compiled in subject.texts:
         here = {*pipeline.inputs} | (set() if is_settled(text.path) else named | _given_by_us(text.path, loops))
-        for use in compiled.uses:
-            if use.name in here or use.guarded or use.name in templates.everywhere:
+        for use in compiled.uses if compiled else ():
+            if use.name in here or use.guarded or use.name in everywhere:
                 continue
             word, known = use.words[0], sorted(here)
             hint = near(use.name, known) or (f"The names here are {', '.join(known)}." if known else "")

@@ -4,26 +4,26 @@ Bad:   turns: [revewer]   with roles: {implementer: …, reviewer: …}
 Good:  turns: [reviewer]
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from pydantic import BaseModel
 
 from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
 from llm_gc.near import near
-from llm_gc.pipeline import Pipeline, Stop
+from llm_gc.pipeline import Stop
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import RANDOM, Choose
 from llm_gc.steps.fields import View
 from llm_gc.steps.say import Say
-from llm_gc.texts import models
 
 Named = tuple[Path, str, tuple[str, ...]]
 """Where a role is named, its name, and what may stand there besides."""
 
 
-def check(pipeline: Pipeline, _prompts: Mapping[str, str]) -> Iterator[Problem]:
-    known = list(pipeline.roles)
-    for at, model in models(pipeline):
+def check(subject: Subject) -> Iterator[Problem]:
+    known = list(subject.pipeline.roles)
+    for at, model in subject.models:
         for path, name, besides in _named(model, at):
             if name not in known and name not in besides:
                 hint = near(name, [*known, *besides]) or f"The roles are {', '.join(known)}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,8 @@ from llm_gc.backends.wire.hosts import mask
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 
+KEYS = ("host", "backend")
+
 
 def placed(loaded: Loaded, host: str | None, backend: str | None) -> Loaded:
     """Give the pipeline with every model on the server at ``host``, and of the kind ``backend``, where they are given.
@@ -18,13 +20,21 @@ def placed(loaded: Loaded, host: str | None, backend: str | None) -> Loaded:
     So what one server does for all of them (load options, requests in flight) is settled as for one server, and the
     transcript tells where they ran; a password in the address is not told.
     """
-    over = {"host": mask(host) if host else None, "backend": backend if backend in SERVERS else None}
-    return _placed(loaded, {key: value for key, value in over.items() if value is not None})
+    given = {"host": mask(host) if host else None, "backend": backend if backend in SERVERS else None}
+    over = {key: value for key, value in given.items() if value is not None}
+    if not over:
+        return loaded
+    return replace(_placed(loaded, over), places={**loaded.places, **over})
+
+
+def placed_again(loaded: Loaded, overrides: Sequence[str]) -> Loaded:
+    """Give the pipeline with its models where those of a record were, by the ``overrides`` that the record has."""
+    pairs = (text.removeprefix("--").partition(" ") for text in overrides)
+    given = {key: value for key, _, value in pairs if key in KEYS}
+    return placed(loaded, given.get("host"), given.get("backend"))
 
 
 def _placed(loaded: Loaded, over: Mapping[str, Any]) -> Loaded:
-    if not over:
-        return loaded
     scenes = {name: _placed(scene, over) for name, scene in loaded.scenes.items()}
     return replace(loaded, pipeline=_moved(loaded.pipeline, over), scenes=scenes)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llm_gc import project
-from llm_gc.drivers.placing import placed
+from llm_gc.placing import placed
 from llm_gc.project import Loaded
 
 PIPELINE = """

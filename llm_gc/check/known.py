@@ -1,0 +1,92 @@
+"""What is known at one place of a pipeline: which names are set, who has spoken; ways that part and meet again.
+
+A way that may not be gone is gone on the same dictionaries and rewound: what it changed comes back as a small
+dictionary, so that a walk costs as much as there are steps, however many names there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from llm_gc.check.values import Value, union
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a name holds, whether every way here has set it, and the ``when`` under which it was set, if any."""
+
+    value: Value
+    certain: bool = True
+    under: str = ""
+
+
+class Key(NamedTuple):
+    """A name, or (in the history of a scene) ``last`` or the role of ``said.ROLE``."""
+
+    name: str
+    is_history: bool = False
+
+
+LAST = Key("last", is_history=True)
+
+Changes = dict[Key, Entry]
+
+
+class Known:
+    """The names that are set, and the history of the scene; both can be rewound."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._names: dict[Key, Entry] = {}
+        self._history: dict[Key, Entry] = {}
+        self._log: list[tuple[dict[Key, Entry], Key, Entry | None]] = []
+
+    def get(self, key: Key) -> Entry | None:
+        """Give what is known of a name; none where no way here has set it."""
+        return self._of(key).get(key)
+
+    def set(self, key: Key, entry: Entry) -> None:
+        """Set a name."""
+        entries = self._of(key)
+        self._log.append((entries, key, entries.get(key)))
+        entries[key] = entry
+
+    def mark(self) -> int:
+        """Give the place to rewind to."""
+        return len(self._log)
+
+    def rewind(self, mark: int) -> Changes:
+        """Undo everything since a mark; give what it came to."""
+        changes: Changes = {}
+        for entries, key, before in reversed(self._log[mark:]):
+            changes.setdefault(key, entries[key])
+            if before is None:
+                del entries[key]
+            else:
+                entries[key] = before
+        del self._log[mark:]
+        return changes
+
+    def meet(self, ways: Sequence[Changes], under: str = "") -> None:
+        """Go on where one of these ways was gone."""
+        for key in dict.fromkeys(key for changes in ways for key in changes):
+            before = self.get(key)
+            found = [changes.get(key, before) for changes in ways]
+            entries = [entry for entry in found if entry is not None]
+            certain = len(entries) == len(found) and all(entry.certain for entry in entries)
+            was_set = before is not None and before.certain
+            self.set(key, Entry(union(e.value for e in entries), certain, "" if certain or was_set else under))
+
+    def enter(self) -> dict[Key, Entry]:
+        """Begin a scene, in which nobody has said anything; give the history to come back to."""
+        outside, self._history = self._history, {}
+        return outside
+
+    def leave(self, outside: dict[Key, Entry]) -> None:
+        """Come back from a scene."""
+        self._history = outside
+
+    def _of(self, key: Key) -> dict[Key, Entry]:
+        return self._history if key.is_history else self._names

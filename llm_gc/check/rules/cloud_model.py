@@ -1,0 +1,27 @@
+"""cloud-model: a model that Ollama does not run here, but sends everything said to a service elsewhere.
+
+Bad:   model: gpt-oss:120b-cloud        model: kimi-k2:cloud
+Good:  model: gpt-oss:20b
+Good:  model: gpt-oss:120b-cloud        with host: https://ollama.com, which says where it goes
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
+from llm_gc.errors import Severity
+
+SEVERITY: Severity = "warning"
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report every model whose tag says that it runs elsewhere."""
+    for name, role in subject.pipeline.roles.items():
+        tag = (role.model or "").rpartition("/")[2].partition(":")[2]
+        if role.human or not (tag == "cloud" or tag.endswith("-cloud")):
+            continue
+        if (urlsplit(role.host or "").hostname or "").endswith("ollama.com"):
+            continue
+        message = f"{role.model!r} runs in the cloud: everything that {name!r} is sent leaves this machine"
+        yield Problem(("roles", name, "model"), message, "Name a local model.")

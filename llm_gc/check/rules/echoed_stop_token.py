@@ -1,0 +1,57 @@
+"""echoed-stop-token: the opening itself would be taken for the stop, so a reply that repeats its task ends everything.
+
+Bad:   opening: "Do it, and say DONE at the end."      with stop: [{token: DONE, match: contains}]
+Good:  opening: "Do it, and say DONE at the end."      with stop: [DONE], which must be a line of its own
+
+Only replies are looked at for tokens. But models like to begin with their task in its own words.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
+from llm_gc.conversation.stops import says
+from llm_gc.errors import Severity, TemplateError
+from llm_gc.frozen import as_text
+from llm_gc.protocol import Path
+from llm_gc.steps.fields import Stop
+from llm_gc.steps.scene import Scene
+
+WHOLE = True
+SEVERITY: Severity = "warning"
+AFTER = ("bad-stop",)
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report every opening in which a stop of its conversation or scene is said."""
+    pipeline = subject.pipeline
+    yield from _echoes(subject, ("opening",), pipeline.opening, pipeline.stop)
+    for path, model in subject.models:
+        if isinstance(model, Scene):
+            yield from _echoes(subject, (*path, "opening"), model.opening, model.stop or ())
+
+
+def _echoes(subject: Subject, path: Path, opening: str | None, stops: Sequence[Stop]) -> Iterator[Problem]:
+    text = _text(subject, opening)
+    for stop in stops:
+        if text.strip() and _says(stop, text):
+            is_line = stop.match == "line"
+            what = "a line of this is" if is_line else "this contains"
+            message = f"{what} the stop {stop.token!r}: a reply that repeats it would end everything"
+            hint = "" if is_line else ", or let the token be a line of its own"
+            yield Problem(path, message, f"Say it in a role's prompt{hint}.")
+
+
+def _text(subject: Subject, opening: str | None) -> str:
+    """Give an opening as far as it can be told: with the defaults of the inputs, else as it is written."""
+    try:
+        return as_text(subject.worked_out(opening or ""))
+    except ValueError:
+        return subject.source(opening)
+
+
+def _says(stop: Stop, text: str) -> bool:
+    try:
+        return says(stop, text)
+    except TemplateError:
+        return False  # no regular expression: another rule speaks of it

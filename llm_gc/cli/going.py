@@ -1,0 +1,191 @@
+"""What every command that lets a conversation be had shares: its options, its screen, its signals, its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from llm_gc import backends
+from llm_gc.errors import LlmGcError, PipelineError, TemplateError
+
+if TYPE_CHECKING:
+    from llm_gc.cli.screen import Notes, Screen
+    from llm_gc.drivers.past import Past
+    from llm_gc.drivers.run import Run
+    from llm_gc.project import Loaded
+    from llm_gc.records import Transcript
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def going(backend: str) -> Callable[[F], F]:
+    """Give a command the options that say how a conversation is had; ``backend`` says who answers by default."""
+    options = (
+        click.option("--backend", type=click.Choice(backends.NAMES),
+                     help=f"Who answers for the models.  [default: {backend}]"),
+        click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST."),
+        click.option("--answers", metavar="FILE",
+                     help="What people answer: a text with a line of --- between answers, a YAML list, or -."),
+        click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True,
+                     help="Requests in flight per model."),
+        click.option("--sessions", type=click.Path(path_type=Path), default="sessions", show_default=True,
+                     metavar="DIR", help="Where the transcript goes, and where sessions are looked for."),
+        click.option("--quiet", "-q", is_flag=True, help="Print the result alone."),
+        click.option("--thinking", is_flag=True, help="Show what models think before they answer."),
+        click.option("--json", "as_json", is_flag=True, help="Print the transcript alone."),
+    )  # fmt: skip
+
+    def with_options(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return with_options
+
+
+def go(
+    loaded: Loaded,
+    values: Any,
+    options: dict[str, Any],
+    past: Past | None = None,
+    shown: tuple[Screen, Notes] | None = None,
+) -> int:
+    """Let the conversation be had, from the end of its ``past`` on where it has one; give the exit code."""
+    from llm_gc.cli.people import People
+    from llm_gc.cli.screen import still
+    from llm_gc.drivers.run import Run
+
+    screen, notes = shown or screens(options)
+    people = People(loaded, options["answers"])
+    name = options["backend"] or _before(past)
+    backend = backends.make(name, options["host"], os.environ, lambda error: _fallen_back(notes, error))
+    backend = people.beside(backend, screen, hears=not (options["quiet"] or options["as_json"]))
+    seed = options.get("seed")
+    run = Run(loaded, values, backend, (screen,), options["sessions"], seed, options["parallel"], past)
+    with still(notes):
+        try:
+            _drive(run)
+        except TemplateError as error:
+            raise PipelineError([loaded.locate(error)]) from error
+        except asyncio.CancelledError:
+            pass
+        people.warn_of_unused(notes, run.outcome)
+    return _end(run, options)
+
+
+def _before(past: Past | None) -> str | None:
+    """Give who answered before, where that was no model; else the roles say which kind of server theirs is."""
+    backend = past.transcript.versions.backend if past is not None else ""
+    return backend if backend in backends.NAMES and backend not in backends.SERVERS else None
+
+
+def _drive(run: Run) -> None:
+    """Run it, with Ctrl-C and a request to terminate as a cancellation; a second one changes nothing."""
+
+    async def driven() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101  # this is inside one
+        stopped: list[int] = []
+
+        def stop(number: int, _frame: object) -> None:
+            if not stopped:
+                loop.call_soon_threadsafe(task.cancel)
+            stopped.append(number)
+
+        with _handled(stop):
+            await run.go()
+
+    asyncio.run(driven())
+
+
+def _end(run: Run, options: dict[str, Any]) -> int:
+    """Print what is asked for, and give the exit code."""
+    transcript, outcome = run.transcript, run.outcome
+    if transcript is None or outcome is None:
+        click.echo("llm-gc: interrupted before the first turn; nothing was written", err=True)
+        return 130
+    print_asked(transcript, options)
+    if run.path is None:
+        _keep_on_screen(run, options)
+        return 1
+    if outcome.status == "failed":
+        click.echo(f"llm-gc: the conversation failed: {outcome.detail}", err=True) if options["quiet"] else None
+        return 3 if outcome.failure == "unreachable" else 1
+    return 130 if outcome.status == "interrupted" else 0
+
+
+def print_asked(transcript: Transcript, options: dict[str, Any]) -> None:
+    """Print the transcript or the result, where one of them alone is asked for."""
+    if options["as_json"]:
+        from llm_gc.cli.clean import clean_json
+        from llm_gc.transcript import dumps
+
+        click.echo(clean_json(dumps(transcript, indent=1)))
+    elif options["quiet"]:
+        _print_result(transcript.result)
+
+
+def _print_result(result: Any) -> None:
+    from llm_gc.cli.clean import clean, clean_json
+    from llm_gc.transcript import dumps
+
+    click.echo(clean(result) if isinstance(result, str) else clean_json(dumps(result)))
+
+
+def _keep_on_screen(run: Run, options: dict[str, Any]) -> None:
+    """Where the transcript could not be written, and what was said did not stand on the screen, print it."""
+    if run.transcript is not None and options["quiet"]:
+        from llm_gc.cli.clean import clean
+
+        for turn in run.transcript.turns:
+            click.echo(clean(f"{turn.role}: {turn.content}"), err=True)
+
+
+def screens(options: dict[str, Any]) -> tuple[Screen, Notes]:
+    """Give what shows the conversation, and what shows everything about it."""
+    from llm_gc.cli.screen import Notes, Screen
+    from llm_gc.cli.voices import Plain, Silent, Styled, Voice
+
+    quiet, as_json = options["quiet"], options["as_json"]
+    notes = Notes(_console(sys.stderr), quiet=quiet)
+    console = _console(sys.stdout)
+    voice: Voice = Silent() if quiet or as_json else Styled(console) if console is not None else Plain()
+    return Screen(voice, notes, thinking=options["thinking"]), notes
+
+
+def _console(stream: Any) -> Any:
+    """Give a rich console for a terminal, none for anything else: rich is loaded only where it shows."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _fallen_back(notes: Notes, error: LlmGcError) -> None:
+    notes.warn(
+        f"NO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n\n{error}\n"
+    )
+
+
+def _handled(stop: Callable[[int, object], None]) -> Any:
+    """Handle the signals that ask a program to end, for as long as the context lasts."""
+    import contextlib
+
+    @contextlib.contextmanager
+    def handled() -> Iterator[None]:
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    return handled()

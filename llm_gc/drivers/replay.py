@@ -1,0 +1,178 @@
+"""The driver that asks nobody: a conversation is fed its record, and each request it makes is held against that one.
+
+The pipeline may be another one by now: where it makes the same requests, the same replies lead to the same end, and
+where it does not, the first request that differs tells what has changed for the models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llm_gc.conversation import Conversation, Outcome
+from llm_gc.differences import Change, changes, message_lines, pipeline_changes
+from llm_gc.drivers.resolved import resolve_again
+from llm_gc.errors import TemplateError, UsageError
+from llm_gc.project import Loaded
+from llm_gc.protocol import Ask, Reply
+from llm_gc.recorded import before, feed, header_of, replies
+from llm_gc.records import AttemptRecord, Transcript, TurnRecord
+from llm_gc.transcript import Decoder, finish, plain
+
+SETTLED = ("turn", "step", "role", "copy", "label", "content", "data", "heard", "said", "cut", "warnings", "error")
+"""What the core makes of a reply."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing in which a conversation parts from its record: in which turn, what it is, and how it differs."""
+
+    where: str
+    what: str
+    lines: tuple[str, ...] = ()
+    turn: int | None = None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came of it: none where all is the same. ``changes`` are those of the pipeline, also such as changed nothing.
+
+    ``turns`` counts the turns and picks of the record.
+    """
+
+    turns: int
+    difference: Difference | None = None
+    changes: tuple[Change, ...] = ()
+
+
+def replay(transcript: Transcript, loaded: Loaded) -> Replayed:
+    """Feed a record to a pipeline: the one that was recorded, or what has become of it."""
+    count = len(transcript.turns)
+    try:
+        resolved, inputs = resolve_again(transcript, loaded)
+        conversation = Conversation(resolved.pipeline, inputs, resolved.files)
+    except (UsageError, TemplateError) as error:
+        return Replayed(count, Difference("before the first turn", str(error)))
+    changed = tuple(pipeline_changes(transcript.pipeline, resolved.record))
+    comparison = _Comparison(transcript)
+    feed(conversation, comparison.answer)
+    difference = comparison.difference or comparison.rest(conversation)
+    return Replayed(count, difference, changed)
+
+
+class _Comparison:
+    """A record held against what a conversation asks."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.difference: Difference | None = None
+        self._transcript = transcript
+        self._replies = replies(transcript.turns)
+        self._decoder = Decoder(transcript)
+        self._turns: dict[str, tuple[TurnRecord, TurnRecord | AttemptRecord]] = {}
+        for turn in transcript.turns:
+            self._turns |= {tried.id: (turn, tried) for tried in turn.attempts if tried.request is not None}
+            self._turns[turn.id] = (turn, turn)
+        parent = transcript.parent
+        self._taken_over = {turn.id for turn in before(transcript, parent.turn)} if parent else set()
+        self._reached: set[str] = set()
+
+    def answer(self, ask: Ask) -> Reply | None:
+        """Give the recorded reply, unless something has differed before."""
+        if self.difference is not None:
+            return None
+        if ask.id not in self._turns:
+            if self._transcript.status != "interrupted":
+                self.difference = self._not_recorded(ask)
+            return None
+        turn, record = self._turns[ask.id]
+        lines = () if turn.id in self._taken_over else tuple(self._compared(ask, turn, record))
+        if lines:
+            self.difference = Difference(_place(turn), f"{ask.label} is sent something else", lines, turn.turn)
+            return None
+        self._reached.add(turn.id)
+        return self._replies[ask.id]
+
+    def rest(self, conversation: Conversation) -> Difference | None:
+        """Give the first difference in what came of the replies: turns that nobody asks for, their fate, the end."""
+        missed = next((turn for turn in self._transcript.turns if turn.id not in self._reached), None)
+        if missed is not None:
+            return Difference(_place(missed), f"{missed.label} is not asked any more", tuple(_end(conversation)))
+        interrupted = self._transcript.status == "interrupted"
+        outcome = Outcome("interrupted", "", "") if interrupted else conversation.outcome
+        assert outcome is not None  # noqa: S101  # every ask was answered, or is a difference
+        made = finish(header_of(self._transcript), conversation.turns, outcome, "")
+        again = {turn.id: turn for turn in made.turns}
+        for turn in self._transcript.turns:
+            then, now = (_fate(one, numbered=not interrupted) for one in (turn, again[turn.id]))
+            lines = tuple(_lines(then, now))
+            if lines:
+                return Difference(_place(turn), f"something else is made of what {turn.label} said", lines, turn.turn)
+        if interrupted:
+            return None
+        then, now = ({"ended_by": plain(x.ended_by), "result": plain(x.result)} for x in (self._transcript, made))
+        lines = tuple(_lines(then, now))
+        return Difference("the end", "it ends otherwise", lines) if lines else None
+
+    def _not_recorded(self, ask: Ask) -> Difference:
+        missed = next((turn for turn in self._transcript.turns if turn.id not in self._reached), None)
+        ended = self._transcript.ended_by
+        where = _place(missed) if missed else "after the last turn"
+        then = f"where {missed.label} spoke" if missed else f"where it ended ({ended.reason}: {ended.detail})"
+        return Difference(where, f"{ask.label} is asked at {ask.id}, {then}", turn=missed.turn if missed else None)
+
+    def _compared(self, ask: Ask, turn: TurnRecord, record: TurnRecord | AttemptRecord) -> Iterator[str]:
+        """Give what differs between an ask and a recorded one, in lines."""
+        request = record.request
+        if request is None:
+            return
+        settings = ({"role": turn.role, "copy": turn.copy}, {"role": ask.speaker.role, "copy": ask.speaker.copy})
+        asked = ask.model or None
+        models = ({"model": request.model}, {"model": asked}) if request.model or not asked else ({}, {})
+        for one, other in (settings, models):
+            yield from _lines(one, other)
+        yield from self._compared_messages(ask, record)
+        yield from _lines({"options": request.options}, {"options": ask.options})
+        yield from _lines({"format": request.format}, {"format": ask.format})
+
+    def _compared_messages(self, ask: Ask, record: TurnRecord | AttemptRecord) -> Iterator[str]:
+        error = record.error if record.error is not None and record.error.kind == "template" else None
+        try:
+            messages = ask.request.messages
+        except TemplateError as broken:
+            if error is None:
+                yield f"its request cannot be made: {broken}"
+            elif error.message != str(broken):
+                yield from Change(("request",), error.message, str(broken)).lines()
+            return
+        if error is not None:
+            yield f"its request could not be made then: {error.message}"
+            return
+        try:
+            sent = self._decoder.request(record).messages
+        except ValueError as tampered:
+            yield str(tampered)
+            return
+        yield from message_lines(sent, messages)
+
+
+def _lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for change in changes(old, new):
+        yield from change.lines()
+
+
+def _place(turn: TurnRecord) -> str:
+    name = f"{turn.role} (copy {turn.copy + 1})" if turn.copy else turn.role
+    if turn.is_pick:
+        return f"{name}'s choice at {turn.id}"
+    return f"turn {turn.turn}, {name}" if turn.turn is not None else f"{name} at {turn.id}"
+
+
+def _end(conversation: Conversation) -> Sequence[str]:
+    outcome = conversation.outcome
+    return [] if outcome is None else [f"it ends before: {outcome.reason}: {outcome.detail}"]
+
+
+def _fate(turn: TurnRecord, *, numbered: bool) -> dict[str, Any]:
+    """Give what the core made of a reply; a turn in an open branch has no number yet."""
+    return {key: plain(getattr(turn, key)) for key in SETTLED if key != "turn" or numbered}

@@ -1,0 +1,83 @@
+"""Whoever watches a run: what they are told, and the one who writes it all down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from llm_gc.backends.base import Progress
+from llm_gc.conversation import Outcome, Turn
+from llm_gc.drivers.live import Watcher
+from llm_gc.errors import SessionError
+from llm_gc.protocol import Ask, Failure
+from llm_gc.records import Transcript
+from llm_gc.sessions import Journal
+from llm_gc.transcript import Encoder, Sent
+
+
+class RunWatcher(Watcher, Protocol):
+    """A watcher that is also told what happens before the first turn and after the last one."""
+
+    def preparing(self, progress: Progress) -> None:
+        """A model is loaded before the first turn."""
+
+    def trouble(self, message: str) -> None:
+        """Something went wrong that does not end the conversation."""
+
+    def ended(self, transcript: Transcript, outcome: Outcome, path: Path | None) -> None:
+        """It is over; ``path`` is where the transcript is, none where it could not be written."""
+
+
+class Unmoved:
+    """A watcher to whom nothing matters: the base of one to whom something does."""
+
+    def preparing(self, progress: Progress) -> None: ...
+
+    def began(self, ask: Ask) -> None: ...
+
+    def progress(self, ask: Ask, progress: Progress) -> None: ...
+
+    def retrying(self, ask: Ask, failure: Failure, wait: float) -> None: ...
+
+    def settled(self, turn: Turn) -> None: ...
+
+    def trouble(self, message: str) -> None: ...
+
+    def ended(self, transcript: Transcript, outcome: Outcome, path: Path | None) -> None: ...
+
+
+class Recorder(Unmoved):
+    """Writes each turn to the journal when it is settled, before anything else is done about it.
+
+    What cannot be written waits in memory and is tried again before the next turn: a journal has no gaps.
+    """
+
+    journal: Journal
+    """Where to; it can be set when the first lines have been."""
+
+    def __init__(self, trouble: Callable[[str], None], sent: Mapping[str, Sent]) -> None:
+        """Tell ``trouble`` what cannot be written; ``sent`` as ``Encoder`` takes it."""
+        self._trouble = trouble
+        self._encoder = Encoder(sent)
+        self._owed: list[dict[str, Any]] = []
+        self._warned = False
+
+    def line(self, turn: Turn) -> dict[str, Any]:
+        """Give a turn's line, with the texts that no line before it holds."""
+        known = len(self._encoder.texts)
+        record = self._encoder.turn(turn)
+        return {"turn": record, "texts": dict(islice(self._encoder.texts.items(), known, None))}
+
+    def settled(self, turn: Turn) -> None:
+        """Write it."""
+        self._owed.append(self.line(turn))
+        try:
+            while self._owed:
+                self.journal.append(self._owed[0])
+                del self._owed[0]
+        except SessionError as error:
+            if not self._warned:
+                self._trouble(f"{error} (the conversation goes on, and is kept in memory)")
+            self._warned = True

@@ -1,0 +1,77 @@
+"""Which earlier request of its speaker a request must begin with: while a speaker sees all, its list only grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Ask
+from llm_gc.steps.base import Step
+
+BRANCH = re.compile(r"\bparallel((?::[0-9]+)?\.[0-9]+)")
+
+
+def messages(ask: Ask) -> list[tuple[str, str]]:
+    """Give what an ask sends, as pairs."""
+    return [(message["role"], message["content"]) for message in ask.request.messages]
+
+
+def extends(longer: list[tuple[str, str]], shorter: list[tuple[str, str]]) -> bool:
+    """Tell whether a prompt begins with another: all messages but its last equal, and the last a prefix."""
+    head, last = shorter[:-1], shorter[-1]
+    if longer[: len(head)] != head or len(longer) < len(shorter):
+        return False
+    kind, content = longer[len(head)]
+    return kind == last[0] and content.startswith(last[1])
+
+
+def sees_all(pipeline: Pipeline, ask: Ask) -> bool:
+    """Tell whether a speaker sees all in the turn that is asked for; to choose, it sees what its role sees."""
+    step: object = pipeline
+    for key in ask.step:
+        step = step[key] if isinstance(key, int) else getattr(step, {"else": "else_"}.get(key, key))  # type: ignore[index]
+    assert isinstance(step, Step)
+    view = pipeline.roles[ask.speaker.role].sees
+    if not ask.is_pick and getattr(step, "sees", None) is not None:
+        view = step.sees  # type: ignore[attr-defined]
+    return view.from_ == "all" and view.last is None and view.opening
+
+
+def pairs(asks: Sequence[Ask], counts: Callable[[Ask], bool]) -> Iterator[tuple[Ask, Ask]]:
+    """Give each ask that counts with the earlier one that it must begin with, if there is one.
+
+    ``asks`` are all of a conversation, in declared order. A repair is no part of what stays.
+    """
+    asks = [ask for ask in asks if counts(ask)]
+    for number, ask in enumerate(asks):
+        before = [a for a in asks[:number] if a.attempt == 1 and a.speaker == ask.speaker and _hears(ask, a)]
+        if before:
+            yield _newest(before, _branches(ask)), ask
+
+
+def _newest(asks: list[Ask], branches: dict[str, str]) -> Ask:
+    """Give the newest of the asks; of a block that is over, the newest in the first branch that has any."""
+    over = next((block for block in _branches(asks[-1]) if block not in branches), None)
+    if over is None:
+        return asks[-1]
+    inside = [ask for ask in asks if over in _branches(ask)]
+    first = _branches(inside[0])[over]
+    return _newest([ask for ask in inside if _branches(ask)[over] == first], {**branches, over: first})
+
+
+def _hears(ask: Ask, earlier: Ask) -> bool:
+    """Tell whether two asks are of the same scene, and not of two branches of one block."""
+    mine, other = _branches(ask), _branches(earlier)
+    same = all(mine[block] == other[block] for block in mine.keys() & other.keys())
+    return same and _scene(ask) == _scene(earlier)
+
+
+def _branches(ask: Ask) -> dict[str, str]:
+    """Give the branch of each block that an ask stands in, the outermost block first."""
+    return {ask.id[: found.end() - len(found[1])]: found[1] for found in BRANCH.finditer(ask.id)}
+
+
+def _scene(ask: Ask) -> str:
+    found = re.match(r".*\bscene\b", ask.id)
+    return found[0] if found else ""
