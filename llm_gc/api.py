@@ -17,6 +17,7 @@ from llm_gc.drivers.run import Run
 from llm_gc.drivers.watching import Unmoved
 from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
 from llm_gc.inputs import resolve
+from llm_gc.placing import placed
 from llm_gc.records import Transcript
 
 
@@ -24,7 +25,7 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     pipeline: str | Path,
     inputs: Mapping[str, Any] | None = None,
     *,
-    backend: str | Backend = "ollama",
+    backend: str | Backend | None = None,
     host: str | None = None,
     seed: int | None = None,
     sessions: str | Path = "sessions",
@@ -33,10 +34,11 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
 ) -> Transcript:
     """Run a pipeline and give its transcript; each input is a keyword, or stands in ``inputs``.
 
-    ``backend`` is a name (``ollama``, ``rehearsal``, ``auto``) or an object of your own, closed when all is over. Where
-    ``auto`` takes the stand-in, or the transcript cannot be written at the end, there is a ``RuntimeWarning``.
-    ``answers`` are those of the roles that are people, in order; without them an object of your own is asked for people
-    too. Answers that nobody asked for are a ``RuntimeWarning``.
+    ``backend`` is a name (``ollama``, ``openai``, ``rehearsal``, ``auto``) or an object of your own, closed when all is
+    over; without it each role is asked of the kind of server that it says, of Ollama where it says none. Where ``auto``
+    takes the stand-in, or the transcript cannot be written at the end, there is a ``RuntimeWarning``. ``answers`` are
+    those of the roles that are people, in order; without them an object of your own is asked for people too. Answers
+    that nobody asked for are a ``RuntimeWarning``.
 
     Raises:
         UsageError: for an input that is missing or does not fit, and where a person is to speak without an answer.
@@ -49,12 +51,16 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
         raise UsageError(f"the seed {seed} is negative; give one from 0 upwards")
     loaded = project.load(str(pipeline))
     values = resolve(loaded.pipeline.inputs, {**(inputs or {}), **more_inputs})
-    speaks = backends.make(backend, host, os.environ, _fallen_back) if isinstance(backend, str) else backend
+    if backend is None or isinstance(backend, str):
+        speaks = backends.make(backend, host, os.environ, _fallen_back)
+        loaded = placed(loaded, host, backend)
+    else:
+        speaks = backend
     given = Answers(answers or ())
     roles = list(people(loaded.pipeline, loaded.files))
     if roles and answers is not None:
         speaks = Router(speaks, Human(given))
-    elif roles and isinstance(backend, str):
+    elif roles and speaks is not backend:
         raise UsageError(f'the role {roles[0]!r} is a person; give what people answer, as in answers=["…"]')
     try:
         transcript = await Run(loaded, values, speaks, (_Warner(),), Path(sessions), seed).go()
@@ -69,7 +75,7 @@ def run(  # noqa: PLR0913  # as run_async
     pipeline: str | Path,
     inputs: Mapping[str, Any] | None = None,
     *,
-    backend: str | Backend = "ollama",
+    backend: str | Backend | None = None,
     host: str | None = None,
     seed: int | None = None,
     sessions: str | Path = "sessions",

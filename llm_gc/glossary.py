@@ -48,6 +48,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "failed": "How many of them failed.",
         "tokens": "The tokens of all requests and replies, as far as the server counted them.",
         "seconds": "The time of all replies added up, side by side or not.",
+        "reloads": "How many turns had to wait until a model that had spoken before was loaded again.",
     },
     "Versions": {
         "llm_gc": "The version of llm-gc.",
@@ -118,5 +119,6 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "first_token": "From the request to the first token, measured here.",
         "prompt": "For reading the request, as the server says.",
         "generation": "For writing the reply, as the server says.",
+        "wait": "For a slot of the server, in which nothing was done: what its own figures leave over.",
     },
 }

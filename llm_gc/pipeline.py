@@ -62,7 +62,18 @@ class Role(Strict):
         examples=[{"top_p": 0.9}],
     )
     human: bool = Field(False, description="Whether a person answers in this role.")
+    backend: Literal["ollama", "openai"] | None = Field(
+        None,
+        description="The kind of the role's model server: Ollama (where absent), or one that speaks OpenAI's API.",
+    )
     host: str | None = Field(None, description="The model server for this role, where it has one of its own.")
+    api: Literal["chat", "generate"] = Field(
+        "chat", description="How the model is asked: by messages, or by one text that it goes on from (`generate`)."
+    )
+    raw: bool = Field(
+        False,
+        description="With `api: generate`: `prompt` is the whole text, and the model's own template is left out.",
+    )
 
     def casting(self, path: Path, render: Render) -> Casting:
         """Give how the role is played, its templates rendered over the inputs."""
@@ -72,11 +83,21 @@ class Role(Strict):
             key: number(render((*path, key), value), (*path, key)) for key, value in given.items() if value is not None
         }
         options |= {key: settled[key] for key in ("temperature", "num_ctx") if key in settled}
-        fixed = {key: settled.get(key) for key in ("max_tokens", "seed")}
         model = "" if self.human else str(render((*path, "model"), self.model or "")).strip()
         if self.model is not None and not model and not self.human:
             raise TemplateError("this gives no name of a model", path=(*path, "model"))
-        return Casting(model, self.host, options, self.think, **fixed, human=self.human)
+        return Casting(
+            model,
+            self.host,
+            options,
+            self.think,
+            settled.get("max_tokens"),
+            settled.get("seed"),
+            self.human,
+            self.backend,
+            self.api,
+            self.raw,
+        )
 
 
 class Pipeline(Strict):
@@ -129,7 +150,7 @@ class Pipeline(Strict):
             TemplateError: where a template over the inputs fails.
 
         """
-        cast = {name: role.casting(("roles", name), render) for name, role in self.roles.items()}
+        cast = {name: self._stopped(role.casting(("roles", name), render)) for name, role in self.roles.items()}
         declared: dict[tuple[str | None, str], dict[str, Any]] = {}
         for casting in cast.values():
             mine = declared.setdefault((casting.host, casting.model), {})
@@ -137,6 +158,13 @@ class Pipeline(Strict):
                 if key in casting.options:
                     mine[key] = max(mine.get(key, casting.options[key]), casting.options[key])
         return {name: _filled(casting, declared[casting.host, casting.model]) for name, casting in cast.items()}
+
+    def _stopped(self, casting: Casting) -> Casting:
+        """Let a model that goes on from a text stop where somebody else would speak, or it plays them all."""
+        if casting.api == "chat" or casting.raw or "stop" in casting.options:
+            return casting
+        stops = [f"\n{role.label or name}:" for name, role in self.roles.items()]
+        return replace(casting, options={**casting.options, "stop": stops})
 
 
 def number(value: Any, path: Path) -> Any:

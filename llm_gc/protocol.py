@@ -88,6 +88,7 @@ class Casting:
     """How a role is played: its model, where it runs, and everything that is sent along with the messages.
 
     ``options`` are the server's names with what was declared, ``num_predict`` and ``seed`` not yet among them.
+    ``backend`` is its server's kind. With ``api: generate`` the messages are one text, ``raw``: the author's own.
     """
 
     model: str
@@ -97,6 +98,9 @@ class Casting:
     max_tokens: int | None = None
     seed: int | None = None
     human: bool = False
+    backend: str | None = None
+    api: Literal["chat", "generate"] = "chat"
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,10 @@ class Ask:
     """A question to whoever plays a role. ``request`` is rendered when it is first read, and may raise TemplateError.
 
     ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
-    time for one reply in seconds, a cold load not counted; ``time_left`` is what is left of ``max_time`` for all tries
-    together, none without such a limit, and neither the deadline nor ``load_timeout`` is more. ``stops`` are the tokens
-    by which this reply could end the scene; ``turn`` is the number the turn will have, none inside a branch; a pick
-    asks who speaks next, and is no turn.
+    time for one reply in seconds, a cold load not counted, ``first_token`` and ``gap`` those for its beginning and for
+    a pause; ``time_left`` is what is left of ``max_time`` for all tries together, none without such a limit, and
+    neither the deadline nor ``load_timeout`` is more. ``stops`` are the tokens by which this reply could end the scene;
+    ``turn`` is the number the turn will have, none inside a branch; a pick asks who speaks next, and is no turn.
     """
 
     id: str
@@ -126,6 +130,8 @@ class Ask:
     turn: int | None = None
     attempt: int = 1
     is_pick: bool = False
+    first_token: float | None = None
+    gap: float | None = None
 
     @property
     def model(self) -> str:
@@ -181,13 +187,14 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Where the seconds of a reply went, none where nobody knows. ``total`` is measured here, the rest there."""
+    """Where the seconds of a reply went, as far as is known; ``total`` is ours, the rest the server's figures."""
 
     total: float | None = None
     load: float | None = None
     first_token: float | None = None
     prompt: float | None = None
     generation: float | None = None
+    wait: float | None = None
 
 
 class Attempt(NamedTuple):

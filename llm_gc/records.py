@@ -154,12 +154,16 @@ class Resumption:
 
 @dataclass(frozen=True)
 class Totals:
-    """Everything added up; ``seconds`` is the sum of all replies, side by side or not."""
+    """Everything added up; ``seconds`` is the sum of all replies, side by side or not.
+
+    ``reloads`` counts the turns before which a model was loaded that had spoken already, as the server's figures show.
+    """
 
     turns: int = 0
     failed: int = 0
     tokens: Tokens = Tokens(0, 0)
     seconds: float = 0.0
+    reloads: int = 0
 
 
 @dataclass(frozen=True)

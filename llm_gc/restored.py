@@ -12,6 +12,7 @@ from llm_gc.conversation.stage import Stage
 from llm_gc.documents import Document, Override, read_model, read_override
 from llm_gc.errors import TemplateError, UsageError
 from llm_gc.files import find
+from llm_gc.placing import placed_again
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
 from llm_gc.recorded import pipeline_of
@@ -50,7 +51,7 @@ def varied(transcript: Transcript, overrides: Sequence[str] = (), models: Sequen
     roles = list(data.get("roles", {}))
     over = [one for text in names for one in read_model(text, roles)] + [read_override(text) for text in sets]
     over += [one for text in models for one in read_model(text, roles)] + [read_override(text) for text in overrides]
-    return _loaded(record, data, over, windows=transcript.versions.windows)
+    return placed_again(_loaded(record, data, over, windows=transcript.versions.windows), record.overrides)
 
 
 def current(transcript: Transcript, session: Path | None = None) -> Loaded | None:
@@ -72,7 +73,7 @@ def current(transcript: Transcript, session: Path | None = None) -> Loaded | Non
             path = find(file)
         except UsageError:
             return None
-    return project.load(str(path), *given(transcript.pipeline))
+    return placed_again(project.load(str(path), *given(transcript.pipeline)), transcript.pipeline.overrides)
 
 
 def given(record: PipelineRecord) -> tuple[list[str], list[str]]:

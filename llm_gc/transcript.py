@@ -25,6 +25,9 @@ from llm_gc.records import (
 
 R = TypeVar("R")
 
+LOADED = 0.1
+"""So many seconds of loading mean that a model was loaded; to find one that is loaded takes a server milliseconds."""
+
 
 class Sent(NamedTuple):
     """What was sent once: an earlier conversation's request."""
@@ -209,13 +212,25 @@ def assemble(
         result=plain(outcome.result),
         started_at=header.started_at,
         ended_at=ended_at,
-        totals=Totals(len(taken), sum(record.error is not None for record in taken), tokens, seconds),
+        totals=Totals(
+            len(taken), sum(record.error is not None for record in taken), tokens, seconds, _reloads(records)
+        ),
         versions=header.versions,
         turns=records,
         texts=texts,
         parent=header.parent,
         resumed=header.resumed,
     )
+
+
+def _reloads(records: Iterable[TurnRecord]) -> int:
+    """Count the loads of models that had been there before."""
+    seen: set[str] = set()
+    count = 0
+    for record in records:
+        count += record.model in seen and (record.latency.load or 0.0) >= LOADED
+        seen.add(record.model)
+    return count
 
 
 def plain(value: Any) -> Any:

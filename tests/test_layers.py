@@ -42,6 +42,7 @@ LAYERS = [
     "files",
     "backends",
     "project",
+    "placing",
     "gallery",
     "restored",
     "sessions",

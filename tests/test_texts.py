@@ -52,7 +52,7 @@ def everything() -> Pipeline:
 
 def written() -> dict[str, Text]:
     """Give the texts that the document itself holds, by path."""
-    limits = {"max_time", "load_timeout", "timeout"}
+    limits = {"max_time", "load_timeout", "timeout", "first_token", "gap"}
     found = {".".join(map(str, text.path)): text for text in texts(everything())}
     return {path: text for path, text in found.items() if path.rpartition(".")[2] not in limits or "{{" in text.text}
 

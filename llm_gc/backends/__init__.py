@@ -3,36 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from llm_gc.backends.base import Backend
 from llm_gc.errors import LlmGcError, UsageError
 
-NAMES = ("ollama", "rehearsal", "auto")
+NAMES = ("ollama", "openai", "rehearsal", "auto")
+SERVERS = ("ollama", "openai")
+"""Those that ask a model server: what a role's ``backend`` may be."""
+
+NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
 def make(
-    name: str,
+    name: str | None = None,
     host: str | None = None,
-    environ: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = NO_ENVIRONMENT,
     fallen_back: Callable[[LlmGcError], None] = lambda _: None,
 ) -> Backend:
-    """Give the backend of that name; ``fallen_back`` is told why ``auto`` takes the stand-in.
+    """Give the backend of that name; without one, each role is asked as it says, of Ollama where it says nothing.
+
+    ``fallen_back`` is told why ``auto`` takes the stand-in.
 
     Raises:
-        UsageError: where there is none of that name.
+        UsageError: where there is none of that name, or ``host`` is no address.
 
     """
     if name == "rehearsal":
         from llm_gc.backends.rehearsal import Rehearsal
 
         return Rehearsal()
-    if name not in NAMES:
+    if name is not None and name not in NAMES:
         raise UsageError(f"there is no backend {name!r}; the backends are: {', '.join(NAMES)}")
-    from llm_gc.backends.ollama import Ollama
-
-    ollama = Ollama(host, environ=environ or {})
-    if name == "ollama":
-        return ollama
+    servers = _servers(name if name in SERVERS else None, host, environ)
+    if name != "auto":
+        return servers
     from llm_gc.backends.auto import Auto
 
-    return Auto(ollama, fallen_back)
+    return Auto(servers, fallen_back)
+
+
+def _servers(kind: str | None, host: str | None, environ: Mapping[str, str]) -> Backend:
+    from llm_gc.backends.kinds import Kinds
+    from llm_gc.backends.wire.hosts import base_url
+
+    wrong = base_url(host).wrong
+    if wrong:
+        raise UsageError(f"--host: {wrong}; give an address such as http://127.0.0.1:11434")
+
+    def ollama() -> Backend:
+        from llm_gc.backends.ollama import Ollama
+
+        return Ollama(host, environ=environ)
+
+    def openai() -> Backend:
+        from llm_gc.backends.openai import OpenAI
+
+        return OpenAI(host, environ=environ)
+
+    return Kinds({"ollama": ollama, "openai": openai}, kind or "ollama", only=kind is not None)

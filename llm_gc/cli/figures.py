@@ -29,6 +29,8 @@ def line(turn: Turn) -> str:
         words.append(f"first token after {seconds(latency.first_token)}")
     if latency.load is not None and latency.load >= 1:
         words.append(f"loading {seconds(latency.load)}")
+    if latency.wait is not None and latency.wait >= 1:
+        words.append(f"waiting for a slot {seconds(latency.wait)}")
     words.append(f"prompt {_count(tokens.prompt)} and reply {_count(tokens.completion)} tokens")
     if tokens.completion and latency.generation:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
@@ -47,7 +49,8 @@ def summary(transcript: Transcript) -> str:
     tokens = f"prompts {totals.tokens.prompt or 0} and replies {totals.tokens.completion or 0} tokens"
     why = "" if transcript.status == ended.reason else f" ({ended.reason})"
     head = f"{transcript.status}{why}: {ended.detail}"
-    return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}"
+    reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
+    return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
 
 
 def _count(value: int | None) -> str:

@@ -38,6 +38,7 @@ def going(backend: str) -> Callable[[F], F]:
         click.option("--sessions", type=click.Path(path_type=Path), default="sessions", show_default=True,
                      metavar="DIR", help="Where the transcript goes, and where sessions are looked for."),
         click.option("--quiet", "-q", is_flag=True, help="Print the result alone."),
+        click.option("--thinking", is_flag=True, help="Show what models think before they answer."),
         click.option("--json", "as_json", is_flag=True, help="Print the transcript alone."),
     )  # fmt: skip
 
@@ -79,10 +80,10 @@ def go(
     return _end(run, options)
 
 
-def _before(past: Past | None) -> str:
-    """Give who answered before; Ollama where nobody did, or somebody whom a program brought along."""
+def _before(past: Past | None) -> str | None:
+    """Give who answered before, where that was no model; else the roles say which kind of server theirs is."""
     backend = past.transcript.versions.backend if past is not None else ""
-    return backend if backend in backends.NAMES else "ollama"
+    return backend if backend in backends.NAMES and backend not in backends.SERVERS else None
 
 
 def _drive(run: Run) -> None:
@@ -156,7 +157,7 @@ def screens(options: dict[str, Any]) -> tuple[Screen, Notes]:
     notes = Notes(_console(sys.stderr), quiet=quiet)
     console = _console(sys.stdout)
     voice: Voice = Silent() if quiet or as_json else Styled(console) if console is not None else Plain()
-    return Screen(voice, notes), notes
+    return Screen(voice, notes, thinking=options["thinking"]), notes
 
 
 def _console(stream: Any) -> Any:

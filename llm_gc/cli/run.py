@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--from", "session", metavar="SESSION", help="Take the first turns over from an earlier conversation.")
 @click.option("--turn", type=click.IntRange(min=1), metavar="N",
               help="With --from: the first turn that is taken anew; behind the last one where absent.")  # fmt: skip
-@going("ollama; with --from: who did before")
+@going("what each role says, ollama where it says nothing; with --from: who did before")
 def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/.
 
@@ -37,8 +37,9 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     if file is None:
         raise click.UsageError('Give the pipeline to run, for example: llm-gc run m1 --task "…"')
     from llm_gc.inputs import resolve
+    from llm_gc.placing import placed
 
-    loaded = _load(file, options)
+    loaded = placed(_load(file, options), options["host"], options["backend"])
     values = resolve(loaded.pipeline.inputs, inputs, texts=True)
     return go(loaded, values, options)
 
@@ -46,12 +47,14 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
 def _fork(file: str | None, inputs: Mapping[str, str], options: dict[str, Any]) -> int:
     from llm_gc.drivers.past import forked
     from llm_gc.inputs import coerce, resolve
+    from llm_gc.placing import placed
     from llm_gc.restored import varied
     from llm_gc.sessions import find_session, load_session
 
     transcript = load_session(find_session(options["session"], options["sessions"]))
     past = forked(transcript, options["turn"])
     loaded = _load(file, options) if file else varied(transcript, options["overrides"], options["models"])
+    loaded = placed(loaded, options["host"], options["backend"])
     schemas = loaded.pipeline.inputs
     values = {name: value for name, value in transcript.inputs.items() if name in schemas}
     values |= {name: coerce(text, schemas.get(name, {})) for name, text in inputs.items()}

@@ -88,9 +88,9 @@ class Notes:
 class Screen:
     """The watcher that shows a run. Of turns side by side the first one streams, the others follow whole."""
 
-    def __init__(self, voice: Voice, notes: Notes) -> None:
-        """Show turns by ``voice``, and everything about them by ``notes``."""
-        self._voice, self._notes = voice, notes
+    def __init__(self, voice: Voice, notes: Notes, *, thinking: bool = False) -> None:
+        """Show turns by ``voice``, and everything about them by ``notes``; ``thinking`` too, where that is wanted."""
+        self._voice, self._notes, self._thinking = voice, notes, thinking
         self._open: dict[str, _Shown] = {}
         self._moved = asyncio.Event()
 
@@ -114,12 +114,8 @@ class Screen:
             case Asked(model):
                 shown.model = model
                 self._wait(shown, f"waiting for {ask.label} ({model})")
-            case Delta(text) if text:
-                shown.pieces.append(text)
-                if self._is_first(shown) and not shown.is_pick:
-                    self._show(shown)
-            case Delta():
-                self._wait(shown, f"{ask.label} ({shown.model}) is thinking")
+            case Delta(text, thinking):
+                self._hear(shown, Delta(text, thinking if self._thinking else ""))
 
     def retrying(self, ask: Ask, failure: Failure, wait: float) -> None:
         """Say that what was shown is void."""
@@ -173,6 +169,14 @@ class Screen:
         if path is not None:
             self._notes.say(f"transcript: {path}", "none")
 
+    def _hear(self, shown: _Shown, delta: Delta) -> None:
+        if not (delta.text or delta.thinking):
+            self._wait(shown, f"{shown.ask.label} ({shown.model}) is thinking")
+            return
+        shown.pieces.append(delta)
+        if self._is_first(shown) and not shown.is_pick:
+            self._show(shown)
+
     def _is_first(self, shown: _Shown) -> bool:
         return next(iter(self._open.values())) is shown
 
@@ -188,7 +192,10 @@ class Screen:
             shown.streamed = True
             self._voice.begin(shown.ask, shown.model)
         for piece in shown.pieces:
-            self._voice.text(piece)
+            if piece.thinking:
+                self._voice.thought(piece.thinking)
+            if piece.text:
+                self._voice.text(piece.text)
         shown.pieces.clear()
 
     def _void(self, shown: _Shown) -> None:
@@ -209,11 +216,13 @@ class Screen:
             self._notes.warn(f"warning: {where} failed: {turn.exchange.failure.message}")
         else:
             if not shown.streamed and not shown.pieces:
-                shown.model, shown.pieces = model, [message.content]
+                shown.model, shown.pieces = model, [Delta(message.content)]
             self._show(shown)
             self._voice.end(turn)
         for warning in turn.warnings:
             self._notes.warn(f"warning: {where}: {warning}")
+        if self._thinking and reply.thinking and not self._voice.names_speakers:  # else it was shown as it came
+            self._notes.say(f"{message.label} thinks: {reply.thinking.strip()}")
         line = figures.line(turn)
         self._say(where if not self._voice.names_speakers or (message.failed and line) else "", line)
 
@@ -242,7 +251,7 @@ class _Shown:
         """Begin it anew, with nothing shown."""
         self.ask, self.model = ask, ask.model
         self.is_pick = ask.is_pick
-        self.pieces: list[str] = []
+        self.pieces: list[Delta] = []
         self.streamed = False
         self.waits = ""
 

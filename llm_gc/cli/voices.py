@@ -27,6 +27,9 @@ class Voice(Protocol):
     def text(self, text: str) -> None:
         """A piece of it."""
 
+    def thought(self, text: str) -> None:
+        """A piece of what the model thinks, which nobody hears."""
+
     def end(self, turn: Turn) -> None:
         """It is over, and counts."""
 
@@ -42,6 +45,8 @@ class Silent:
     def begin(self, ask: Ask, model: str) -> None: ...
 
     def text(self, text: str) -> None: ...
+
+    def thought(self, text: str) -> None: ...
 
     def end(self, turn: Turn) -> None: ...
 
@@ -65,6 +70,7 @@ class Styled:
         """Write to ``console``."""
         self._console = console
         self._wrap = Wrap(console.width)
+        self._is_thought = False
 
     def begin(self, ask: Ask, model: str) -> None:
         from rich.text import Text
@@ -75,6 +81,11 @@ class Styled:
         self._console.print(head, soft_wrap=True)
 
     def text(self, text: str) -> None:
+        self._turn_to(thought=False)
+        self._put(self._wrap.feed(clean(text)))
+
+    def thought(self, text: str) -> None:
+        self._turn_to(thought=True)
         self._put(self._wrap.feed(clean(text)))
 
     def end(self, turn: Turn) -> None:
@@ -82,11 +93,22 @@ class Styled:
 
     def void(self) -> None:
         self._put(self._wrap.flush())
+        self._is_thought = False
         if not self._wrap.at_line_start:
             self._put("\n")
             self._wrap = Wrap(self._console.width)
 
+    def _turn_to(self, *, thought: bool) -> None:
+        """Let words and thoughts stand on lines of their own."""
+        if thought != self._is_thought:
+            self.void()
+            self._is_thought = thought
+
     def _put(self, text: str) -> None:
-        if text:
+        if text and self._is_thought:
+            from rich.text import Text
+
+            self._console.print(Text(text, style="dim"), end="", soft_wrap=True)
+        elif text:
             self._console.file.write(text)
             self._console.file.flush()

@@ -77,6 +77,8 @@ class Question:
             turn=None if self.is_pick else moment.turn,
             attempt=self.attempt,
             is_pick=self.is_pick,
+            first_token=bounds.first_token,
+            gap=bounds.gap,
         )
 
     def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:
@@ -153,6 +155,10 @@ class Question:
 
     def _compose(self, moment: Moment, start: int) -> Request:
         system, view = self.scope.stage.system(self.speaker.role, moment.lookup), self.view
+        if self.scope.stage.castings[self.speaker.role].raw:  # the author's own text, to which nothing is added
+            if not system.strip():
+                raise TemplateError(f"{self.speaker.role} has nothing to go on from: its prompt gives no text")
+            return Request((Part("user", system), *self.repair))
         opening = self.scope.setting.opening() if view.opening else ""
         entries = visible(moment.history, moment.end, view, self.speaker, start)
         request = compose(system, opening, entries, self.speaker)

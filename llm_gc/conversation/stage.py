@@ -25,6 +25,8 @@ class Bounds:
     max_total_tokens: int | None
     max_time: float | None
     timeout: float
+    first_token: float | None
+    gap: float
     load_timeout: float
     retries: int
     repairs: int
@@ -34,6 +36,7 @@ class Bounds:
 
 
 _COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
+_DURATIONS = ("max_time", "timeout", "first_token", "gap", "load_timeout")
 _LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
 
 
@@ -57,7 +60,7 @@ def settle(
             values[key] = None if key in _COSTS and not keep_costs else getattr(around, key)
             continue
         value = render((*path, key), getattr(limits, key))
-        if value is not None and key in ("max_time", "timeout", "load_timeout"):
+        if value is not None and key in _DURATIONS:
             try:
                 value = seconds(value)
             except ValueError as error:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from llm_gc.backends.base import Facts
 from llm_gc.conversation import Conversation
+from llm_gc.drivers.resolved import digests
 from llm_gc.errors import UsageError
 from llm_gc.recorded import before, conversation_of, feed, kept, replies
 from llm_gc.records import AttemptRecord, Parent, Transcript, TurnRecord, Versions
@@ -106,7 +107,7 @@ def nothing_left(transcript: Transcript) -> bool:
 
 def versions_now(versions: Versions, facts: Facts, llm_gc: str) -> Versions:
     """Give who takes part from now on; models that nobody was asked about stay as they were."""
-    models = {**versions.models, **{model: about.digest for (_, model), about in facts.models.items()}}
+    models = {**versions.models, **digests(facts)}
     return Versions(llm_gc, facts.backend, facts.server, dict(sorted(models.items())), versions.windows)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from llm_gc import project
 from llm_gc.backends.base import Facts
+from llm_gc.backends.wire.hosts import mask
 from llm_gc.conversation import Files
 from llm_gc.conversation.stage import Stage
 from llm_gc.errors import TemplateError
@@ -42,6 +43,20 @@ def cast(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Casting]:
     return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
 
 
+def digests(facts: Facts) -> dict[str, str | None]:
+    """Give each model's digest by its name; where two hosts have another one under it, by its name and the host."""
+    found: dict[str, dict[str, str | None]] = {}
+    for (host, model), about in facts.models.items():
+        found.setdefault(model, {})[mask(host) if host else ""] = about.digest
+    named: dict[str, str | None] = {}
+    for model, places in sorted(found.items()):
+        if len(set(places.values())) == 1:
+            named[model] = next(iter(places.values()))
+            continue
+        named |= {f"{model} at {host}" if host else model: digest for host, digest in sorted(places.items())}
+    return named
+
+
 def resolve(loaded: Loaded, inputs: Mapping[str, Any], facts: Facts, seed: int) -> Resolved:
     """Write the seed and each role's context window into the documents."""
     return _resolve(loaded, Stage(loaded.pipeline, inputs, loaded.files).castings, facts, seed)
@@ -73,6 +88,7 @@ def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> 
     inner = {name: scene.record for name, scene in scenes.items()}
     whole = {"document": document, "prompts": loaded.prompts, "scenes": inner}
     over = tuple(dict.fromkeys(one.given for one in loaded.document.overrides))
+    over += tuple(f"--{key} {value}" for key, value in loaded.places.items())
     record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner, over)
     files = Files(loaded.prompts, {name: (scene.pipeline, scene.files) for name, scene in scenes.items()})
     return Resolved(Pipeline.model_validate(document), files, record)

@@ -18,7 +18,7 @@ from llm_gc.conversation import Conversation, Outcome, Turn
 from llm_gc.conversation.stage import Stage
 from llm_gc.drivers.live import Live
 from llm_gc.drivers.past import Past, versions_now
-from llm_gc.drivers.resolved import cast, resolve
+from llm_gc.drivers.resolved import cast, digests, resolve
 from llm_gc.drivers.watching import Recorder, RunWatcher
 from llm_gc.errors import SessionError, Unanswered, UsageError
 from llm_gc.project import Loaded
@@ -136,9 +136,8 @@ class Run:
         seed = secrets.randbelow(2**31) if seed is None else seed
         resolved = resolve(loaded, self.inputs, facts, seed)
         about = sorted(((model, about) for (_, model), about in facts.models.items()), key=lambda item: item[0])
-        models = {model: facts.digest for model, facts in about}
         windows = {model: facts.num_ctx for model, facts in about if facts.num_ctx is not None}
-        versions = Versions(__version__, facts.backend, facts.server, models, windows)
+        versions = Versions(__version__, facts.backend, facts.server, digests(facts), windows)
         parent = self.past.parent if self.past is not None else None
         now = sessions.stamp(self.now())
         header = Header(id_, resolved.record, stage.inputs, seed, now, versions, parent=parent)

@@ -22,6 +22,10 @@ class Limits(Strict):
     max_total_tokens: AtLeastOne | None = Field(None, description="Tokens in all, of prompts and replies together.")
     max_time: Duration | Dynamic | None = Field(None, description="Time in all, the seconds of all replies added up.")
     timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
+    first_token: Duration | Dynamic | None = Field(
+        None, description="Time until the first token of a reply, within its `timeout`.", examples=["10s"]
+    )
+    gap: Duration | Dynamic = Field("60s", description="Time for which a reply may pause once it has begun.")
     load_timeout: Duration | Dynamic = Field(
         "5m", description="Time for loading a model that the server does not hold; `timeout` begins after that."
     )

@@ -181,7 +181,9 @@ WRONG = {
     "an input that does not fit": (["run", M1, "--task", "x", "--rounds", "many"], "'many' is not of type integer"),
     "no file given": (["run"], "Give the pipeline to run"),
     "no such command": (["rnu"], "Did you mean 'run'?"),
-    "no such backend": (["run", M1, "--task", "x", "--backend", "olama"], "'ollama', 'rehearsal', 'auto'"),
+    "no such backend": (["run", M1, "--task", "x", "--backend", "olama"], "'ollama', 'openai', 'rehearsal', 'auto'"),
+    "no port": (["run", M1, "--task", "x", "--host", "gpu:abc"], "--host: 'abc' in 'gpu:abc' is no port; give"),
+    "no scheme": (["run", M1, "--task", "x", "--host", "ftp://gpu"], "ftp:// is neither http:// nor https://"),
     "an input without a value": (["run", M1, "--input", "task"], "is not NAME=VALUE. See llm-gc run --help."),
     "an option without a value": (["run", M1, "--task"], "requires an argument. See llm-gc run --help."),
 }
@@ -208,6 +210,29 @@ def test_wrong_input(tmp_path: Path, args: list[str], words: str) -> None:
     assert "\n\n" not in result.err.strip()
     assert result.out == ""
     assert not (tmp_path / "sessions").exists()
+
+
+@pytest.mark.parametrize("opening", ["<think>Hm, hm.</think>", ""], ids=["a stray block", "a field of its own"])
+def test_thinking_is_shown_on_demand(server: StandIn, tmp_path: Path, opening: str) -> None:
+    """In a pipe beside the conversation, never in it; without the flag not at all; in the transcript always."""
+    for more in ((), ("--thinking",)):
+        server.script(Say(f"{opening}A plan.", thinking="" if opening else "Hm, hm."), Say("APPROVED"))
+        result = llm_gc("run", M1, "--task", "x", "--rounds", "1", "--host", server.url, *more, cwd=tmp_path)
+        assert result.out.splitlines()[0] == "implementer: A plan."
+        assert ("Implementer thinks: Hm, hm." in result.err) is bool(more)
+    assert all("Hm" not in json.dumps(chat.json["messages"]) for chat in server.chats)
+    assert [[turn["thinking"] for turn in each["turns"]] for each in transcripts(tmp_path)] == [["Hm, hm.", ""]] * 2
+
+
+def test_thinking_streams_dim_in_a_terminal(server: StandIn, tmp_path: Path) -> None:
+    """Above the words, on lines of its own; a tag that comes in pieces is never seen."""
+    server.script(Say(["<th", "ink>Hm,", " hm.</thi", "nk>", "A plan."]), Say("APPROVED"))
+    words = ("run", M1, "--task", "x", "--rounds", "1", "--host", server.url, "--thinking")
+    shown = Terminal(command(*words), tmp_path, environ()).read()
+    assert "\x1b[2mHm," in shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert "Hm, hm.\nA plan." in plain
+    assert "think>" not in plain
 
 
 def test_a_place_that_cannot_be_written_is_known_before_the_first_turn(server: StandIn, tmp_path: Path) -> None:

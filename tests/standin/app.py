@@ -23,6 +23,7 @@ _KINDS: dict[str, Kind] = {
     "/api/chat": "chat",
     "/api/generate": "generate",
     "/v1/chat/completions": "openai",
+    "/v1/completions": "completion",
 }
 _LOCAL_NAMES = (".localhost", ".local", ".internal")
 
@@ -33,6 +34,7 @@ class App:
 
     generation: Generation
     version: str
+    key: str | None = None
     interceptions: dict[str, deque[Behaviour]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,6 +45,7 @@ class App:
         }
         for path, make in looks.items():
             self.routes[path] = dict.fromkeys(("GET", "HEAD"), self._plain(make))
+        self.routes["/v1/models"] = {"GET": self._plain(self._openai_models)}
         self.routes["/api/ps"] = {"GET": self._plain(self._ps)}
         self.routes["/api/show"] = {"POST": self._plain(self._show)}
         self.routes["/api/pull"] = {"POST": self._plain(self._pull)}
@@ -53,6 +56,11 @@ class App:
         self.generation.journal.changed()
         if not _welcome(request.headers.get("host", ""), request.headers.get("origin")):
             await performance.perform(answer(b"", 403, None))
+            return
+        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            refusal = error_object(request.path, 401, f"Incorrect API key provided: {given}")
+            await performance.perform(answer(encode(refusal), 401))
             return
         if interceptions := self.interceptions.get(request.path):
             job = self.generation.bystander(request)
@@ -98,6 +106,9 @@ class App:
         now = self.generation.clock()
         loaded = [catalogue.running(runner, now) for runner in self.generation.engine.runners]
         return answer(encode({"models": loaded}))
+
+    def _openai_models(self, request: Request) -> Iterator[Act]:
+        return answer(encode({"object": "list", "data": [catalogue.listed(model) for model in self.generation.store]}))
 
     def _show(self, request: Request) -> Iterator[Act]:
         body = decode.read(request.raw, decode.SHOW)

@@ -12,7 +12,7 @@ from .errors import Refusal
 from .gojson import dumps
 from .model import Message
 
-Kind = Literal["chat", "generate", "openai"]
+Kind = Literal["chat", "generate", "openai", "completion"]
 
 _LEVELS = ("high", "medium", "low", "max")
 _THINK = '"high", "medium", "low", "max", true, or false'

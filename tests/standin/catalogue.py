@@ -25,6 +25,11 @@ def tag(model: Model) -> dict[str, Any]:
     }
 
 
+def listed(model: Model) -> dict[str, Any]:
+    """A model in the list of /v1/models."""
+    return {"id": model.named.short, "object": "model", "created": 1767323045, "owned_by": "library"}
+
+
 def running(runner: Runner, now: int) -> dict[str, Any]:
     """A model in the list of those that are loaded, with the window it really has."""
     model = runner.model

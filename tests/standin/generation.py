@@ -13,7 +13,7 @@ from .call import Call, Kind, check_format, read_chat, read_generate
 from .engine import Engine
 from .errors import EngineRefusal, Refusal
 from .model import Model
-from .openai import OpenAIShape, read_openai
+from .openai import CompletionShape, OpenAIShape, read_completion, read_openai
 from .options import LoadOptions
 from .performance import Performance
 from .prompt import Prompt, build
@@ -25,6 +25,7 @@ READERS: dict[Kind, Callable[[bytes], Call]] = {
     "chat": read_chat,
     "generate": read_generate,
     "openai": read_openai,
+    "completion": read_completion,
 }
 
 
@@ -117,8 +118,9 @@ class Generation:
         return Job(request, call, model, {}, 4096, Prompt("", 0, 4096), self._shape(call), perf_counter_ns())
 
     def _shape(self, call: Call) -> Shape:
-        if call.kind == "openai":
-            return OpenAIShape(call.model, self.clock, call.usage)
+        if call.kind in ("openai", "completion"):
+            shape = OpenAIShape if call.kind == "openai" else CompletionShape
+            return shape(call.model, self.clock, call.usage)
         return (GenerateShape if call.kind == "generate" else Shape)(call.model, self.clock)
 
 

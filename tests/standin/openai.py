@@ -1,4 +1,4 @@
-"""openai: /v1/chat/completions: its requests in the words of /api/chat, and its own answers."""
+"""openai: /v1/chat/completions and /v1/completions: their requests in the words of /api, and their own answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,6 +31,19 @@ def read_openai(raw: bytes) -> Call:
         "format": _format(body.get("response_format") or {}),
     }
     return chat(asked, "openai", usage=bool((body.get("stream_options") or {}).get("include_usage")))
+
+
+def read_completion(raw: bytes) -> Call:
+    """A request to /v1/completions: its prompt is all that the model reads."""
+    body = decode.read(raw, decode.OPENAI)
+    options = {ours: body[theirs] for theirs, ours in _OPTIONS.items() if body.get(theirs) is not None}
+    asked = {
+        "model": body.get("model"),
+        "messages": [{"role": "user", "content": body.get("prompt") or ""}],
+        "stream": bool(body.get("stream")),
+        "options": options,
+    }
+    return chat(asked, "completion", usage=bool((body.get("stream_options") or {}).get("include_usage")))
 
 
 def _text(content: Any) -> str:
@@ -101,6 +114,14 @@ class OpenAIShape(Shape):
         if part.tool_calls:
             message["tool_calls"] = [_as_text(call) for call in part.tool_calls]
         return message
+
+
+class CompletionShape(OpenAIShape):
+    """The events of /v1/completions: a text in place of a message."""
+
+    def _event(self, choices: Sequence[Mapping[str, Any]], **more: Any) -> bytes:
+        texts = [{**choice, "text": choice["delta"].get("content", "")} for choice in choices]
+        return super()._event([{k: v for k, v in choice.items() if k != "delta"} for choice in texts], **more)
 
 
 def _usage(done: Done) -> dict[str, int]:

@@ -24,6 +24,7 @@ class StandIn:
 
     `reply` makes the answer where no script is left. `words_per_second` and `latency` (seconds before
     the first word) are the speed of replies that are made up; without them there is no waiting at all.
+    A request that does not show `key`, if there is one, is refused.
     `context` is the window of a model that says nothing else, `library` what can be pulled,
     `remember` how many requests are kept, and `clock` where the time of day comes from.
     """
@@ -43,6 +44,7 @@ class StandIn:
         version: str = "0.33.0",
         host: str = "127.0.0.1",
         port: int = 0,
+        key: str | None = None,
         remember: int | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -61,6 +63,7 @@ class StandIn:
                 clock=clock,
             ),
             version,
+            key,
         )
         self._address = (host, port)
         self._started = threading.Event()

@@ -8,16 +8,19 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
-from llm_gc.backends.ollama._httpx import httpx
-from llm_gc.backends.ollama.bodies import chat_body
-from llm_gc.backends.ollama.chat import Chat
-from llm_gc.backends.ollama.failures import Failed
-from llm_gc.backends.ollama.hearing import Hearing
-from llm_gc.backends.ollama.hosts import find_address
+from llm_gc.backends.ollama.bodies import reply_request
+from llm_gc.backends.ollama.lines import Lines
 from llm_gc.backends.ollama.models import Models
+from llm_gc.backends.ollama.names import normalise
 from llm_gc.backends.ollama.preflight import find_facts
-from llm_gc.backends.ollama.server import Server
-from llm_gc.backends.ollama.wire import MAX_REPLY, Decoder
+from llm_gc.backends.together import together
+from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.wire.events import MAX_REPLY, Decoder
+from llm_gc.backends.wire.exchange import Exchange, patience_for
+from llm_gc.backends.wire.failures import Failed
+from llm_gc.backends.wire.hearing import Hearing, thoughts_of
+from llm_gc.backends.wire.hosts import find_address
+from llm_gc.backends.wire.server import Server
 from llm_gc.protocol import Ask, Casting, Latency, Reply
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -67,31 +70,34 @@ class Ollama:
 
         """
         facts = await find_facts([(casting, self._models(casting)) for casting in castings], load_timeout, notify)
-        return replace(facts, warnings=self.warnings)
+        return replace(facts, warnings=(*self.warnings, *facts.warnings))
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
         """Answer ``ask`` once, within its deadline; a cold load comes before it and is not charged to it."""
         began, models = self._clock(), self._models(ask.casting)
         try:
             capabilities = await models.capabilities(ask.model)
-            load = await models.ensure(ask.model, ask.options, ask.load_timeout, notify)
+            load = await models.ensure(ask, notify)
         except Failed as failed:
             took = self._clock() - began
             return Reply(failure=failed.failure, seconds=took, latency=Latency(total=took))
-        body = chat_body(ask, capabilities)
+        keep_alive = models.keeping.ask(ask)
+        path, body = reply_request(ask, capabilities, keep_alive)
         notify(Asked(ask.model))
-        hearing = Hearing(Decoder(max_reply=self._max_reply), notify, self._clock)
-        failure = await Chat(models.server, ask, hearing, self._gap).run(body)
+        hearing = Hearing(Decoder(Lines(), max_reply=self._max_reply), thoughts_of(ask), notify, self._clock)
+        with models.asked(ask.model) as others:
+            exchange = Exchange(models.server, ask, hearing, patience_for(ask, self._gap), others)
+            failure = await exchange.run(path, body)
         if failure is None:
             models.shelf.saw(ask.model, ask.options)
+            models.keeping.renew(ask.model, keep_alive)
         else:
             models.shelf.forget(ask.model)
-        return hearing.reply(ask.model, failure, load, self._clock() - began)
+        return hearing.reply(failure, load, self._clock() - began, _other(hearing, ask.model))
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
-        for models in self._known.values():
-            await models.server.aclose()
+        """Give the models back to their servers, and let go of every connection."""
+        await together(models.aclose() for models in self._known.values())
 
     def _models(self, casting: Casting) -> Models:
         address = find_address(self._host, casting.host, self._environ)
@@ -99,3 +105,9 @@ class Ollama:
             server = Server(address, connect=self._connect, transport=self._transport)
             self._known[address.url] = Models(server, self._clock)
         return self._known[address.url]
+
+
+def _other(hearing: Hearing, model: str) -> str | None:
+    """Give the name of who spoke, where it is not ``model`` by any of its names."""
+    named = hearing.end.model if hearing.end is not None else None
+    return named if named and normalise(named) != normalise(model) else None

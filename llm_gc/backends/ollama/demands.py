@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from llm_gc.backends.ollama.failures import Place
-from llm_gc.backends.ollama.hosts import DEFAULT, Address, mask
+from llm_gc.backends.wire.failures import Place
+from llm_gc.backends.wire.hosts import Address, mask
+from llm_gc.backends.wire.kinds import OLLAMA
 from llm_gc.errors import ModelMissing, ServerUnreachable
 
 
@@ -37,7 +38,7 @@ def lacking(all_lacking: Sequence[Lacking]) -> ModelMissing | None:
 def _missing(lack: Lacking) -> Iterator[str]:
     if lack.missing:
         where = mask(lack.url)
-        elsewhere = "" if lack.url == DEFAULT else f"OLLAMA_HOST={where} "
+        elsewhere = "" if lack.url == OLLAMA.default else f"OLLAMA_HOST={where} "
         yield f"{where} does not have {_listed(lack.missing)}. Get what is missing with:"
         yield from (f"  {elsewhere}ollama pull {model}" for model in lack.missing)
 
@@ -53,6 +54,14 @@ def _remote(lack: Lacking) -> Iterator[str]:
 def cannot_chat(place: Place, capabilities: Sequence[str]) -> str:
     """Tell that a model is of another trade."""
     return f"{place} cannot hold a conversation: all it can do is {', '.join(capabilities)}. Cast another model."
+
+
+def cannot_think(place: Place) -> str:
+    """Tell that a model is asked for what it has not learnt."""
+    return (
+        f"{place} cannot think before it answers, so `think` is not sent to it. "
+        "Cast a model that can (`ollama show` lists its capabilities), or take `think` away."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from llm_gc.backends.base import ModelFacts
 from llm_gc.backends.ollama.names import entry_of, is_cloud
-from llm_gc.backends.ollama.server import Answer
-from llm_gc.backends.ollama.text import natural
+from llm_gc.backends.wire.server import Answer
+from llm_gc.backends.wire.text import natural
 
 
 def version_of(answer: Answer) -> str | None:

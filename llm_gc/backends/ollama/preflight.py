@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from llm_gc.backends.base import Facts, Notify
 from llm_gc.backends.ollama.demands import lacking
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.survey import Survey
+from llm_gc.backends.together import together
 from llm_gc.errors import ServerError
 from llm_gc.protocol import Casting
 
@@ -25,15 +24,15 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
     """
     places = dict.fromkeys(models for _, models in casts)
     surveys = [Survey(models, [casting for casting, of in casts if of is models]) for models in places]
-    await _together(survey.look() for survey in surveys)
+    await together(survey.look() for survey in surveys)
     missing = lacking([survey.lacking() for survey in surveys])
     if missing is not None:
         raise missing
-    await _together(survey.show() for survey in surveys)
+    await together(survey.show() for survey in surveys)
     mute = [words for survey in surveys for words in survey.mute()]
     if mute:
         raise ServerError("\n".join(mute))
-    await _together(survey.fix_windows(load_timeout, notify) for survey in surveys)
+    await together(survey.fix_windows(load_timeout, notify) for survey in surveys)
     return Facts(
         "ollama",
         ", ".join(dict.fromkeys(survey.version for survey in surveys)) or None,
@@ -42,12 +41,5 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
             for survey in surveys
             for casting in survey.castings
         },
+        tuple(words for survey in surveys for words in survey.unable()),
     )
-
-
-async def _together(doings: Iterable[Awaitable[None]]) -> None:
-    """Do all at once; what went wrong first, in their order, is raised when all have ended."""
-    results: list[Any] = await asyncio.gather(*doings, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_gc.backends.ollama.bodies import load_options
 from llm_gc.backends.ollama.names import entry_of, normalise
-from llm_gc.backends.ollama.text import natural
+from llm_gc.backends.wire.text import natural
 
 FRESH = 1.0
 """For how many seconds a proof that a model is held needs no other."""

@@ -7,12 +7,12 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llm_gc.backends.base import ModelFacts, Notify
-from llm_gc.backends.ollama.demands import Lacking, absent, cannot_chat
+from llm_gc.backends.ollama.demands import Lacking, absent, cannot_chat, cannot_think
 from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_in
-from llm_gc.backends.ollama.failures import Failed, of_status, why
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import entry_of
-from llm_gc.backends.ollama.server import Answer
+from llm_gc.backends.wire.failures import Failed, of_status, why
+from llm_gc.backends.wire.server import Answer
 from llm_gc.errors import ServerError
 from llm_gc.protocol import Casting
 
@@ -71,19 +71,26 @@ class Survey:
             if words and "completion" not in words
         ]
 
+    def unable(self) -> list[str]:
+        """Name the models that are to think and cannot: they are told nothing of it, and answer at once."""
+        able = {model: facts.capabilities for model, facts in self.facts.items()}
+        eager = dict.fromkeys(casting.model for casting in self.castings if casting.think)
+        return [
+            cannot_think(self._server.place(model)) for model in eager if able[model] and "thinking" not in able[model]
+        ]
+
     async def fix_windows(self, load_timeout: float, notify: Notify) -> None:
         """Find the window of each model for which a casting declares none; load it if nothing else tells."""
         undeclared = {c.model: c for c in reversed(self.castings) if c.options.get("num_ctx") is None}
         if not undeclared:
             return
-        listing = await self._models.listing()
+        listing = await self._models.listing(*self._wanted)
         for model in self._wanted:
             if model in undeclared:
                 window = window_in(listing, model) or declared_window(self._shown[model])
                 if window is None:
                     load = self._models.load(model, undeclared[model].options, load_timeout, notify)
-                    await self._told(load)
-                    listing = await self._models.listing()
+                    listing = await self._told(load)
                     window = window_in(listing, model)
                 self.facts[model] = self.facts[model]._replace(num_ctx=window)
 

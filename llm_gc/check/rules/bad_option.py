@@ -25,6 +25,9 @@ KNOWN = {
 }
 """What Ollama knows, and what it takes."""
 
+OPENAI = ("top_p", "presence_penalty", "frequency_penalty", "stop")
+"""Those for which OpenAI's API has a word; what else a role says is not sent to a server of that kind."""
+
 LEAST = {"repeat_last_n": 0, "num_keep": -1}
 
 
@@ -38,6 +41,9 @@ def check(subject: Subject) -> Iterator[Problem]:
             elif option not in KNOWN:
                 message = f"Ollama knows no option {option!r}, and would pass it over"
                 yield Problem(path, message, near(option, [*KNOWN, *OWN]), key=True, severity="warning")
+            elif role.backend == "openai" and option not in OPENAI:
+                message = f"OpenAI's API has no word for {option!r}: it is not sent to this role's server"
+                yield Problem(path, message, "Set it where that server is started.", key=True, severity="warning")
             elif not _fits(value, KNOWN[option]):
                 yield Problem(path, f"{shown(value)} was given in {option!r}, and {KNOWN[option]} was expected")
             elif option in LEAST and value < LEAST[option]:

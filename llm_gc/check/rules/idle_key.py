@@ -1,6 +1,7 @@
 """idle-key: a key that does nothing where it stands, because the key that it belongs to is not there.
 
 Bad:   {do: [anna], else: [ben]}               {repeat: [anna], for: question}       {match: regex, when: turn > 3}
+       anna: {raw: true}
 Good:  {do: [anna], when: …, else: [ben]}      {repeat: [anna], for: question, in: questions}
 """
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
+from llm_gc.pipeline import Role
 from llm_gc.steps.do import Do
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.parallel import Parallel
@@ -36,5 +38,7 @@ def _idle(model: BaseModel) -> Iterator[tuple[str, str]]:
                 yield "times", "the list says how often already: give 'times', or 'for' and 'in'"
         case Scene(scene=[*_], with_=dict()):
             yield "with", "'with' gives the inputs of another pipeline, and this scene is no file"
+        case Role(raw=True, api="chat"):
+            yield "raw", "'raw' leaves the model's template out of a text to go on from: 'api: generate' is missing"
         case Stop(token=None) if model.when is not None and "match" in model.model_fields_set:
             yield "match", "'match' says how the token is found, and there is no 'token'"

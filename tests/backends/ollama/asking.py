@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from llm_gc.backends.base import Notify, Progress, ignore
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.wire._httpx import httpx
 from llm_gc.protocol import Ask, Casting, Part, Reply, Request, Speaker
 
 URL = "http://127.0.0.1:11434"

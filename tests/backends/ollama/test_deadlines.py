@@ -15,9 +15,9 @@ import respx
 
 from llm_gc.backends.base import Asked, Loading
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.wire._httpx import httpx
 from llm_gc.protocol import Reply
-from tests.backends.ollama.asking import URL, Notes, an_ask, done, lines, never, reply_to, run, said
+from tests.backends.ollama.asking import URL, Notes, an_ask, answered, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
 from tests.standin.behaviour import Behaviour, Job
 
@@ -109,7 +109,7 @@ def test_a_stream_that_keeps_coming_ends_at_its_deadline() -> None:
 
 def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reply is whole with its last line, whatever the connection does then."""
-    monkeypatch.setattr("llm_gc.backends.ollama.chat.FAREWELL", 0.05)
+    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
     with StandIn([DEMO]) as server:
         server.script(Hang(Say("one two"), lines=3))
         reply = reply_to(ollama=Ollama(server.url))
@@ -150,7 +150,7 @@ def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
                 await asyncio.sleep(0)
 
     transport = httpx.MockTransport(lambda _: httpx.Response(500, stream=Noise()))
-    monkeypatch.setattr("llm_gc.backends.ollama.server.ANSWER_BODY", 100_000)
+    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 100_000)
     failure = reply_to(an_ask(deadline=1), Ollama(transport=transport)).failure
     assert failure is not None
     assert failure.kind == "server"
@@ -262,3 +262,90 @@ def test_an_endless_reply_is_given_up_and_memory_stays_bounded(in_lines: bool) -
     assert (reply.failure.kind, reply.failure.retry) == ("too_large", False)
     assert peak < 6_000_000
     assert len(reply.content) <= 300_000
+
+
+def hanging_until(server: StandIn, gone: list[list[bool]], behaviours: list[Behaviour]) -> None:
+    """Script behaviours, each of which first notes whether all requests before it have gone by now."""
+
+    class Noting(Behaviour):
+        def __init__(self, inner: Behaviour) -> None:
+            self.inner = inner
+
+        def acts(self, job: Job) -> Iterator[Act]:
+            gone.append([chat.gone.is_set() for chat in server.chats if chat is not job.request])
+            yield from self.inner.acts(job)
+
+    server.script(*map(Noting, behaviours))
+
+
+def test_no_attempt_queues_behind_a_zombie() -> None:
+    """When a request arrives, the server has noticed that those before it were given up, however they were."""
+    gone: list[list[bool]] = []
+    with StandIn([DEMO]) as server:
+        hanging_until(server, gone, [Hang(), SLOW, Hang(Say("a b c"), lines=1), Hang(), Say("done")])
+        ollama = Ollama(server.url)
+
+        async def go() -> Reply:
+            for _ in range(2):
+                assert (await ollama.reply(an_ask(deadline=0.1))).failure
+            assert (await ollama.reply(replace(an_ask(deadline=5), gap=0.05))).failure
+            task = asyncio.create_task(ollama.reply(an_ask(deadline=30)))
+            await asyncio.to_thread(server.wait_for_chats, 4)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            reply = await ollama.reply(an_ask())
+            await ollama.aclose()
+            return reply
+
+        assert run(go()).content == "done"
+        assert server.load_counts == {"demo:1b": 1}
+    assert gone == [[], [True], [True] * 2, [True] * 3, [True] * 4]
+
+
+def test_the_first_token_has_a_deadline_of_its_own() -> None:
+    """A server that hangs is given up long before one that is slow; what is said is which of the two it was."""
+    ask = replace(an_ask(deadline=30), first_token=0.1, gap=5.0)
+    with StandIn([DEMO]) as server:
+        server.script(Hang(), Say(["a "] * 5, gap=0.05))
+        ollama = Ollama(server.url)
+        silent, slow = run(answered(ollama, ask, ask))
+    assert silent.failure is not None
+    assert "did not begin within 0.1s, no token came" in silent.failure.message
+    assert silent.seconds < 2
+    assert (slow.failure, slow.content) == (None, "a a a a a ")
+
+
+def test_the_pause_that_an_ask_bears_goes_before_the_backends_own() -> None:
+    """`limits.gap` is the pipeline's to say."""
+    with StandIn([DEMO]) as server:
+        server.script(Hang(Say("one two three"), lines=2))
+        reply = reply_to(replace(an_ask(deadline=30), gap=0.1), Ollama(server.url, gap=20))
+    assert reply.failure is not None
+    assert "sent nothing for 0.1s" in reply.failure.message
+
+
+def test_waiting_for_a_slot_is_told_apart() -> None:
+    """Of a reply by the server's figures, of silence by what we know: that the model had others of ours to answer."""
+    with StandIn([DEMO]) as server:
+        server.script(Say("first", before=0.3), Say("second"), Hang(), Hang())
+        ollama = Ollama(server.url)
+
+        async def go() -> list[Reply]:
+            pairs = []
+            for deadline in (5.0, 0.3):
+                first = asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))
+                await asyncio.sleep(0.1)
+                pairs += [first, asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))]
+                await asyncio.wait(pairs)
+            await ollama.aclose()
+            return [await each for each in pairs]
+
+        first, second, third, fourth = run(go())
+    assert first.latency.wait is not None
+    assert second.latency.wait is not None
+    assert second.latency.wait > max(first.latency.wait, 0.1)
+    assert third.failure is not None
+    assert "requests of somebody else" in third.failure.message
+    assert fourth.failure is not None
+    assert "another request of this run to answer, so this one may have waited for a slot" in fourth.failure.message

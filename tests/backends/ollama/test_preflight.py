@@ -11,7 +11,7 @@ import respx
 
 from llm_gc.backends.base import Facts, Loading, Notify, ignore
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
+from llm_gc.backends.wire._httpx import httpx
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
 from llm_gc.protocol import Casting
 from tests.backends.ollama.asking import URL, Notes, an_ask, never, run
@@ -261,7 +261,7 @@ def test_a_server_that_stops_answering_is_an_error(router: respx.MockRouter, mon
 
 def test_an_answer_without_end_is_an_error(router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is read beyond a bound."""
-    monkeypatch.setattr("llm_gc.backends.ollama.server.ANSWER_BODY", 1000)
+    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 1000)
     router["show"].respond(json={"license": "x" * 1000})
     assert "too large" in str(refused(Ollama()))
 
@@ -326,3 +326,18 @@ def test_a_load_without_done_is_an_error(router: respx.MockRouter, answer: dict[
     router["ps"].respond(json={"models": []})
     router["chat"].respond(json=answer)
     assert words in str(refused(Ollama()))
+
+
+@pytest.mark.parametrize(("think", "able", "warned"), [
+    (True, ("completion",), True), ("high", ("completion",), True), (False, ("completion",), False),
+    (None, ("completion",), False), (True, ("completion", "thinking"), False),
+])  # fmt: skip
+def test_a_model_that_cannot_think_is_told_of_before_the_first_turn(
+    think: Any, able: tuple[str, ...], warned: bool
+) -> None:
+    """It would be refused in the middle of a run; so it is not asked to, and the run says so once."""
+    casting = Casting("demo:1b", options={"num_ctx": 512}, think=think)
+    with StandIn([replace(DEMO, capabilities=able)]) as server:
+        warnings = found(Ollama(server.url), casting, casting).warnings
+    assert len(warnings) == warned
+    assert not warned or "cannot think before it answers, so `think` is not sent to it" in warnings[0]

@@ -199,6 +199,7 @@ def test_the_request_is_as_it_must_be() -> None:
         "format": schema,
         "truncate": False,
         "shift": False,
+        "keep_alive": 300,
     }
     headers = {name.lower(): value for name, value in request.headers.items()}
     assert headers["accept-encoding"] == "identity"
@@ -302,7 +303,7 @@ def test_each_turn_of_a_real_run_looks_whether_the_model_is_held() -> None:
             return seen
 
         seen = run(turns())
-    assert seen == ["/api/show /api/ps /api/chat /api/chat", "/api/chat", "/api/ps /api/chat"]
+    assert seen == ["/api/show /api/ps /api/chat /api/ps /api/chat", "/api/chat", "/api/ps /api/chat"]
 
 
 def test_a_reply_is_a_proof_and_a_failure_is_none() -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.backends.ollama.bodies import chat_body, load_body, thinking
+from llm_gc.backends.ollama.bodies import load_body
 from llm_gc.backends.ollama.shelf import FRESH, Shelf
-from llm_gc.frozen import freeze
-from tests.backends.ollama.asking import an_ask
 
 OPTIONS = {"num_ctx": 4096, "temperature": 0.2}
 
@@ -102,44 +100,3 @@ def test_a_load_asks_nothing_and_carries_every_load_option() -> None:
     load["draft_num_predict"] = 0
     body = load_body("demo", {"temperature": 1, "stop": ["x"], "num_predict": 5, "num_keep": 2, **load})
     assert body == {"model": "demo", "stream": True, "options": load, "truncate": False, "shift": False}
-
-
-def test_a_chat_forbids_every_silent_cut() -> None:
-    """Options go as they are; the prompt may be neither cut nor slid over, and no tools are offered."""
-    ask = an_ask(options=freeze({"num_ctx": 9, "stop": ["x"]}))
-    assert chat_body(ask, ()) == {
-        "model": "demo:1b",
-        "messages": [{"role": "system", "content": "You plan."}, {"role": "user", "content": "Plan it."}],
-        "stream": True,
-        "options": {"num_ctx": 9, "stop": ["x"]},
-        "truncate": False,
-        "shift": False,
-    }
-
-
-@pytest.mark.parametrize("format", ["json", {"type": "object"}, {}])
-def test_a_format_is_sent_as_it_is(format: object) -> None:
-    """Whatever was asked for is asked of the server."""
-    assert chat_body(an_ask(format=format), ())["format"] == format
-
-
-@pytest.mark.parametrize(
-    ("wanted", "capabilities", "sent"),
-    [
-        (None, ("completion", "thinking"), False),
-        (True, ("thinking",), True),
-        ("high", ("thinking",), "high"),
-        (False, ("thinking",), False),
-        (None, ("completion",), None),
-        (True, ("completion",), None),
-        ("high", (), None),
-        (None, None, None),
-        (True, None, True),
-    ],
-)
-def test_thinking_is_spoken_of_with_those_who_can(
-    wanted: bool | str | None, capabilities: tuple[str, ...] | None, sent: bool | str | None
-) -> None:
-    """A model that can think is told not to unless it shall; one that cannot is told nothing."""
-    assert thinking(wanted, capabilities) == sent
-    assert ("think" in chat_body(an_ask(think=wanted), capabilities)) is (sent is not None)

@@ -7,11 +7,11 @@ import socket
 
 import pytest
 
-from llm_gc.backends.ollama._httpx import httpx
-from llm_gc.backends.ollama.failures import Place, of_bad, of_error, of_status, of_transport, why
-from llm_gc.backends.ollama.lateness import Spoken, overdue, stalled
-from llm_gc.backends.ollama.said import Said
-from llm_gc.backends.ollama.wire import Bad
+from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.wire.events import Bad
+from llm_gc.backends.wire.failures import Place, of_bad, of_error, of_status, of_transport, why
+from llm_gc.backends.wire.lateness import Spoken, overdue, stalled, unbegun
+from llm_gc.backends.wire.said import Said
 
 PLACE = Place("http://me:secret@gpu:9", "demo:1b")
 GRAMMAR = json.dumps({"error": {"message": "JSON schema conversion failed", "type": "invalid_request_error"}})
@@ -115,7 +115,7 @@ def test_an_error_in_the_middle_has_its_meaning(message: str, retry: bool) -> No
     [
         (httpx.ConnectError("no"), False, "unreachable", True),
         (httpx.ProxyError("no"), False, "unreachable", True),
-        (httpx.ConnectTimeout("slow"), False, "unreachable", False),
+        (httpx.ConnectTimeout("slow"), False, "unreachable", True),
         (httpx.ReadError("reset"), False, "broken", True),
         (httpx.WriteError("reset"), False, "broken", True),
         (httpx.ReadError("reset"), True, "broken", True),
@@ -127,7 +127,7 @@ def test_an_error_in_the_middle_has_its_meaning(message: str, retry: bool) -> No
     ],
 )
 def test_each_end_of_a_connection_has_its_meaning(error: httpx.HTTPError, begun: bool, kind: str, retry: bool) -> None:
-    """Broken and refused connections may be tried again, what cannot be understood or in time may not."""
+    """Connections that broke, or did not come about, may be tried again; what cannot be understood may not."""
     failure = of_transport(PLACE, error, begun)
     assert (failure.kind, failure.retry) == (kind, retry)
     assert "gpu:9" in failure.message
@@ -177,11 +177,14 @@ def test_the_timeout_that_suffices_is_larger_than_the_one_that_did_not() -> None
 
 
 def test_a_timeout_before_the_first_token_says_so() -> None:
-    """Silence is told apart from slowness."""
-    failure = overdue(PLACE, 0.25, Spoken(tokens=0, seconds=0.25, first=0.25, wanted=512))
+    """Silence is told apart from slowness, and who was waited for as far as it can be known."""
+    failure = unbegun(PLACE, 0.25, others=0)
     assert "within 0.25s" in failure.message
     assert "no token came" in failure.message
     assert "limits.timeout" in failure.message
+    assert "somebody else" in failure.message
+    assert "3 other requests of this run" in unbegun(PLACE, 1, others=3).message
+    assert "another request of this run" in unbegun(PLACE, 1, others=1).message
 
 
 def test_a_stalled_stream_says_so() -> None:

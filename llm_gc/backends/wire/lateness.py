@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from llm_gc.backends.ollama.failures import Place
+from llm_gc.backends.wire.failures import Place
 from llm_gc.protocol import Failure
 
 
@@ -35,13 +35,23 @@ class Spoken(NamedTuple):
 
 def overdue(place: Place, limit: float, spoken: Spoken) -> Failure:
     """Tell that a reply did not end within ``limit`` seconds."""
-    head = f"{place} did not finish within {_figure(limit)}s"
-    if not spoken.tokens:
-        reason = "no token came: the prompt was still being read, or other requests went first"
-        return Failure("timeout", f"{head}; {reason}. Give limits.timeout more.")
     enough = spoken.enough
     advice = f"limits.timeout: {enough}s would have sufficed" if enough else "Give limits.timeout more"
-    return Failure("timeout", f"{head}: {_so_far(spoken)}. {advice}.")
+    return Failure("timeout", f"{place} did not finish within {_figure(limit)}s: {_so_far(spoken)}. {advice}.")
+
+
+def unbegun(place: Place, limit: float, others: int) -> Failure:
+    """Tell that not even a first token came within ``limit`` seconds, while the model had ``others`` of ours to answer.
+
+    A server says nothing of where a request stands; who was waited for is told as far as we can know.
+    """
+    if others:
+        many = "another request" if others == 1 else f"{others} other requests"
+        reason = f"it had {many} of this run to answer, so this one may have waited for a slot. Ask for fewer at once"
+        reason += " (--parallel), or give limits.timeout more"
+    else:
+        reason = "the prompt was still being read, or requests of somebody else went first. Give limits.timeout more"
+    return Failure("timeout", f"{place} did not begin within {_figure(limit)}s, no token came: {reason}.")
 
 
 def stalled(place: Place, gap: float, spoken: Spoken) -> Failure:

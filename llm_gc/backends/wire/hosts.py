@@ -1,4 +1,4 @@
-"""Where a server is: the address that was given, read as the official client reads it."""
+"""Where a server is: the address that was given, read as Ollama's own client reads it."""
 
 from __future__ import annotations
 
@@ -7,53 +7,72 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-PORT = 11434
-DEFAULT = f"http://127.0.0.1:{PORT}"
+from llm_gc.backends.wire.kinds import OLLAMA, ServerKind
+
 _PORTS = {"http": 80, "https": 443}
 _AROUND = " \t\r\n\"'"
 _USERINFO = re.compile(r"(?<=//)[^/@]*@|^[^/@]*@")
 
 
 class Address(NamedTuple):
-    """A base URL, what named it, and what was wrong with the name, if anything."""
+    """A base URL, what named it, and what was wrong with the name, if anything.
+
+    ``by_user`` tells whether the user of this machine named it, by a flag or the environment, and not a file.
+    """
 
     url: str
     source: str
     warning: str | None = None
+    by_user: bool = True
 
 
-def find_address(flag: str | None, own: str | None, environ: Mapping[str, str]) -> Address:
-    """Tell where to look: ``--host`` goes before a role's own host, that before ``OLLAMA_HOST``."""
-    given = ((flag, "--host"), (own, "a role's host"), (environ.get("OLLAMA_HOST"), "OLLAMA_HOST"))
+class Reading(NamedTuple):
+    """The base URL that a text means, what is wrong with the text, and what was taken instead."""
+
+    url: str
+    wrong: str = ""
+    instead: str = ""
+
+    @property
+    def warning(self) -> str | None:
+        """Both in one sentence; none where nothing is wrong."""
+        return f"{self.wrong}; {self.instead} is used instead" if self.wrong else None
+
+
+def find_address(flag: str | None, own: str | None, environ: Mapping[str, str], kind: ServerKind = OLLAMA) -> Address:
+    """Tell where to look: ``--host`` goes before a role's own host, that before the environment."""
+    given = ((flag, "--host"), (own, "a role's host"), (environ.get(kind.variable), kind.variable))
     for text, source in given:
         if text and text.strip(_AROUND):
-            url, warning = base_url(text)
-            return Address(url, source, warning and f"{source}: {warning}")
-    return Address(DEFAULT, "the default address")
+            read = base_url(text, kind)
+            warning = f"{source}: {read.warning}" if read.warning else None
+            return Address(read.url, source, warning, by_user=source != "a role's host")
+    return Address(kind.default, "the default address")
 
 
-def base_url(text: str | None) -> tuple[str, str | None]:
-    """Give the base URL that ``text`` means, without a slash at its end, and what was wrong with ``text``."""
+def base_url(text: str | None, kind: ServerKind = OLLAMA) -> Reading:
+    """Read an address; the URL has no slash at its end."""
     text = (text or "").strip(_AROUND)
-    if text == "ollama.com":
-        return "https://ollama.com:443", None
+    if text == "ollama.com" and kind is OLLAMA:
+        return Reading("https://ollama.com:443")
     scheme, found, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if found else ("", text)
-    warning = None
+    wrong = instead = ""
     if scheme and scheme not in _PORTS:
-        warning = f"{scheme}:// is neither http:// nor https://; http:// is used instead"
+        wrong, instead = f"{scheme}:// is neither http:// nor https://", "http://"
         scheme = ""
     before, _, path = rest.partition("/")
     user, at, hostport = before.rpartition("@")
     host, given = _split(hostport)
-    port = _PORTS.get(scheme, PORT)
+    port = _PORTS.get(scheme, kind.port)
     if given is not None:
         if given.isascii() and given.isdigit() and 0 < int(given[:6]) < 65536:
             port = int(given)
         else:
-            warning = f"{given!r} in {mask(text)!r} is no port; {port} is used instead"
+            wrong, instead = f"{given!r} in {mask(text)!r} is no port", str(port)
     path = re.split("[?#]", path)[0].rstrip("/")
-    return f"{scheme or 'http'}://{user}{at}{_reachable(host)}:{port}{'/' if path else ''}{path}", warning
+    url = f"{scheme or 'http'}://{user}{at}{_reachable(host)}:{port}{'/' if path else ''}{path}"
+    return Reading(url, wrong, instead)
 
 
 def mask(url: str) -> str:

@@ -6,11 +6,12 @@ import os
 import socket
 from typing import NamedTuple
 
-from llm_gc.backends.ollama._httpx import httpx
-from llm_gc.backends.ollama.hosts import mask
-from llm_gc.backends.ollama.said import Said, read_body
-from llm_gc.backends.ollama.text import quote
-from llm_gc.backends.ollama.wire import Bad
+from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.wire.events import Bad
+from llm_gc.backends.wire.hosts import mask
+from llm_gc.backends.wire.kinds import OLLAMA, ServerKind
+from llm_gc.backends.wire.said import Said, read_body
+from llm_gc.backends.wire.text import quote
 from llm_gc.protocol import Failure
 
 _DIED = ("unexpectedly stopped", "unexpected EOF")
@@ -20,7 +21,6 @@ _FORBIDDEN = (
     "answered 403 without a word: it may block the Host or Origin header of the request. Call it by a name "
     "of its own machine (127.0.0.1, localhost), or set OLLAMA_HOST where it runs"
 )
-_START = "See that the server runs (`ollama serve`), or point elsewhere with --host or OLLAMA_HOST."
 
 
 class Failed(Exception):
@@ -33,10 +33,11 @@ class Failed(Exception):
 
 
 class Place(NamedTuple):
-    """Where something went wrong: the server, and the model if it was about one."""
+    """Where something went wrong: the server, the model if it was about one, and what kind of server it is."""
 
     url: str
     model: str = ""
+    kind: ServerKind = OLLAMA
 
     @property
     def server(self) -> str:
@@ -56,10 +57,10 @@ def of_status(place: Place, status: int, body: bytes, location: str = "") -> Fai
     said = read_body(body)
     if status == 403 and not said.message:
         return _refused(f"{place.server} {_FORBIDDEN}.")
-    if status == 404 and place.model and "not found" in said.message and "model" in said.message:
-        return _refused(f"{place.server} does not have {place.model}: get it with `ollama pull {place.model}`.")
+    if status == 404 and place.model and _is_missing(said):
+        return _refused(f"{place.server} does not have {place.model}: {place.kind.get.format(model=place.model)}.")
     if status in (404, 405):
-        return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this an Ollama server?")
+        return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this {place.kind.name}?")
     return of_error(place, said, status)
 
 
@@ -74,7 +75,7 @@ def of_error(place: Place, said: Said, status: int = 200) -> Failure:
             return _refused(f"{place} refused the request (HTTP {status}): {said}.")
         if any(words in said.message for words in _DIED):
             return Failure("server", f"The engine died under {place}: {said}. See the server's log.", retry=True)
-    if status in (502, 503):
+    if status in place.kind.busy and said.type != "insufficient_quota":
         return Failure("server", f"{place} is busy or away (HTTP {status}): {said}. Try again later.", retry=True)
     if status >= 500:
         return Failure("server", f"{place} failed (HTTP {status}): {said}. See the server's log.")
@@ -96,13 +97,15 @@ def of_transport(place: Place, error: httpx.HTTPError, begun: bool) -> Failure:
     """Tell what a connection's end means; ``begun`` is whether something of the reply had come."""
     reason = why(error)
     if isinstance(error, httpx.TimeoutException):
-        return Failure("unreachable", f"{place.server} did not take the connection in time. {_START}")
+        return Failure(
+            "unreachable", f"{place.server} did not take the connection in time. {place.kind.start}", retry=True
+        )
     if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
-        return Failure("unreachable", f"Nobody answers at {place.server}: {reason}. {_START}", retry=True)
+        return Failure("unreachable", f"Nobody answers at {place.server}: {reason}. {place.kind.start}", retry=True)
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
         return _refused(f"{place.server} cannot be asked: {reason}.")
     if isinstance(error, httpx.RemoteProtocolError) and not any(words in str(error) for words in _GONE):
-        return Failure("broken", f"What {place.server} sends is not HTTP: {reason}. Is this an Ollama server?")
+        return Failure("broken", f"What {place.server} sends is not HTTP: {reason}. Is this {place.kind.name}?")
     if isinstance(error, httpx.DecodingError):
         return Failure("broken", f"The reply of {place} is compressed in a way that cannot be read: {reason}.")
     when = "in the middle of the reply" if begun else "before the reply began"
@@ -114,7 +117,7 @@ def of_bad(place: Place, bad: Bad, content_type: str = "") -> Failure:
     if bad.kind == "too_large":
         return Failure("too_large", f"The reply of {place} is too large, and was given up: {bad.reason}.")
     kind = content_type.partition(";")[0].strip().lower()
-    foreign = "" if not kind or "json" in kind else f" (sent as {quote(kind, 60)}; is this an Ollama server?)"
+    foreign = "" if not kind or "json" in kind else f" (sent as {quote(kind, 60)}; is this {place.kind.name}?)"
     return Failure("broken", f"The reply of {place} is broken: {bad.reason}{foreign}.")
 
 
@@ -133,6 +136,11 @@ def why(error: BaseException) -> str:
             break
         cause = cause.__cause__ or cause.__context__
     return reason
+
+
+def _is_missing(said: Said) -> bool:
+    """Tell whether a 404 is about the model, not about the request."""
+    return "model" in said.message and any(words in said.message for words in ("not found", "does not exist"))
 
 
 def _refused(message: str) -> Failure:

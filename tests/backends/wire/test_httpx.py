@@ -26,4 +26,4 @@ def test_the_command_line_of_httpx_still_works() -> None:
 
 def test_an_httpx_that_is_there_is_taken() -> None:
     """Where httpx was imported before, that very module is used."""
-    python("import httpx; from llm_gc.backends.ollama._httpx import httpx as ours; assert ours is httpx")
+    python("import httpx; from llm_gc.backends.wire._httpx import httpx as ours; assert ours is httpx")

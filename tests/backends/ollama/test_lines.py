@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.ollama.said import Said
-from llm_gc.backends.ollama.wire import CUT_SHORT, Bad, Decoder, End, ErrorLine, Event, Piece
+from llm_gc.backends.ollama.lines import Lines
+from llm_gc.backends.wire import events as wire
+from llm_gc.backends.wire.events import CUT_SHORT, Bad, End, ErrorLine, Event, Piece
+from llm_gc.backends.wire.said import Said
 from llm_gc.protocol import Tokens
 from tests.backends.ollama.asking import done, lines, said
 
@@ -21,6 +23,11 @@ COUNTERS: dict[str, Any] = {
     "eval_duration": 700000000,
 }
 REPLY = lines(said("Grüße, "), said("\U0001f600 <b>"), done("!", **COUNTERS)).replace(b"<", b"\\u003c")
+
+
+def Decoder(**bounds: int) -> wire.Decoder:  # noqa: N802 - it is the class, with Ollama's lines
+    """A decoder of what Ollama sends."""
+    return wire.Decoder(Lines(), **bounds)
 
 
 def decode(*reads: bytes, **bounds: int) -> list[Event]:
@@ -42,7 +49,7 @@ def test_a_reply_is_decoded() -> None:
         Piece("Grüße, "),
         Piece("\U0001f600 <b>"),
         Piece("!"),
-        End("stop", "demo:1b", Tokens(31, 12), load=0.0011, prompt=0.09, generation=0.7),
+        End("stop", "demo:1b", Tokens(31, 12), load=0.0011, prompt=0.09, generation=0.7, total=0.812),
     ]
 
 

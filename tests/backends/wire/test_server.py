@@ -7,9 +7,9 @@ import ssl
 import pytest
 
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama._httpx import httpx
-from llm_gc.backends.ollama.hosts import find_address
-from llm_gc.backends.ollama.server import Server, make_client
+from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.wire.hosts import find_address
+from llm_gc.backends.wire.server import Server, make_client
 from tests.backends.ollama.asking import an_ask, answered, done, lines, reply_to, run
 from tests.standin import Model, StandIn
 
@@ -107,7 +107,8 @@ def test_a_transport_can_be_given() -> None:
     ollama = Ollama("https://gpu/ollama/", transport=httpx.MockTransport(handle))
     [reply] = run(answered(ollama, an_ask()))
     assert (reply.content, reply.failure) == ("hello", None)
-    assert seen[-1] == "https://gpu/ollama/api/chat"
+    assert "https://gpu/ollama/api/chat" in seen
+    assert all(url.startswith("https://gpu/ollama/api/") for url in seen)
 
 
 def test_one_who_speaks_for_another_is_named() -> None:
@@ -130,7 +131,7 @@ def test_half_a_character_from_a_shell_is_sent() -> None:
 
     ask = an_ask(format={"x": "\udcff"})
     assert reply_to(ask, Ollama(transport=httpx.MockTransport(handle))).failure is None
-    assert b"\\udcff" in bodies[-1]
+    assert any(b"\\udcff" in body for body in bodies)
 
 
 def test_closing_twice_is_closing_once() -> None:

@@ -1,17 +1,18 @@
-"""What a chat answers, from bytes to events; it does no I/O and knows no clock.
+"""What a model server answers, from bytes to events; it does no I/O and knows no clock.
 
 Theory of operation. Whoever reads the connection gives the bytes to ``feed`` as they come, and calls
-``finish`` at their end; both give events. ``End`` comes from a line with ``done: true`` and from nothing
-else, so a reply is whole only if it came. ``ErrorLine`` and ``Bad`` say why it will not come. After one of
-these three nothing else follows. What is kept is bounded: a line by ``max_line``, all lines by ``max_reply``.
+``finish`` at their end; both give events. What a line means is the ``Reader``'s to say, one for each kind of
+server. ``End`` comes from it alone, so a reply is whole only if it came. ``ErrorLine`` and ``Bad`` say why it
+will not come. After one of these three nothing else follows. What is kept is bounded: a line by ``max_line``,
+all lines by ``max_reply``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
-from llm_gc.backends.ollama.said import Said, read_error
-from llm_gc.backends.ollama.text import load_json, natural, quote, seconds
+from llm_gc.backends.wire.said import Said
+from llm_gc.backends.wire.text import load_json, quote
 from llm_gc.protocol import Tokens
 
 MAX_LINE = 4 * 2**20
@@ -27,6 +28,10 @@ class Piece(NamedTuple):
     tool_calls: tuple[Any, ...] = ()
 
 
+class Last(NamedTuple):
+    """The text is whole; all that may still come are its figures."""
+
+
 class End(NamedTuple):
     """The reply is whole; durations are in seconds, and whatever the server did not say is none."""
 
@@ -36,6 +41,15 @@ class End(NamedTuple):
     load: float | None = None
     prompt: float | None = None
     generation: float | None = None
+    total: float | None = None
+
+    @property
+    def wait(self) -> float | None:
+        """The seconds for which a request waited for a slot: neither loading, nor reading, nor writing went on."""
+        parts = (self.load, self.prompt, self.generation)
+        if self.total is None or None in parts:
+            return None
+        return max(0.0, round(self.total - sum(part or 0.0 for part in parts), 9))
 
 
 class ErrorLine(NamedTuple):
@@ -51,18 +65,33 @@ class Bad(NamedTuple):
     reason: str
 
 
-Event = Piece | End | ErrorLine | Bad
+Event = Piece | Last | End | ErrorLine | Bad
+
+
+class Reader(Protocol):
+    """Whoever knows what one server's lines mean."""
+
+    def line(self, line: bytes) -> list[Event]:
+        """Give the events of a line that is not blank."""
+
+    def end(self) -> End | None:
+        """Give the reply's end where it is whole though no line said so, now that no more lines come."""
 
 
 class Decoder:
     """Turn the bytes of one answer into events."""
 
-    def __init__(self, max_line: int = MAX_LINE, max_reply: int = MAX_REPLY) -> None:
-        """Take the bounds, in bytes."""
-        self._max_line, self._max_reply = max_line, max_reply
+    def __init__(self, reader: Reader, max_line: int = MAX_LINE, max_reply: int = MAX_REPLY) -> None:
+        """Take who reads the lines, and the bounds in bytes."""
+        self._reader, self._max_line, self._max_reply = reader, max_line, max_reply
         self._held = bytearray()
         self._size = 0
         self._over = False
+
+    @property
+    def in_line(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._held)
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes as they came, and give what they complete."""
@@ -90,8 +119,11 @@ class Decoder:
         rest = bytes(self._held)
         events = self._read([rest])
         if not self._over:
-            return [*events, self._stop(Bad("broken", CUT_SHORT))]
-        if isinstance(events[-1], Bad) and rest.lstrip().startswith(b"{"):  # torn, not from a foreign server
+            return [*events, self._stop(self._reader.end() or Bad("broken", CUT_SHORT))]
+        if isinstance(events[-1], Bad) and rest.lstrip().startswith((b"{", b"data:")):  # torn, not a foreign server's
+            end = self._reader.end()
+            if end is not None:
+                return [*events[:-1], end]
             events[-1] = Bad("broken", f"{CUT_SHORT}, in the middle of a line")
         return events
 
@@ -102,9 +134,9 @@ class Decoder:
                 continue
             if len(line) > self._max_line:
                 return [*events, self._stop(Bad("too_large", f"a line of more than {_size(self._max_line)}"))]
-            for event in read_line(line):
+            for event in self._reader.line(line):
                 events.append(event)
-                if not isinstance(event, Piece):
+                if not isinstance(event, (Piece, Last)):
                     return [*events[:-1], self._stop(event)]
         return events
 
@@ -114,35 +146,24 @@ class Decoder:
         return last
 
 
-def read_line(line: bytes) -> list[Event]:
-    """Give the events of one line: none, one, or a last piece and the end."""
-    text = line.decode("utf-8", "replace")
+def read_object(text: str) -> dict[str, Any] | Bad:
+    """Read a line that must be a JSON object."""
     try:
         value = load_json(text)
     except ValueError:
-        return [Bad("broken", f"what came is no line of JSON: {quote(text, 80)}")]
+        return Bad("broken", f"what came is no line of JSON: {quote(text, 80)}")
     if not isinstance(value, dict):
-        return [Bad("broken", f"what came is JSON, but no object: {quote(text, 80)}")]
-    if value.get("error") is not None:
-        return [ErrorLine(read_error(value["error"]))]
-    try:
-        piece = _piece(value.get("message"))
-    except TypeError:
-        return [Bad("broken", f"what came has no message that can be read: {quote(text, 80)}")]
-    events: list[Event] = [piece] if piece.text or piece.thinking or piece.tool_calls else []
-    return [*events, _end(value)] if value.get("done") is True else events
+        return Bad("broken", f"what came is JSON, but no object: {quote(text, 80)}")
+    return value
 
 
-def _piece(message: Any) -> Piece:
-    if message is None:
-        return Piece()
-    if not isinstance(message, dict):
-        raise TypeError("the message is no object")
-    text, thinking = _part(message, "content", str), _part(message, "thinking", str)
-    return Piece(text, thinking, tuple(_part(message, "tool_calls", list)))
+def read_part(message: dict[str, Any], key: str, kind: type) -> Any:
+    """Give what a message has under ``key``, the empty value of its kind where it has nothing.
 
+    Raises:
+        TypeError: where it is of another kind.
 
-def _part(message: dict[str, Any], key: str, kind: type) -> Any:
+    """
     value = message.get(key)
     if value is None:
         return kind()
@@ -151,16 +172,9 @@ def _part(message: dict[str, Any], key: str, kind: type) -> Any:
     return value
 
 
-def _end(value: dict[str, Any]) -> End:
-    reason, model = value.get("done_reason"), value.get("model")
-    return End(
-        reason=reason if isinstance(reason, str) and reason else None,
-        model=model if isinstance(model, str) and model else None,
-        tokens=Tokens(natural(value.get("prompt_eval_count")), natural(value.get("eval_count"))),
-        load=seconds(value.get("load_duration")),
-        prompt=seconds(value.get("prompt_eval_duration")),
-        generation=seconds(value.get("eval_duration")),
-    )
+def unreadable(text: str) -> Bad:
+    """Tell that an object is no part of a reply."""
+    return Bad("broken", f"what came has no message that can be read: {quote(text, 80)}")
 
 
 def _size(count: int) -> str:

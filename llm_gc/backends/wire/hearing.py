@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from llm_gc.backends.base import Delta, Notify
-from llm_gc.backends.ollama.lateness import Spoken
-from llm_gc.backends.ollama.names import normalise
-from llm_gc.backends.ollama.wire import Bad, Decoder, End, ErrorLine, Event, Piece
-from llm_gc.protocol import Failure, Latency, Reply
+from llm_gc.backends.wire.events import Bad, Decoder, End, ErrorLine, Event, Last, Piece
+from llm_gc.backends.wire.lateness import Spoken
+from llm_gc.backends.wire.thoughts import Parted, Thoughts
+from llm_gc.protocol import Ask, Failure, Latency, Reply
 
 
 class Hearing:
     """Gather the pieces of one reply, and pass them on as they come."""
 
-    def __init__(self, decoder: Decoder, notify: Notify, clock: Callable[[], float]) -> None:
+    def __init__(self, decoder: Decoder, thoughts: Thoughts, notify: Notify, clock: Callable[[], float]) -> None:
         """Begin to listen: the request is sent now."""
-        self._decoder, self._notify, self._clock = decoder, notify, clock
+        self._decoder, self._thoughts, self._notify, self._clock = decoder, thoughts, notify, clock
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._tool_calls: list[Any] = []
@@ -25,7 +25,13 @@ class Hearing:
         self._first: float | None = None
         self.count = 0
         self.end: End | None = None
+        self.is_spoken = False
         self.trouble: ErrorLine | Bad | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether something of the reply has come; a server's sign that it is still alive is nothing of it."""
+        return self._first is not None or self._decoder.in_line
 
     @property
     def over(self) -> bool:
@@ -46,10 +52,13 @@ class Hearing:
         first = seconds if self._first is None else self._first
         return Spoken(self.count, seconds, first, wanted if isinstance(wanted, int) else None)
 
-    def reply(self, model: str, failure: Failure | None, load: float | None, seconds: float) -> Reply:
-        """Give what was heard; ``load`` are the seconds for which we had the model loaded, if we had to."""
+    def reply(self, failure: Failure | None, load: float | None, seconds: float, other: str | None = None) -> Reply:
+        """Give what was heard.
+
+        ``load`` are the seconds for which we had the model loaded, if we had to; ``other`` is who spoke instead of it.
+        """
+        self._pass_on(self._thoughts.finish())
         end = self.end or End()
-        other = end.model if end.model and normalise(end.model) != normalise(model) else None
         return Reply(
             content="".join(self._text),
             thinking="".join(self._thinking),
@@ -61,6 +70,7 @@ class Hearing:
                 first_token=self._first,
                 prompt=end.prompt,
                 generation=end.generation,
+                wait=end.wait,
             ),
             seconds=seconds,
             failure=failure,
@@ -72,8 +82,10 @@ class Hearing:
         for event in events:
             if isinstance(event, Piece):
                 self._hear(event)
+            elif isinstance(event, Last):
+                self.is_spoken = True
             elif isinstance(event, End):
-                self.end = event
+                self.end, self.is_spoken = event, True
             else:
                 self.trouble = event
 
@@ -83,6 +95,16 @@ class Hearing:
         self._tool_calls += piece.tool_calls
         if piece.text or piece.thinking:
             self.count += 1
-            self._text.append(piece.text)
-            self._thinking.append(piece.thinking)
-            self._notify(Delta(piece.text, piece.thinking))
+            said, thought = self._thoughts.feed(piece.text)
+            self._pass_on(Parted(said, piece.thinking + thought))
+
+    def _pass_on(self, parted: Parted) -> None:
+        if parted.said or parted.thought:
+            self._text.append(parted.said)
+            self._thinking.append(parted.thought)
+            self._notify(Delta(parted.said, parted.thought))
+
+
+def thoughts_of(ask: Ask) -> Thoughts:
+    """Give how the reply to ``ask`` is parted: the texts in a structured one are left as they are."""
+    return Thoughts(anywhere=ask.format is None, trim=ask.casting.api == "generate" and not ask.casting.raw)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.backends.ollama import base_url
-from llm_gc.backends.ollama.hosts import find_address, is_loopback, mask
+from llm_gc.backends.wire.hosts import Reading, base_url, find_address, is_loopback, mask
 
 GOOD = [
     (None, "http://127.0.0.1:11434"),
@@ -55,14 +54,16 @@ ODD = [
 @pytest.mark.parametrize(("text", "url"), GOOD)
 def test_an_address_becomes_a_base_url(text: str | None, url: str) -> None:
     """Each form of an address has its meaning, without a warning."""
-    assert base_url(text) == (url, None)
+    assert base_url(text) == Reading(url)
+    assert base_url(text).warning is None
 
 
 @pytest.mark.parametrize(("text", "url", "words"), ODD)
 def test_a_bad_part_of_an_address_is_replaced_and_warned_of(text: str, url: str, words: str) -> None:
     """What is no port gives way to the default of its scheme, and the warning quotes it."""
-    found, warning = base_url(text)
-    assert found == url
+    read = base_url(text)
+    warning = read.warning
+    assert read.url == url
     assert warning is not None
     assert words in warning
 

@@ -1,0 +1,41 @@
+"""The kinds of model servers, each in the words that its users know."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ServerKind(NamedTuple):
+    """What a server of some kind is called, and what to do about it.
+
+    ``variable`` names it in the environment, ``default`` is where it is if nobody says, ``port`` is that of an address
+    without one. ``get`` tells how to come by a model; ``busy`` are the statuses after which another try is worth it.
+    """
+
+    name: str
+    variable: str
+    default: str
+    port: int
+    start: str
+    get: str
+    busy: tuple[int, ...] = (502, 503)
+
+
+OLLAMA = ServerKind(
+    name="an Ollama server",
+    variable="OLLAMA_HOST",
+    default="http://127.0.0.1:11434",
+    port=11434,
+    start="See that the server runs (`ollama serve`), or point elsewhere with --host or OLLAMA_HOST.",
+    get="get it with `ollama pull {model}`",
+)
+
+OPENAI = ServerKind(
+    name="an OpenAI-compatible server",
+    variable="OPENAI_BASE_URL",
+    default="",
+    port=80,
+    start="See that the server runs, or point elsewhere with --host or OPENAI_BASE_URL.",
+    get="start it with that model, or cast one that it has",
+    busy=(429, 502, 503, 504),
+)

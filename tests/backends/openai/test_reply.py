@@ -1,0 +1,175 @@
+"""Replies of an OpenAI-compatible server over real sockets: what is sent, and what is made of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from llm_gc.backends.base import Asked, Delta
+from llm_gc.backends.openai import OpenAI
+from llm_gc.frozen import freeze
+from llm_gc.protocol import Failure, Reply
+from tests.backends.ollama.asking import Notes, an_ask, run
+from tests.backends.openai.asking import reply_to
+from tests.standin import (
+    Body,
+    Cut,
+    Drip,
+    EngineError,
+    Error,
+    Garbage,
+    Gzip,
+    Hang,
+    Model,
+    Redirect,
+    Say,
+    StandIn,
+    Text,
+    WithHead,
+)
+from tests.standin.behaviour import Behaviour
+
+DEMO = Model("demo:1b", capabilities=("completion", "thinking"))
+
+
+def test_a_reply_is_heard() -> None:
+    """Text, thinking, end and counters are there, and it streamed as it came."""
+    notes = Notes()
+    with StandIn([DEMO]) as server:
+        server.script(Say("Ja, schön.", thinking="Hm."))
+        reply = reply_to(OpenAI(server.url), notify=notes)
+        [chat] = server.chats
+    assert (reply.content, reply.thinking, reply.done_reason) == ("Ja, schön.", "Hm.", "stop")
+    assert reply.failure is None
+    assert reply.tokens.prompt == chat.prompt_tokens
+    assert reply.tokens.completion
+    assert reply.latency.first_token is not None
+    assert notes == [Asked("demo:1b"), Delta("", "Hm."), Delta("Ja,"), Delta(" schön.")]
+
+
+def test_the_request_is_as_it_must_be() -> None:
+    """Options go by their names there, a schema as a response format; what the API does not have is not sent."""
+    options = {"num_ctx": 512, "num_predict": 9, "seed": 3, "stop": ["END"], "temperature": 0.5, "top_k": 4}
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    with StandIn([DEMO]) as server:
+        reply_to(OpenAI(f"{server.url}/v1/"), an_ask(options=freeze(options), format=schema, think=True))
+        [chat] = server.chats
+    assert chat.path == "/v1/chat/completions"
+    assert chat.json == {
+        "model": "demo:1b",
+        "messages": [{"role": "system", "content": "You plan."}, {"role": "user", "content": "Plan it."}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": 9,
+        "seed": 3,
+        "stop": ["END"],
+        "temperature": 0.5,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "reply", "strict": True, "schema": schema},
+        },
+    }
+    assert "authorization" not in {name.lower() for name in chat.headers}
+
+
+def test_a_plain_completion() -> None:
+    """With `api: generate` one text goes to /completions, and its text comes back without the blank in front."""
+    ask = an_ask()
+    ask = replace(ask, casting=replace(ask.casting, api="generate"))
+    with StandIn([DEMO]) as server:
+        server.script(Say([" once", " upon a time"]))
+        reply = reply_to(OpenAI(server.url), ask)
+        [chat] = server.chats
+    assert (chat.path, chat.json["prompt"]) == ("/v1/completions", "You plan.\n\nPlan it.\n\nAnna:")
+    assert reply.content == "once upon a time"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [Drip(Say("Grüße!"), 0), Gzip(Say("Grüße!")), WithHead(Say("Grüße!"), http="1.0"), Cut(Say("Grüße!"), lines=4)],
+    ids=["drip", "gzip", "http 1.0", "cut after the reason"],
+)
+def test_the_way_on_the_wire_makes_no_difference(way: Behaviour) -> None:
+    """A reply is whole once the model has said why it stopped, whatever the connection does then."""
+    with StandIn([DEMO]) as server:
+        server.script(way)
+        reply = reply_to(OpenAI(server.url))
+    assert (reply.content, reply.done_reason, reply.failure) == ("Grüße!", "stop", None)
+
+
+def test_a_server_that_lingers_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the reason only figures can come, and they are not waited for any longer than a moment."""
+    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
+    with StandIn([DEMO]) as server:
+        server.script(Hang(Say("Yes."), lines=4))
+        reply = reply_to(OpenAI(server.url), an_ask(deadline=30))
+    assert (reply.content, reply.done_reason, reply.failure) == ("Yes.", "stop", None)
+    assert reply.seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "retry", "words"),
+    [
+        (Error(429, "slow down"), "server", True, "busy or away"),
+        (Error(503, "loading model"), "server", True, "loading model"),
+        (Error(500, "boom"), "server", False, "boom"),
+        (Error(400, "bad"), "refused", False, "bad"),
+        (Error(401, "who are you"), "refused", False, "who are you"),
+        (Error(404, "The model `demo:1b` does not exist."), "refused", False, "does not have demo:1b"),
+        (Text(404, "404 page not found"), "refused", False, "is this an OpenAI-compatible server?"),
+        (
+            EngineError("too long", "exceed_context_size_error", details={"n_prompt_tokens": 9, "n_ctx": 5}),
+            "overflow", False, "of 9 tokens does not fit the context window of 5",
+        ),
+        (Redirect("http://evil.example/v1"), "refused", False, "redirects"),
+        (Say("one two", error="it broke"), "server", False, "it broke"),
+        (Say("one two", done=False), "broken", False, "ended before"),
+        (Cut(Say("one two"), lines=2), "broken", True, "in the middle"),
+        (Body(b"<html>", "text/html"), "broken", False, "is this an OpenAI-compatible server?"),
+        (Garbage(), "broken", False, "no line of JSON"),
+        (Hang(Say("one two three"), lines=4), "timeout", False, "sent nothing for"),
+        (Hang(), "timeout", False, "no token came"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_each_trouble_is_told(behaviour: Behaviour, kind: str, retry: bool, words: str) -> None:
+    """As for any other server, in words that fit this one; nothing raises."""
+    with StandIn([DEMO]) as server:
+        server.script(behaviour)
+        reply = reply_to(OpenAI(server.url, gap=0.1), an_ask(deadline=0.3))
+        assert "evil" not in str(server.requests)
+    failure = reply.failure
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.retry) == (kind, retry)
+    assert words in failure.message
+    assert "llama serve" not in failure.message
+    assert "ollama pull" not in failure.message
+
+
+def test_no_attempt_queues_behind_a_zombie() -> None:
+    """Before the next request, a small one is answered: by then the server has noticed that the one before has gone."""
+    with StandIn([DEMO]) as server:
+        server.script(Hang(), Hang(), Say("done"))
+
+        async def go() -> Reply:
+            openai = OpenAI(server.url)
+            assert (await openai.reply(an_ask(deadline=0.1))).failure
+            task = asyncio.create_task(openai.reply(an_ask(deadline=30)))
+            await asyncio.to_thread(server.wait_for_chats, 2)
+            assert server.chats[0].gone.is_set()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            reply = await openai.reply(an_ask())
+            assert server.chats[1].gone.is_set()
+            again = await openai.reply(an_ask())
+            assert again.failure is None
+            await openai.aclose()
+            return reply
+
+        assert run(go()).content == "done"
+        paths = [request.path.removeprefix("/v1") for request in server.requests]
+    chat = "/chat/completions"
+    assert paths == [chat, "/models", chat, "/models", chat, chat]

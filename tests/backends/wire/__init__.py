@@ -1,0 +1,1 @@
+"""What all model servers have in common: addresses, connections, failures, thoughts."""
