@@ -81,6 +81,13 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "warnings": "What is odd about the reply.",
         "tool_calls": "The tools that the model asked for; none are offered, and all are refused.",
         "is_pick": "Whether this was no turn, but a role choosing who speaks.",
+        "context": "What of the conversation the request held, and how much room that took.",
+    },
+    "ContextRecord": {
+        "kept": "How many earlier messages were sent.",
+        "dropped": "How many more it would have been sent, had they not been dropped to make room.",
+        "window": "The size of the context window in tokens.",
+        "used": "How many of them request and reply took, as the server counted.",
     },
     "AttemptRecord": {
         "id": "What the try is known by.",

@@ -67,9 +67,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Request:
-    """What a model is sent: parts in order, and the chat messages that they make."""
+    """What a model is sent: parts in order, and the chat messages that they make.
+
+    Of what was said before and what its speaker sees, it holds ``kept`` messages, and ``dropped`` older ones no more.
+    """
 
     parts: tuple[Part, ...]
+    kept: int = 0
+    dropped: int = 0
 
     @property
     def messages(self) -> list[dict[str, str]]:

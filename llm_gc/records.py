@@ -66,6 +66,19 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True)
+class ContextRecord:
+    """What the turn's request held: of the messages before it that its speaker sees, ``kept`` and not ``dropped``.
+
+    ``window`` is the size of the context window in tokens, ``used`` what request and reply took of it.
+    """
+
+    kept: int
+    dropped: int = 0
+    window: int | None = None
+    used: int | None = None
+
+
+@dataclass(frozen=True)
 class TurnRecord:
     """One turn. ``turn`` counts from 1; ``said`` is what the others heard where it is not the content.
 
@@ -95,6 +108,7 @@ class TurnRecord:
     warnings: tuple[str, ...] = ()
     tool_calls: tuple[Any, ...] = ()
     is_pick: bool = False
+    context: ContextRecord | None = None
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from llm_gc.conversation import Exchange, Outcome, Turn
+from llm_gc.conversation.context import window_of
 from llm_gc.protocol import Ask, Attempt, Message, Part, Request, Tokens
 from llm_gc.records import (
     FORMAT,
     AttemptRecord,
+    ContextRecord,
     Ended,
     ErrorRecord,
     Header,
@@ -36,6 +38,7 @@ class Sent(NamedTuple):
     options: Mapping[str, Any]
     format: Any
     model: str | None
+    context: ContextRecord | None = None
 
 
 class Encoder:
@@ -76,6 +79,7 @@ class Encoder:
             warnings=turn.warnings,
             tool_calls=reply.tool_calls,
             is_pick=turn.is_pick,
+            context=self._context(turn.exchange),
         )
 
     def _failed(self, exchange: Exchange, *, own_request: bool) -> Iterable[AttemptRecord]:
@@ -90,15 +94,21 @@ class Encoder:
             yield AttemptRecord(id_, error, reply.content, reply.thinking, round(last, 6), reply.tokens, request)
 
     def _request(self, exchange: Exchange) -> RequestRecord:
-        ask, failure = exchange.ask, exchange.failure
-        sent = self._earlier.get(ask.id)
-        if sent is None:
-            request = Request(()) if failure is not None and failure.kind == "template" else ask.request
-            sent = Sent(request, ask.options, ask.format, ask.model or None)
+        ask = exchange.ask
+        sent = self._earlier.get(ask.id) or Sent(_request(exchange), ask.options, ask.format, ask.model or None)
         parts = sent.request.parts
         keep, after = self._nearest(ask, parts)
         added = tuple(self._part(part) for part in parts[keep:])
         return RequestRecord(sent.options, digest(sent.request.messages), added, after, keep, sent.format, sent.model)
+
+    def _context(self, exchange: Exchange) -> ContextRecord | None:
+        ask, tokens = exchange.ask, exchange.reply.tokens
+        if ask.id in self._earlier:
+            return self._earlier[ask.id].context
+        if ask.casting.human:
+            return None
+        request, used = _request(exchange), tokens.total if tokens.prompt is not None else None
+        return ContextRecord(request.kept, request.dropped, window_of(ask.options), used)
 
     def _nearest(self, ask: Ask, parts: tuple[Part, ...]) -> tuple[int, str | None]:
         """Give how many parts a request shares with the earlier one that it shares most with, and whose that is.
@@ -294,6 +304,12 @@ def digest(value: Any) -> str:
     """Give the SHA-256 of plain data or records, as compact JSON sorted by key."""
     text = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _request(exchange: Exchange) -> Request:
+    """Give what was sent: nothing where it could not be rendered."""
+    failure = exchange.failure
+    return Request(()) if failure is not None and failure.kind == "template" else exchange.ask.request
 
 
 def _attempt(id_: str, attempt: Attempt) -> AttemptRecord:

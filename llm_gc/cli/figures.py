@@ -36,6 +36,8 @@ def line(turn: Turn) -> str:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
     if reply.cut:
         words.append("cut by length")
+    if turn.exchange.failure is None and (dropped := turn.exchange.ask.request.dropped):
+        words.append(f"{dropped} older message{'' if dropped == 1 else 's'} dropped")
     if reply.attempts or turn.attempts:
         words.append(f"attempt {len(reply.attempts) + len(turn.attempts) + 1}")
     return " · ".join(words)

@@ -234,6 +234,8 @@ class Screen:
             self._notes.warn(f"warning: {turn.message.label} chose nobody: {failure.message}")
         else:
             self._say(f"{turn.message.label} chooses {data['next']}", figures.line(turn))
+        for warning in turn.warnings:
+            self._notes.warn(f"warning: {turn.message.label}: {warning}")
 
     def _say(self, *words: str) -> None:
         line = " · ".join(filter(None, words))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from llm_gc.conversation.context import Measured, density
 from llm_gc.conversation.history import Entry, History, Said
 from llm_gc.conversation.stage import Bounds
 from llm_gc.conversation.turn import Ending, Turn
@@ -63,9 +64,11 @@ class Branch:
     """What one line of the conversation remembers: all of it plain data, and all that a step keeps across an ask.
 
     ``tallies`` are those of the scenes it is in, the outermost first. ``dropped`` says per speaker how many entries of
-    its order it is no longer sent; ``memory`` holds what steps under way go by, such as a loop's list; ``idle`` counts
-    the steps since the last ask; ``log`` is shared by all branches, in order of arrival; ``inner`` are the scene or
-    the branches that go on inside it now. ``began`` is the number of ``turns`` when its scene began.
+    its order it is no longer sent; ``measured`` is each speaker's newest request that a server has counted, ``densest``
+    the most characters for each token that a model's prompts have had; ``memory`` holds what steps under way go by,
+    such as a loop's list; ``idle`` counts the steps since the last ask; ``log`` is shared by all branches, in order of
+    arrival; ``inner`` are the scene or the branches that go on inside it now. ``began`` is the number of ``turns`` when
+    its scene began.
 
     ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
     on: numbers that none of its siblings has, nor any block inside those.
@@ -77,6 +80,8 @@ class Branch:
     turns: list[Turn] = field(default_factory=list)
     log: list[Turn] = field(default_factory=list)
     dropped: Mapping[Speaker, int] = field(default_factory=dict)
+    measured: Mapping[Speaker, Measured] = field(default_factory=dict)
+    densest: Mapping[str, float] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
     copy: int = 0
     copies: int = 1
@@ -103,6 +108,11 @@ class Branch:
         """Send a speaker nothing any more of what comes before number ``rank`` in its order."""
         self.dropped = {**self.dropped, speaker: rank}
 
+    def measure(self, speaker: Speaker, model: str, measured: Measured) -> None:
+        """Remember what a server has counted."""
+        self.measured = {**self.measured, speaker: measured}
+        self.densest = {**self.densest, model: max(density(measured), self.densest.get(model, 0.0))}
+
     def spoken(self) -> list[Turn]:
         """Give the turns taken in its scene (in a block: in this branch of it), picks left out."""
         return [turn for turn in self.turns[self.began :] if not turn.is_pick]
@@ -116,6 +126,7 @@ class Branch:
             log=self.log,
             copy=self.copy,
             copies=self.copies,
+            densest=self.densest,
             in_block=self.in_block,
             idle=self.idle,
             began=len(self.turns),
@@ -132,6 +143,8 @@ class Branch:
             names=self.names,
             log=self.log,
             dropped=self.dropped,
+            measured=self.measured,
+            densest=self.densest,
             copy=self.copy + number * self.copies,
             copies=self.copies * copies,
             in_block=True,
@@ -144,6 +157,7 @@ class Branch:
         asked = any(fork.turns for fork in forks)
         self.idle = 0 if asked else self.idle + sum(fork.idle - self.idle for fork in forks)
         self._take_dropped(forks)
+        self._take_measured(forks)
         said: list[Sequence[Entry]] = []
         for fork in forks:
             for mine, forked, then in zip(self.tallies, fork.tallies, at, strict=True):
@@ -176,14 +190,23 @@ class Branch:
             for speaker in fork.history.asked():
                 ahead[speaker] = ahead.get(speaker, 0) + len(fork.history.own())
 
+    def _take_measured(self, forks: Sequence[Branch]) -> None:
+        """Take over what was counted since the fork: of each speaker where it goes on from, its first branch."""
+        before = self.measured
+        for fork in reversed(forks):
+            new = {speaker: found for speaker, found in fork.measured.items() if found is not before.get(speaker)}
+            self.measured = {**self.measured, **new}
+            for model, densest in fork.densest.items():
+                self.densest = {**self.densest, model: max(densest, self.densest.get(model, 0.0))}
+
     @property
     def state(self) -> tuple[Any, ...]:
         """Everything it remembers, as a value."""
         tallies = tuple((tally.turns, tally.tokens, tally.seconds, tally.bounds) for tally in self.tallies)
         failed = all_failed(self.spoken())
         inner = tuple(branch.state for branch in self.inner)
-        names, memory, dropped = (frozenset(kept.items()) for kept in (self.names, self.memory, self.dropped))
-        return (tallies, names, dropped, memory, self.history.state, failed, inner)
+        kept = (self.names, self.dropped, self.memory, self.measured, self.densest)
+        return (tallies, *(frozenset(one.items()) for one in kept), self.history.state, failed, inner)
 
 
 def all_failed(turns: Sequence[Turn]) -> Failure | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.history import Told
-from llm_gc.conversation.question import Question
+from llm_gc.conversation.question import Question, odd
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.protocol import Message, Speech
 
@@ -50,6 +50,6 @@ def _record(scope: StepScope, exchange: Exchange, earlier: tuple[Exchange, ...],
     ask, failed = exchange.ask, exchange.failure is not None
     content = "" if failed else exchange.reply.content
     message = Message(ask.speaker.role, ask.label, content, data, None, failed)
-    turn = Turn(None, exchange, message, earlier, heard=False, is_pick=True)
+    turn = Turn(None, exchange, message, earlier, heard=False, warnings=odd(exchange, earlier), is_pick=True)
     scope.branch.turns.append(turn)
     scope.branch.log.append(turn)

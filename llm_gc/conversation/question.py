@@ -9,8 +9,9 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
+from llm_gc.conversation.context import Measured, overflown, shortened, too_large, window_of
 from llm_gc.conversation.history import Said
-from llm_gc.conversation.request import compose, visible
+from llm_gc.conversation.request import compose, ranked, visible
 from llm_gc.conversation.turn import Exchange
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict
@@ -88,9 +89,13 @@ class Question:
         """
         question, earlier, key = self, list[Exchange](), f"{self.scope.place} tries"
         while True:
-            ask = question.ask()
-            reply = yield from self.scope.ask(ask)
-            exchange, data = question.judge(ask, reply)
+            ask, failure = question.fitted()
+            if failure is not None:
+                exchange, data = Exchange(ask, Reply(failure=failure), failure), None
+            else:
+                reply = yield from self.scope.ask(ask)
+                exchange, data = question.judge(ask, reply)
+                exchange = question.noticed(exchange)
             again = question.again(exchange, earlier)
             if again is None:
                 if earlier:
@@ -99,6 +104,31 @@ class Question:
             earlier.append(exchange)
             question = again
             self.scope.branch.keep(key, (tuple(_kind(one) for one in earlier), question.repair))
+
+    def fitted(self) -> tuple[Ask, Failure | None]:
+        """Give the ask, after as much was dropped as must be and may be; and why it does not fit all the same."""
+        branch = self.scope.branch
+        may_drop = branch.bounds.on_overflow == "drop_oldest"
+        while True:
+            ask = self.ask()
+            earlier, densest = branch.measured.get(self.speaker), branch.densest.get(_model(ask), 0.0)
+            try:
+                failure = too_large(ask, earlier, densest, may_drop=may_drop)
+            except TemplateError:  # whoever reads the request will meet it again
+                return ask, None
+            if failure is None or not may_drop or not self._drop():
+                return ask, failure
+
+    def noticed(self, exchange: Exchange) -> Exchange:
+        """Give the exchange with what is odd about the server's figures; remember those that are not."""
+        ask, reply, branch = exchange.ask, exchange.reply, self.scope.branch
+        if window_of(ask.options) is None or not reply.tokens.prompt:
+            return exchange
+        earlier, densest = branch.measured.get(self.speaker), branch.densest.get(_model(ask), 0.0)
+        short = shortened(ask, reply, earlier, densest)
+        if not short and not self.repair:
+            branch.measure(self.speaker, _model(ask), Measured(ask.request.parts, reply.tokens.prompt))
+        return replace(exchange, warnings=tuple(filter(None, (short, overflown(ask, reply)))))
 
     def judge(self, ask: Ask, reply: Reply) -> tuple[Exchange, Any]:
         """Say whether a reply will do, and give its data."""
@@ -162,7 +192,10 @@ class Question:
         opening = self.scope.setting.opening() if view.opening else ""
         entries = visible(moment.history, moment.end, view, self.speaker, start)
         request = compose(system, opening, entries, self.speaker)
-        return Request((*request.parts, *self.repair))
+        kept = sum(isinstance(entry, Said) for entry in entries)
+        before = visible(moment.history, moment.end, view, self.speaker) if start else entries
+        dropped = sum(isinstance(entry, Said) for entry in before) - kept
+        return Request((*request.parts, *self.repair), kept, dropped)
 
     def _emptiness(self, reply: Reply) -> str:
         """Say why a whole reply is no reply; empty where it is one."""
@@ -175,20 +208,27 @@ class Question:
         return "The model gave an empty reply." + (" It was cut by length; raise max_tokens." if reply.cut else "")
 
     def _drop(self) -> bool:
-        """Drop the older half of what the speaker still sees; false where there is no half left."""
+        """Drop the older half of the messages that the speaker still sees; false where there is no half left."""
         branch, start = self.scope.branch, self.dropped
-        history, end = branch.history, len(branch.history)
-        sent = history.sent(self.speaker, start, end)
-        seen = [rank for rank, entry in enumerate(sent, start) if isinstance(entry, Said)]
-        shown = len(visible(history, end, self.view, self.speaker, start))
-        if len(seen) < 2 or shown < 2:
+        entries = ranked(branch.history, len(branch.history), self.view, self.speaker, start)
+        shown = [rank for rank, entry in entries if isinstance(entry, Said)]
+        if len(shown) < 2:
             return False
-        branch.drop(self.speaker, seen[len(seen) // 2])
+        branch.drop(self.speaker, shown[len(shown) // 2])
         return True
 
 
 def _kind(exchange: Exchange) -> str | None:
     return None if exchange.failure is None else exchange.failure.kind
+
+
+def odd(exchange: Exchange, earlier: tuple[Exchange, ...]) -> tuple[str, ...]:
+    """Give what is odd about a turn's exchanges, each oddity once."""
+    return tuple(dict.fromkeys(words for one in (*earlier, exchange) for words in one.warnings))
+
+
+def _model(ask: Ask) -> str:
+    return f"{ask.casting.host or ''} {ask.model}"
 
 
 def applies(stop: Stop, speaker: Speaker) -> bool:

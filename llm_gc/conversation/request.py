@@ -43,10 +43,18 @@ def visible(history: History, end: int, view: View, speaker: Speaker, start: int
     """
     if view.last is None:
         return [entry for entry in history.sent(speaker, start, end) if _is_sent(entry, view, speaker)]
+    return [entry for _, entry in ranked(history, end, view, speaker, start)]
+
+
+def ranked(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> list[tuple[int, Entry]]:
+    """Give the same, each with its rank in the speaker's order."""
+    if view.last is None:
+        sent = enumerate(history.sent(speaker, start, end), start)
+        return [(rank, entry) for rank, entry in sent if _is_sent(entry, view, speaker)]
     newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
     told = islice(history.told_to(speaker, end), view.last)
-    ranked = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
-    return [history[position] for rank, position in ranked if rank >= start]
+    ranks = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
+    return [(rank, history[position]) for rank, position in ranks if rank >= start]
 
 
 def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:

@@ -40,6 +40,7 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     scope.branch.inner = ()
     scope.branch.keep(remembered, None)
     scope.branch.idle = inside.branch.idle
+    scope.branch.densest = inside.branch.densest
     spoke = inside.branch.spoken()
     message = NOTHING
     if spoke:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
 from llm_gc.conversation.history import Said, Told
-from llm_gc.conversation.question import Question, applies
+from llm_gc.conversation.question import Question, applies, odd
 from llm_gc.conversation.request import GO_ON, newest_sent
 from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
@@ -65,7 +65,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     except TemplateError as error:
         said, broken = "", error
     others = [] if failed else stage.impersonated(speaker.role, content)
-    warnings = tuple(f"a line of the reply speaks as {other}" for other in others)
+    warnings = (*odd(exchange, earlier), *(f"a line of the reply speaks as {other}" for other in others))
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
     branch.history.add(Said(speaker, message, said, exchange.ask.id))
     branch.turns.append(turn)

@@ -20,11 +20,12 @@ _OTHERS: dict[str, Status] = {"error": "failed", "interrupted": "interrupted"}
 
 @dataclass(frozen=True)
 class Exchange:
-    """An ask, its reply, and why the reply will not do (none where it does)."""
+    """An ask, its reply, why the reply will not do (none where it does), and what is odd about it."""
 
     ask: Ask
     reply: Reply
     failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

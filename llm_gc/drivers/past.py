@@ -57,9 +57,9 @@ class Past:
         records: list[TurnRecord | AttemptRecord] = [*self.turns]
         records += [attempt for turn in self.turns for attempt in turn.attempts]
         return {
-            one.id: Sent(decoder.request(one), one.request.options, one.request.format, one.request.model)
+            one.id: Sent(decoder.request(one), sent.options, sent.format, sent.model, getattr(one, "context", None))
             for one in records
-            if one.request is not None
+            if (sent := one.request) is not None
         }
 
     def changed_models(self, facts: Facts) -> Iterable[str]:
