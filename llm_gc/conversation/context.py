@@ -1,12 +1,13 @@
 """What fits a model's context window: sizes estimated from characters, corrected by what servers have counted.
 
 The window holds the request and the reply. A server that is sent too much may drop the front of it and answer as if
-nothing had happened, so a request is refused here where it surely does not fit, and what a server counts is looked at
-for signs that it has shortened the request all the same. What may or may not fit is sent: the server is told to refuse
+nothing had happened. So older messages are dropped here, where the author wants that, as soon as a request is likely to
+leave the reply no room; a request is refused where it surely does not fit; and what a server counts is looked at for
+signs that it has shortened the request all the same. What may or may not fit is sent: the server is told to refuse
 rather than to shorten, and its refusal is a reply like any other.
 
-A request that begins with an earlier one of the same speaker has at least that one's tokens, which the server has
-counted, and for the rest no fewer than its characters allow.
+A request that begins with an earlier one of the same speaker has that one's tokens, which the server has counted; only
+what was added is estimated from its characters.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Any
 
 from llm_gc.protocol import Ask, Failure, Part, Reply
 
-CHARACTERS = 8.0
-"""So many characters a token of a whole text hardly ever has: real ones have about four, and other scripts fewer."""
+CHARACTERS = 4.0
+"""The characters of a token, where no prompt of the model has had more: so many they have in English, others fewer."""
 
 MARGIN = 2.0
-"""How many times as many characters as in its densest prompt so far a token of a model may have, at most."""
+"""How many times as many characters as that a token of a whole prompt may have, at most."""
 
 ENGINE = 256
 """Ollama's engine rounds its window up to a multiple of this."""
@@ -56,16 +57,29 @@ def density(measured: Measured) -> float:
     return size(measured.parts) / max(measured.tokens, 1)
 
 
-def least(parts: tuple[Part, ...], earlier: Measured | None, densest: float = 0.0) -> int:
-    """Give how many tokens a request has at least.
+def likely(parts: tuple[Part, ...], earlier: Measured | None, densest: float = 0.0, margin: float = 1.0) -> int:
+    """Give how many tokens a request will have.
 
     ``earlier`` is the newest request of the speaker that was counted, ``densest`` the most characters for each token
-    that a prompt of the model has had.
+    that a prompt of the model has had, ``margin`` how many times as many there may be.
     """
-    characters = max(CHARACTERS, MARGIN * densest)
+    characters = margin * max(CHARACTERS, densest)
     if earlier is not None and _extends(parts, earlier.parts):
         return earlier.tokens + int(size(parts[len(earlier.parts) :]) / characters)
     return int(size(parts) / characters)
+
+
+def least(parts: tuple[Part, ...], earlier: Measured | None, densest: float = 0.0) -> int:
+    """Give how many tokens a request has at least."""
+    return likely(parts, earlier, densest, MARGIN)
+
+
+def is_crowded(ask: Ask, earlier: Measured | None, densest: float) -> bool:
+    """Tell whether a request is likely to leave the reply no room."""
+    window = window_of(ask.options)
+    if window is None:
+        return False
+    return likely(ask.request.parts, earlier, densest) + reserve(ask.options, window) > window
 
 
 def too_large(ask: Ask, earlier: Measured | None, densest: float, *, may_drop: bool = False) -> Failure | None:

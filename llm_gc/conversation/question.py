@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
-from llm_gc.conversation.context import Measured, overflown, shortened, too_large, window_of
+from llm_gc.conversation.context import Measured, is_crowded, overflown, shortened, too_large, window_of
 from llm_gc.conversation.history import Said
 from llm_gc.conversation.request import compose, ranked, visible
 from llm_gc.conversation.turn import Exchange
@@ -113,11 +113,10 @@ class Question:
             ask = self.ask()
             earlier, densest = branch.measured.get(self.speaker), branch.densest.get(_model(ask), 0.0)
             try:
-                failure = too_large(ask, earlier, densest, may_drop=may_drop)
+                if not (may_drop and is_crowded(ask, earlier, densest) and self._drop()):
+                    return ask, too_large(ask, earlier, densest, may_drop=may_drop)
             except TemplateError:  # whoever reads the request will meet it again
                 return ask, None
-            if failure is None or not may_drop or not self._drop():
-                return ask, failure
 
     def noticed(self, exchange: Exchange) -> Exchange:
         """Give the exchange with what is odd about the server's figures; remember those that are not."""
