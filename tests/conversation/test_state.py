@@ -119,6 +119,7 @@ COSTLY = Reply(ANNA, tokens=Tokens(20, 10), seconds=2.0)
 SCENE = {"scene": ["anna", "anna"], "opening": "Go.", "stop": ["DONE"], "result": "Over."}
 BRANCH = [{"parallel": [{"do": [SCENE, SCENE, "ben"]}, "anna"]}, "ben"]
 
+WINDOW = {"anna": {"num_ctx": 1000}}
 DROP = {"on_overflow": "drop_oldest"}
 JSON = {"format": {"n": {"type": "integer"}}}
 
@@ -174,6 +175,11 @@ JSON = {"format": {"n": {"type": "integer"}}}
             after([{"parallel": ["anna", {"do": ["ben", "anna"]}]}, "ben"], "x", "x", "x"),
             after([{"do": ["anna", "ben", "anna"]}, "ben"], "x", "x", "x"),
             id="in which order a speaker is sent what was said",
+        ),
+        pytest.param(
+            after(["anna", "anna"], Reply("x", tokens=Tokens(10, 5)), roles=WINDOW),
+            after(["anna", "anna"], Reply("x", tokens=Tokens(12, 3)), roles=WINDOW),
+            id="what a server has counted",
         ),
         pytest.param(
             after(["anna", "ben", "anna"], "x", "y", "z"),
