@@ -41,15 +41,12 @@ class Message:
     failed: bool = False
 
     def __str__(self) -> str:
-        """Give the content."""
         return self.content
 
     def __bool__(self) -> bool:
-        """Tell whether anybody said anything."""
         return bool(self.content)
 
     def __contains__(self, text: str) -> bool:
-        """Tell whether a text is in the content."""
         return text in self.content
 
 
