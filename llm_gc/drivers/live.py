@@ -66,7 +66,6 @@ class Live:
         """
         tasks: dict[asyncio.Task[Reply], Ask] = {}
         asks: Iterable[Ask] = self._conversation.pending
-        self._tell()
         try:
             while True:
                 tasks.update({asyncio.create_task(self._answer(ask)): ask for ask in asks})
@@ -84,16 +83,12 @@ class Live:
         if self._conversation.outcome is not None:
             return ()
         new = self._conversation.answer(ask, reply)
-        self._tell()
-        return new
-
-    def _tell(self) -> None:
-        """Tell of the turns that are new; one that was not sent at all since it cannot fit is there without an ask."""
         log = self._conversation.log
         for turn in log[self._told :]:
             for watcher in self._watchers:
                 watcher.settled(turn)
         self._told = len(log)
+        return new
 
     async def _answer(self, ask: Ask) -> Reply:
         """Answer an ask, with as many tries as it is worth; waits and failed tries count in its seconds."""
