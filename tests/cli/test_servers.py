@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands import M1, llm_gc, transcripts
-from tests.standin import Model, Say, StandIn
+from tests.standin import Error, Model, Say, StandIn
 
 KEY = "sk-very-secret-0123456789"
 MODELS = [Model("qwen2.5-coder:1.5b"), Model("deepseek-coder:1.3b")]
@@ -104,3 +104,26 @@ def test_nobody_says_where_the_server_is(tmp_path: Path) -> None:
     result = llm_gc("run", M1, "--task", "x", "--backend", "openai", cwd=tmp_path)
     assert result.code == 2
     assert "give --host, a `host` in the role, or OPENAI_BASE_URL" in result.err
+
+
+def test_a_run_with_a_host_of_its_own_goes_on_elsewhere(tmp_path: Path) -> None:
+    """Where its models were is no change of its pipeline: it is resumed and played again without a word about that."""
+    with StandIn(MODELS) as first:
+        first.script(Say("A plan."))
+        first.script(*(Error(503, "busy") for _ in range(3)))
+        result = llm_gc(
+            "run", M1, "--task", "x", "--set", "limits.on_error=stop", "--host", first.url, "--backend", "ollama",
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert result.code == 1, result.err
+    with StandIn(MODELS) as second:
+        second.script(Say("APPROVED"))
+        result = llm_gc("resume", "last", "--host", second.url, cwd=tmp_path)
+        assert result.code == 0, result.err
+        assert [chat.path for chat in second.chats] == ["/api/chat"]
+    assert "changed" not in result.err
+    [transcript] = transcripts(tmp_path)
+    assert [turn["content"] for turn in transcript["turns"]] == ["A plan.", "APPROVED"]
+    assert {f"--host {first.url}", "--backend ollama"} < set(transcript["pipeline"]["overrides"])
+    replayed = llm_gc("replay", "last", cwd=tmp_path)
+    assert replayed.code == 0, replayed.err
