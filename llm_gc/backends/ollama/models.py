@@ -168,6 +168,7 @@ class Models:
 def _moment(date: str) -> datetime:
     """Give the server's time as its answer tells it, else ours."""
     try:
-        return parsedate_to_datetime(date)
+        moment = parsedate_to_datetime(date)
     except ValueError:
         return datetime.now(UTC)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from llm_gc.backends.wire.hosts import Address, find_address, is_loopback
+from llm_gc.backends.wire.hosts import Address, find_address, is_loopback, parts
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.errors import UsageError
 
@@ -24,7 +23,7 @@ def find(flag: str | None, own: str | None, environ: Mapping[str, str]) -> Addre
         raise UsageError(
             "nothing says where the OpenAI-compatible server is: give --host, a `host` in the role, or OPENAI_BASE_URL"
         )
-    path = urlsplit(address.url).path
+    _, _, path = parts(address.url)
     return address if path else address._replace(url=f"{address.url}/v1")
 
 
@@ -50,5 +49,5 @@ def key_for(address: Address, environ: Mapping[str, str]) -> str | None:
 
 def in_clear(address: Address) -> bool:
     """Tell whether what is sent there can be read on the way."""
-    parts = urlsplit(address.url)
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    scheme, host, _ = parts(address.url)
+    return scheme == "http" and not is_loopback(host)

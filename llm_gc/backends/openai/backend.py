@@ -22,7 +22,8 @@ from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.errors import UsageError
+from llm_gc.protocol import Ask, Casting, Failure, Reply
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -82,7 +83,11 @@ class OpenAI:
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
         """Answer ``ask`` once, within its deadline; a load that the server makes of its own accord is charged to it."""
-        began, server = self._clock(), self._server(ask.casting)
+        began = self._clock()
+        try:
+            server = self._server(ask.casting)
+        except UsageError as error:  # a role that could not be known before the start
+            return Reply(failure=Failure("refused", f"{ask.model}: {error}."))
         path, body = reply_request(ask)
         await self._settled(server)
         notify(Asked(ask.model))

@@ -75,6 +75,13 @@ def base_url(text: str | None, kind: ServerKind = OLLAMA) -> Reading:
     return Reading(url, wrong, instead)
 
 
+def parts(url: str) -> tuple[str, str, str]:
+    """Give the scheme, the host and the path of a base URL, however odd it is."""
+    scheme, _, rest = url.partition("://")
+    hostport, slash, path = rest.partition("/")
+    return scheme, _split(hostport.rpartition("@")[2])[0], slash + path
+
+
 def mask(url: str) -> str:
     """Give ``url`` without a name and password in it: for messages."""
     return _USERINFO.sub("", url)

@@ -140,12 +140,13 @@ def test_a_model_that_would_go_meanwhile_is_kept() -> None:
         assert server.load_counts == {"demo:1b": 1, "other:7b": 1}
 
 
-def test_the_servers_clock_counts() -> None:
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+def test_the_servers_clock_counts(zone: str) -> None:
     """What is left of a model's time is told by the server's own time, not by ours."""
     with respx.mock(base_url=URL, assert_all_called=False) as router:
         router.post("/api/show").respond(json={"capabilities": ["completion"]})
         answers = [{"models": []}, listing("2001-01-01T00:01:00Z"), listing("2001-01-01T00:01:00Z")]
-        date = {"date": "Mon, 01 Jan 2001 00:00:00 GMT"}
+        date = {"date": f"Mon, 01 Jan 2001 00:00:00 {zone}"}
         router.get("/api/ps").mock(side_effect=[httpx.Response(200, json=one, headers=date) for one in answers])
         chat = router.post("/api/chat")
         chat.mock(side_effect=[httpx.Response(200, content=lines(done("x"))) for _ in range(3)])

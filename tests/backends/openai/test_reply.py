@@ -173,3 +173,11 @@ def test_no_attempt_queues_behind_a_zombie() -> None:
         paths = [request.path.removeprefix("/v1") for request in server.requests]
     chat = "/chat/completions"
     assert paths == [chat, "/models", chat, "/models", chat, chat]
+
+
+@pytest.mark.parametrize("host", [None, "http://[::1", "http://[", "http://\0", "http://a b", ":", "http://x:1/\ud800"])
+def test_no_address_is_so_odd_that_it_raises(host: str | None) -> None:
+    """Whatever a role names, or does not, its turn fails, and says why."""
+    failure = reply_to(OpenAI(), an_ask(host=host, deadline=2)).failure
+    assert failure is not None
+    assert failure.kind in ("refused", "unreachable")

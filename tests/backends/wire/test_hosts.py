@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.backends.wire.hosts import Reading, base_url, find_address, is_loopback, mask
+from llm_gc.backends.wire.hosts import Reading, base_url, find_address, is_loopback, mask, parts
 
 GOOD = [
     (None, "http://127.0.0.1:11434"),
@@ -116,3 +116,17 @@ def test_passwords_are_not_shown(url: str) -> None:
 def test_loopback_is_told_from_elsewhere(host: str, local: bool) -> None:
     """This machine is known by each of its own names."""
     assert is_loopback(host) is local
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("http://me:secret@gpu:9/v1/x", ("http", "gpu", "/v1/x")),
+        ("https://[::1]:443", ("https", "::1", "")),
+        ("http://[::1", ("http", "::1", "")),
+        ("http://:9/", ("http", "", "/")),
+    ],
+)
+def test_the_parts_of_a_base_url(url: str, found: tuple[str, str, str]) -> None:
+    """Nothing is so odd that it raises."""
+    assert parts(url) == found
