@@ -8,15 +8,14 @@ course is true of the longest one at least.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gc.check.sizes import Sizes, as_tokens
 from llm_gc.check.subject import Subject
 from llm_gc.check.told import Told
-from llm_gc.frozen import as_text
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.do import Do
@@ -26,9 +25,7 @@ from llm_gc.steps.post import Post
 from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.say import Say, Turn
 from llm_gc.steps.scene import Scene
-
-CHARACTERS = 4
-"""So many characters of plain text are about a token."""
+from llm_gc.steps.set import Set
 
 AROUND = 4
 """Tokens around each message: its label, and the marks of the model's own template."""
@@ -43,8 +40,6 @@ MOST_TURNS, MOST_VISITS = 1000, 10_000
 """No more turns and steps than that are looked at: the course is worked out while somebody waits."""
 
 NARRATOR = "narrator"
-
-_TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,51 +86,57 @@ class Course:
         self.visits: dict[Path, Visits] = {}
         self._count = 0
         self._most_turns: list[int] = []
-        self._sizes: dict[str, int] = {}
+        self._sizes = Sizes(subject)
+        self._ways: dict[str, Callable[[Any, Path, Told, bool], None]] = {
+            "say": self._speak, "choose": self._speak, "do": self._do, "repeat": self._repeat,
+            "parallel": self._parallel, "scene": self._scene, "post": self._post, "set": self._set, "end": self._end,
+        }  # fmt: skip
         keeps = pipeline.limits.on_overflow == "drop_oldest"
         windows = {name: None if keeps else subject.number(role.num_ctx) for name, role in pipeline.roles.items()}
         self._windows = {name: size for name, size in windows.items() if size is not None}
         self._limit = subject.number(pipeline.limits.max_tokens)
-        told = Told(self._size(pipeline.opening))
+        told = Told(self._sizes.of(pipeline.opening))
         most = subject.number(pipeline.limits.max_turns)
         self._within(most, lambda: self._run(pipeline.turns, ("turns",), told, is_sure=True))
 
     # --- Steps
 
-    def _run(self, steps: Sequence[Any], path: Path, told: Told, *, is_sure: bool) -> Told:
+    def _run(self, steps: Sequence[Any], path: Path, told: Told, *, is_sure: bool) -> None:
         for index, step in enumerate(steps):
-            told = self._step(step, (*path, index), told, is_sure=is_sure and step.when is None)
-        return told
+            self._step(step, (*path, index), told, is_sure=is_sure and step.when is None)
 
-    def _step(self, step: Any, path: Path, told: Told, *, is_sure: bool) -> Told:
+    def _step(self, step: Any, path: Path, told: Told, *, is_sure: bool) -> None:
         self._count += 1
         if self._count > MOST_VISITS:
             raise Full(is_final=True)
         holds = self._subject.constant(step.when)
-        if holds is not None and not holds:
-            others = step.else_ if isinstance(step, Do) else None
-            return self._run(others or [], (*path, "else"), told, is_sure=is_sure)
-        match step:
-            case Say() | Choose():
-                self._speak(step, path, told, is_sure=is_sure)
-            case Do():
-                instead = told.copy() if step.else_ else told
-                done = self._run(step.do, (*path, "do"), told, is_sure=is_sure)
-                other = self._run(step.else_, (*path, "else"), instead, is_sure=is_sure) if step.else_ else done
-                return done.longer(other) if step.else_ else done
-            case Repeat():
-                return self._repeat(step, path, told, is_sure=is_sure)
-            case Parallel():
-                self._parallel(step, path, told, is_sure=is_sure)
-            case Scene():
-                self._scene(step, path, told, is_sure=is_sure)
-            case Post():
-                told.say(NARRATOR, self._size(step.post) + AROUND)
-            case End() if is_sure:
-                raise Full(len(self._most_turns) - 1, is_final=True)
-        return told
+        if holds is not None and not holds and not isinstance(step, Do):
+            return
+        self._ways[step.kind](step, path, told, is_sure)
 
-    def _repeat(self, step: Repeat, path: Path, told: Told, *, is_sure: bool) -> Told:
+    def _post(self, step: Post, _path: Path, told: Told, _is_sure: bool) -> None:
+        told.say(NARRATOR, self._sizes.of(step.post, told) + AROUND)
+
+    def _set(self, step: Set, _path: Path, told: Told, _is_sure: bool) -> None:
+        for name, expression in step.set.items():
+            told.held[name] = self._sizes.named(expression, told, is_expression=True)
+
+    def _end(self, _step: End, _path: Path, _told: Told, is_sure: bool) -> None:
+        if is_sure:
+            raise Full(len(self._most_turns) - 1, is_final=True)
+
+    def _do(self, step: Do, path: Path, told: Told, is_sure: bool) -> None:
+        holds = self._subject.constant(step.when)
+        is_done, others = holds is None or bool(holds), (step.else_ or []) if not holds else []
+        instead = told.copy() if others and is_done else told
+        if is_done:
+            self._run(step.do, (*path, "do"), told, is_sure=is_sure)
+        if others:
+            self._run(others, (*path, "else"), instead, is_sure=is_sure)
+        if others and is_done:
+            told.meet(instead)
+
+    def _repeat(self, step: Repeat, path: Path, told: Told, is_sure: bool) -> None:
         rounds, number = self._times(step), 0
         is_open = step.times is None and step.for_ is None
         if not self._windows or is_open:
@@ -144,44 +145,49 @@ class Course:
             number, before = number + 1, told.turns
             earlier = told.copy() if step.until is not None else None
             try:
-                told = self._run(step.repeat, (*path, "repeat"), told, is_sure=is_sure)
+                self._run(step.repeat, (*path, "repeat"), told, is_sure=is_sure)
             except Full as full:
                 if earlier is None or number == 1 or full.is_final or full.level < len(self._most_turns) - 1:
                     raise
-                return earlier  # it may have ended a round before, and left a turn to what comes after it
+                told.become(earlier)  # it may have ended a round before, and left a turn to what comes after it
+                return
             if told.turns == before:
-                break
-        return told
+                return
 
-    def _parallel(self, step: Parallel, path: Path, told: Told, *, is_sure: bool) -> None:
-        copies, base = self._times(step), told.copy()
-        if copies == 0:
-            return
-        for index, branch in enumerate(step.parallel):
-            sure = is_sure and branch.when is None
-            way = self._step(branch, (*path, "parallel", index), base.copy(), is_sure=sure)
+    def _parallel(self, step: Parallel, path: Path, told: Told, is_sure: bool) -> None:
+        copies, base, said = self._times(step), told.copy(), 0
+        for index, branch in enumerate(step.parallel if copies else ()):
+            way = base.copy()
+            self._step(branch, (*path, "parallel", index), way, is_sure=is_sure and branch.when is None)
             told.join(base, way, copies)
+            said += way.newest_size * copies if way.now > base.now else 0
         if copies > 1 or len(step.parallel) > 1:
             told.newest = ""
+        if step.as_:
+            told.held[step.as_] = said
 
-    def _scene(self, step: Scene, path: Path, told: Told, *, is_sure: bool) -> None:
+    def _scene(self, step: Scene, path: Path, told: Told, is_sure: bool) -> None:
         name = step.speaker if step.speaker in self._subject.pipeline.roles else "scene"
         if isinstance(step.scene, str):
             told.say(name, (self._limit or 0) + AROUND)
             told.turns += 1
-            return
-        steps, inner = step.scene, Told(self._size(step.opening), turns=told.turns)
-        most = self._subject.number(step.limits.max_turns) if step.limits else None
-        is_set = step.limits is not None and "max_turns" in step.limits.model_fields_set
-        self._within(
-            told.turns + most if most is not None and is_set else None,
-            lambda: self._run(steps, (*path, "scene"), inner, is_sure=is_sure),
-        )
-        told.turns = inner.turns
-        if inner.piles:
-            told.say(name, max(pile.most for pile in inner.piles.values()))
+        else:
+            steps = step.scene
+            inner = Told(self._sizes.of(step.opening, told), turns=told.turns, held=dict(told.held))
+            most = self._subject.number(step.limits.max_turns) if step.limits else None
+            is_set = step.limits is not None and "max_turns" in step.limits.model_fields_set
+            self._within(
+                told.turns + most if most is not None and is_set else None,
+                lambda: self._run(steps, (*path, "scene"), inner, is_sure=is_sure),
+            )
+            told.turns = inner.turns
+            if inner.piles:
+                made = self._sizes.of(step.result, inner) + AROUND
+                told.say(name, max(made, *(pile.most for pile in inner.piles.values())))
+        if step.as_:
+            told.held[step.as_] = told.newest_size
 
-    def _within(self, most_turns: int | None, go: Callable[[], Told]) -> None:
+    def _within(self, most_turns: int | None, go: Callable[[], None]) -> None:
         """Go on inside a scene until it ends."""
         level = len(self._most_turns)
         self._most_turns.append(MOST_TURNS if most_turns is None else most_turns)
@@ -195,7 +201,7 @@ class Course:
 
     # --- Speaking
 
-    def _speak(self, step: Say | Choose, path: Path, told: Told, *, is_sure: bool) -> None:
+    def _speak(self, step: Say | Choose, path: Path, told: Told, is_sure: bool) -> None:
         for level, most in enumerate(self._most_turns):
             if told.turns >= most:
                 raise Full(level)
@@ -207,7 +213,7 @@ class Course:
         speakers = [name for name in speakers if name in self._subject.pipeline.roles]
         if not speakers:
             return
-        instruction = self._size(step.instruction)
+        instruction = self._sizes.of(step.instruction, told)
         if isinstance(step, Say):
             self._visit(step, path, told, is_sure=is_sure and not instruction)
         for name in speakers:
@@ -217,6 +223,8 @@ class Course:
         told.say(longest, self._reply(longest, step) + AROUND, is_heard=step.result != "")
         if len(speakers) > 1:
             told.newest = ""
+        if step.as_:
+            told.held[step.as_] = told.newest_size
 
     def _visit(self, step: Say, path: Path, told: Told, *, is_sure: bool) -> None:
         role, visits = self._subject.pipeline.roles[step.say], self.visits.get(path)
@@ -226,7 +234,7 @@ class Course:
         others, own = told.others_at(step.say, view), told.own_at(step.say, view)
         has_read = (view.opening and told.opening) or (pile is not None and pile.told)
         visits.times += 1
-        if not self._size(step.instruction):
+        if not self._sizes.of(step.instruction):
             visits.silent += not has_read and not others and not own
             visits.again += own > others
 
@@ -236,7 +244,12 @@ class Course:
         if window is None or role.human:
             return
         view = (step.sees if step else None) or role.sees
-        prompt = self._size(role.prompt) + (told.opening if view.opening else 0) + told.seen(name, view) + instruction
+        prompt = (
+            self._sizes.of(role.prompt, told)
+            + (told.opening if view.opening else 0)
+            + told.seen(name, view)
+            + instruction
+        )
         reply = self._reply(name, step)
         if prompt + reply > window > reply:
             self.overflow = Overflow(name, told.turns, prompt, reply, window)
@@ -255,13 +268,11 @@ class Course:
             return step.choose
         return list(dict.fromkeys([*step.choose, *(name for names in step.choose.values() for name in names)]))
 
-    # --- Sizes
-
     def _question(self, step: Choose) -> int:
         """Estimate the tokens in which a role is asked who speaks next, and of its answer."""
         roles = self._subject.pipeline.roles
         lines = (f"- {name}: {roles[name].description or ''}" for name in self._allowed(step) if name in roles)
-        return -(-(sum(map(len, lines)) + ASKING) // CHARACTERS)
+        return as_tokens(sum(map(len, lines)) + ASKING)
 
     def _times(self, step: Repeat | Parallel) -> int:
         """Give how often something is done at most; once where nobody can tell."""
@@ -272,15 +283,3 @@ class Course:
             return len(items) if isinstance(items, (list, tuple)) else 1
         number = self._subject.number(step.times) if step.times is not None else 1
         return max(1, self._subject.least(step.times)) if number is None else max(number, 0)
-
-    def _size(self, text: str | None) -> int:
-        """Estimate the tokens of a template; what it makes of messages is not counted."""
-        if not text:
-            return 0
-        if text not in self._sizes:
-            try:
-                whole = as_text(self._subject.worked_out(text))
-            except ValueError:
-                whole = _TAGS.sub(".", self._subject.source(text))
-            self._sizes[text] = -(-len(whole) // CHARACTERS)
-        return self._sizes[text]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from llm_gc.steps.fields import View
 
@@ -31,7 +31,8 @@ class Pile:
 class Told:
     """A scene: its opening, a pile for each speaker, and who was heard last (nobody in particular where ``""``).
 
-    ``now`` counts the messages, so that what is newer has the greater number.
+    ``now`` counts the messages, so that what is newer has the greater number. ``held`` are the tokens that a template
+    makes of each name.
     """
 
     opening: int = 0
@@ -39,13 +40,15 @@ class Told:
     turns: int = 0
     now: int = 0
     heard: int = 0
+    held: dict[str, int] = field(default_factory=dict)
     newest: str | None = None
+    newest_size: int = 0
     newest_at: int = 0
     before_at: int = 0
 
     def copy(self) -> Told:
         """Give the same again, to go on from in another way."""
-        return replace(self, piles={name: replace(pile) for name, pile in self.piles.items()})
+        return replace(self, piles={name: replace(pile) for name, pile in self.piles.items()}, held=dict(self.held))
 
     def pile(self, name: str) -> Pile:
         """Give a speaker's pile."""
@@ -62,6 +65,7 @@ class Told:
         """Add a message."""
         pile = self.pile(name)
         self.now += 1
+        self.newest_size = size
         pile.own += size
         pile.own_at = self.now
         pile.most = max(pile.most, size)
@@ -95,16 +99,23 @@ class Told:
                 mine.at = pile.at
                 self._hear(name)
 
-    def longer(self, other: Told) -> Told:
-        """Give the longer one of two ways; what is new on either is new."""
-        long, short = (self, other) if self.heard >= other.heard else (other, self)
-        for name, pile in short.piles.items():
-            mine = long.pile(name)
-            mine.at, mine.own_at = max(mine.at, pile.at), max(mine.own_at, pile.own_at)
-        long.now, long.turns = max(long.now, short.now), max(long.turns, short.turns)
-        if short.newest != long.newest:
-            long.newest, long.newest_at = "", max(long.newest_at, short.newest_at)
-        return long
+    def meet(self, other: Told) -> None:
+        """Go on as the longer of this and another way; what is new on either is new."""
+        mine, theirs = self.copy(), other
+        if other.heard > self.heard:
+            self.become(other)
+            theirs = mine
+        for name, pile in theirs.piles.items():
+            here = self.pile(name)
+            here.at, here.own_at = max(here.at, pile.at), max(here.own_at, pile.own_at)
+        self.now, self.turns = max(self.now, theirs.now), max(self.turns, theirs.turns)
+        if theirs.newest != self.newest:
+            self.newest, self.newest_at = "", max(self.newest_at, theirs.newest_at)
+
+    def become(self, other: Told) -> None:
+        """Go on as from another way."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
 
     # --- What a speaker sees of it
 

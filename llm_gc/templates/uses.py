@@ -28,12 +28,14 @@ class Use:
     An item that is no fixed text stands as an empty word. ``guarded`` tells that the template asks somewhere whether
     the name is defined, or says what stands in for it; ``asked`` that it does so of all the words, right here.
     ``sure`` tells that rendering the template always comes by here: it stands under no ``if``, ``and``, ``or`` or loop.
+    ``whole`` tells that it comes out as it is, or item by item, and not only something that is worked out of it.
     """
 
     words: tuple[Spotted, ...]
     guarded: bool = False
     sure: bool = True
     asked: bool = False
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -43,10 +45,10 @@ class Use:
 
 def uses(tree: nodes.Template, file: str = "") -> Iterator[Use]:
     """Give every use of a name that the template does not bind itself."""
-    guarded = frozenset(_guarded(tree))
+    guarded, whole = frozenset(_guarded(tree)), frozenset(map(id, _come_out(tree)))
     for found in _walk([tree], set()):
         spotted = tuple(Spotted(word, int(line), column(line), file) for word, line in found.words)
-        yield Use(spotted, spotted[0].word in guarded, found.sure, found.asked)
+        yield Use(spotted, spotted[0].word in guarded, found.sure, found.asked, id(found.node) in whole)
 
 
 def taken_in(tree: nodes.Template, file: str = "") -> Iterator[tuple[Spotted, bool]]:
@@ -88,6 +90,34 @@ def _guarded(tree: nodes.Template) -> Iterator[str]:
             yield filter_.node.name
 
 
+_PASSING = frozenset((
+    *_DEFAULT, " each", "capitalize", "indent", "join", "list", "lower", "reject", "rejectattr", "reverse", "select",
+    "selectattr", "sort", "string", "title", "trim", "unique", "upper", "wordwrap",
+))  # fmt: skip
+"""The filters that give what they are given, or the items of it."""
+
+
+def _come_out(tree: nodes.Template) -> Iterator[nodes.Node]:
+    """Give the names, with what follows them, whose values come out as they are."""
+    starts: list[nodes.Node] = [piece for output in tree.find_all(nodes.Output) for piece in output.nodes]
+    starts += [loop.iter for loop in tree.find_all(nodes.For)]
+    while starts:
+        match node := starts.pop():
+            case nodes.Name() | nodes.Getattr() | nodes.Getitem():
+                yield node
+            case nodes.Filter() if node.name in _PASSING and node.node is not None:
+                starts.append(node.node)
+                starts += node.args if node.name in ("join", *_DEFAULT) else []
+            case nodes.Or() | nodes.And() | nodes.Add():
+                starts += [node.left, node.right]
+            case nodes.CondExpr():
+                starts += [node.expr1, *([node.expr2] if node.expr2 else [])]
+            case nodes.List() | nodes.Tuple():
+                starts += node.items
+            case nodes.Dict():
+                starts += [pair.value for pair in node.items]
+
+
 Words = list[tuple[str, int]]
 
 
@@ -95,6 +125,7 @@ class _Found(NamedTuple):
     """A chain of words, and how it was come by."""
 
     words: Words
+    node: nodes.Node
     sure: bool = True
     asked: bool = False
 
@@ -113,7 +144,7 @@ def _walk(children: Iterable[nodes.Node], bound: set[str]) -> Iterator[_Found]:
 
 def _name(node: nodes.Name, bound: set[str]) -> Iterator[_Found]:
     if node.ctx == "load" and node.name not in bound:
-        yield _Found([(node.name, node.lineno)])
+        yield _Found([(node.name, node.lineno)], node)
 
 
 def _for(node: nodes.For, bound: set[str]) -> Iterator[_Found]:
@@ -186,6 +217,7 @@ def _chain(node: nodes.Node, bound: set[str]) -> Iterator[_Found]:
     """Give a name with the attributes that follow it, and the names used in its items."""
     words: Words = []
     inner: list[nodes.Node] = []
+    chain = node
     while isinstance(node, (nodes.Getattr, nodes.Getitem)):
         if isinstance(node, nodes.Getattr):
             words.append((node.attr, _moved(node.lineno, 1)))  # the line of an attribute is that of its dot
@@ -198,7 +230,7 @@ def _chain(node: nodes.Node, bound: set[str]) -> Iterator[_Found]:
     if not isinstance(node, nodes.Name):
         yield from _walk([node], bound)
     elif node.name not in bound:
-        yield _Found([(node.name, node.lineno), *reversed(words)])
+        yield _Found([(node.name, node.lineno), *reversed(words)], chain)
     yield from _walk(inner, bound)
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_gc.check import run_rules
-from llm_gc.check.course import CHARACTERS, Course, Overflow
+from llm_gc.check.course import Course, Overflow
+from llm_gc.check.sizes import CHARACTERS
 from llm_gc.check.subject import Subject
 from llm_gc.conversation import Conversation, Files
 from llm_gc.errors import TemplateError
@@ -23,7 +24,8 @@ MANY = settings(max_examples=150, derandomize=True, deadline=None, database=None
 
 SEES = st.sampled_from(["all", "own", "others", "none", ["anna"], ["ben", "narrator"], {"from": "all", "last": 1}])
 TURN: dict[str, Any] = {
-    "instruction": st.sampled_from(["Go.", "Go on, and say more about it."]),
+    "instruction": st.sampled_from(["Go.", "Go on, and say more.", "{{ last }}", "{{ said.ben.content }} {{ x }}"]),
+    "as": st.just("x"),
     "max_tokens": st.integers(1, 30),
     "sees": SEES,
     "result": st.just(""),
@@ -39,9 +41,10 @@ def steps(inner: Any) -> Any:
         st.fixed_dictionaries({"repeat": some, "times": st.sampled_from([0, 1, 3, "{{ k }}"])}),
         st.fixed_dictionaries({"repeat": some, "until": st.just("last.turn == 3")}),
         st.fixed_dictionaries({"repeat": some, "for": st.just("item"), "in": st.just([1, 2])}),
-        st.fixed_dictionaries({"parallel": some}, optional={"times": st.sampled_from([1, 3])}),
+        st.fixed_dictionaries({"parallel": some}, optional={"times": st.sampled_from([1, 3]), "as": st.just("x")}),
         st.fixed_dictionaries(
-            {"scene": some, "opening": st.just("Alone.")}, optional={"limits": st.just({"max_turns": 3})}
+            {"scene": some, "opening": st.sampled_from(["Alone.", "{{ x }} {{ said.anna }}"])},
+            optional={"limits": st.just({"max_turns": 3}), "result": st.just("{{ x }} {{ last }}"), "as": st.just("x")},
         ),
     )
 
@@ -50,7 +53,8 @@ STEP = st.recursive(
     st.one_of(
         st.fixed_dictionaries({"say": st.sampled_from(["anna", "ben"])}, optional=TURN),
         st.fixed_dictionaries({"say": st.sampled_from(["anna", "ben"])}),
-        st.fixed_dictionaries({"post": st.just("News for everybody.")}),
+        st.fixed_dictionaries({"post": st.sampled_from(["News for everybody.", "So: {{ x }}"])}),
+        st.fixed_dictionaries({"set": st.sampled_from([{"x": "''"}, {"x": "last"}, {"x": "[x, last]"}])}),
         st.fixed_dictionaries(
             {"choose": st.just(["anna", "ben"]), "by": st.sampled_from(["random", "carl"])}, optional=TURN
         ),
@@ -68,7 +72,9 @@ def made(turns: list[Any], window: int, most: int, **keys: Any) -> Pipeline:
         "carl": {"num_ctx": window, "description": "Chooses.", "prompt": "You choose."},
     }
     inputs = {"k": {"type": "integer", "default": 2}}
-    return pipeline(turns, roles, inputs=inputs, limits={"max_turns": most, "max_tokens": 25}, **keys)
+    return pipeline(
+        [{"set": {"x": "''"}}, *turns], roles, inputs=inputs, limits={"max_turns": most, "max_tokens": 25}, **keys
+    )
 
 
 def always(value: Any) -> Any:
