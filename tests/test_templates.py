@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jinja2 import Environment, meta
+from jinja2 import Environment, meta, nodes
 
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, FrozenList, freeze
@@ -554,3 +554,52 @@ def test_a_file_that_takes_itself_in() -> None:
 def test_what_is_a_files_name(text: str, is_one: bool) -> None:
     """What ends in `.j2` and is one line without braces."""
     assert is_file(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [
+        ("{{ a }}", "a"),
+        ("{% if a %}{{ b }}{% elif c %}{{ d }}{% else %}{{ e }}{% endif %}", "a"),
+        ("{{ a if b else c }}", "b"),
+        ("{{ a and b or c }}", "a"),
+        ("{% for x in a if x.b %}{{ x }}{{ c }}{% else %}{{ d }}{% endfor %}", "a"),
+        ("{% set x = a %}{{ x }}{{ b | default(c) }}{{ f(d).e }}", "abcdf"),
+        ("{% macro m() %}{{ a }}{% endmacro %}{{ b }}", "b"),
+    ],
+)
+def test_which_uses_are_sure(text: str, sure: str) -> None:
+    """Those that rendering always comes by."""
+    assert "".join(sorted(use.name for use in Templates().template(text).uses if use.sure)) == sure
+
+
+def test_which_uses_are_asked_for() -> None:
+    """Those that a test or a filter asks for with all their words, right there."""
+    text = "{{ a.b is defined }}{{ c.d | default('') }}{{ e | length }}{{ a.b }}{{ f[g] | d }}{{ h | default(i) }}"
+    uses = Templates().template(text).uses
+    assert [".".join(word.word for word in use.words) for use in uses if use.asked] == ["a.b", "c.d", "f.", "g", "h"]
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("{{ a }} {{ b.c }} {{ d | length }} {{ e + 1 }} {{ f(g) }}", "a b.c e"),
+        ("{% for x in a | select %}{{ x }}{% endfor %}{% for x in b | map('c') %}{{ x }}{% endfor %}", "a"),
+        ("{{ a if b else c }}{{ d or e }}{{ f | join(g) }}{{ h | default(i) }}", "a c d e f g h i"),
+        ("{{ [a, {'k': b}] }}{{ c == d }}{% if e %}{% endif %}{{ f[:2] }}", "a b"),
+    ],
+)
+def test_which_uses_come_out_whole(text: str, whole: str) -> None:
+    """Those that are printed, or gone through, as they are; not what something else is worked out of."""
+    uses = Templates().template(text).uses
+    assert sorted(".".join(w.word for w in use.words) for use in uses if use.whole) == whole.split()
+
+
+def test_an_expression_alone_is_kept() -> None:
+    """So that it can be told what it may give; none where there is more."""
+    templates = Templates({"a.j2": "{{ a }}"})
+    assert isinstance(templates.template("{{ a.b }}").sole, nodes.Getattr)
+    assert isinstance(templates.template("a.j2").sole, nodes.Name)
+    assert isinstance(templates.expression("a or b").sole, nodes.Or)
+    assert templates.template("{{ a }}{{ b }}").sole is None
+    assert templates.template("text").sole is None
