@@ -107,14 +107,19 @@ def _drive(run: Run) -> None:
 
 def _end(run: Run, options: dict[str, Any]) -> int:
     """Print what is asked for, and give the exit code."""
+    from llm_gc.drivers.past import nothing_left
+
     transcript, outcome = run.transcript, run.outcome
     if transcript is None or outcome is None:
-        click.echo("llm-gc: interrupted before the first turn; nothing was written", err=True)
+        done = "written" if run.past is None else "changed"
+        click.echo(f"llm-gc: interrupted before anything was asked; nothing was {done}", err=True)
         return 130
     print_asked(transcript, options)
     if run.path is None:
         _keep_on_screen(run, options)
         return 1
+    if not options["quiet"] and not nothing_left(transcript):
+        click.echo(f"llm-gc resume {run.path} goes on with it", err=True)
     if outcome.status == "failed":
         click.echo(f"llm-gc: the conversation failed: {outcome.detail}", err=True) if options["quiet"] else None
         return 3 if outcome.failure == "unreachable" else 1

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llm_gc.sessions import take
-from tests.commands import M1, ROOT, llm_gc, transcripts
+from tests.cli.test_run import MODELS, interrupted
+from tests.commands import M1, ROOT, command, environ, llm_gc, transcripts
+from tests.standin import Hang, Say, StandIn
 
 RUN = ("run", "pipelines/m1.yaml", "--task", "Sort a list.", "--backend", "rehearsal")
 
@@ -31,6 +35,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(project: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return shutil.copytree(project, tmp_path / "project")
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    """A server with the models of M1."""
+    with StandIn(MODELS) as running:
+        yield running
 
 
 def session(folder: Path) -> Path:
@@ -145,6 +156,40 @@ def test_nothing_to_resume(folder: Path) -> None:
     result = llm_gc("resume", path.stem, cwd=folder)
     assert result.code == 1
     assert "failed, and would fail again: reviewer said APPROVED; mend it, and fork it: llm-gc run --from" in result.err
+
+
+def test_ctrl_c_and_resume(server: StandIn, tmp_path: Path) -> None:
+    """The way on is named; the server is asked for the rest alone, and the turn that was cancelled comes anew."""
+    code, errors, first = interrupted(tmp_path, server)
+    (way,) = re.findall(r"^llm-gc resume (\S+) goes on with it$", errors, re.MULTILINE)
+    assert (code, first["status"], len(first["turns"])) == (130, "interrupted", 1)
+    asked = len(server.chats)
+    server.script(Say("It is good.\n\nAPPROVED"))
+    result = llm_gc("resume", way, "--host", server.url, cwd=tmp_path)
+    assert (result.code, result.out.startswith("reviewer: It is good.")) == (0, True)
+    (made,) = transcripts(tmp_path)
+    assert (made["id"], made["status"], made["turns"][0]) == (first["id"], "completed", first["turns"][0])
+    assert len(server.chats) == asked + 1
+    assert len(made["resumed"]) == 1
+
+
+def test_a_server_that_comes_back(tmp_path: Path) -> None:
+    """A run whose server went away for good ends with 3; it can be resumed where that left it, or with another."""
+    with StandIn(MODELS) as gone:
+        gone.script(Say("a plan"), Hang(Say("I am"), lines=1))
+        words = command("run", M1, "--task", "x", "--host", gone.url, "--set", "limits.retries=0")
+        process = subprocess.Popen(words, cwd=tmp_path, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        gone.wait_for_chats(2, 20)
+    _, errors = process.communicate(timeout=60)
+    (first,) = transcripts(tmp_path)
+    assert (process.returncode, first["status"]) == (3, "failed")
+    assert b" goes on with it" in errors
+    with StandIn(MODELS) as back:
+        back.script(Say("APPROVED"))
+        result = llm_gc("resume", "last", "--host", back.url, "--quiet", cwd=tmp_path)
+    assert (result.code, result.out) == (0, "APPROVED\n")
+    (made,) = transcripts(tmp_path)
+    assert [turn["role"] for turn in made["turns"]] == ["implementer", "reviewer"]
 
 
 HUMAN = """
