@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.conversation.context import window_of
@@ -24,6 +25,9 @@ from llm_gc.records import (
     Transcript,
     TurnRecord,
 )
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 R = TypeVar("R")
 
@@ -331,14 +335,23 @@ def _check_format(format_: Any) -> None:
         raise ValueError(f"it has format {format_!r}, and this llm-gc reads format {FORMAT}{newer}")
 
 
-def _read(record: type[R], data: Any) -> R:
-    from pydantic import TypeAdapter, ValidationError  # only those who read transcripts pay for it
+@cache
+def _adapter(record: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # only those who read transcripts pay for it
 
+    return TypeAdapter(record)
+
+
+def _read(record: type[R], data: Any) -> R:
+    from pydantic import ValidationError
+
+    kind: Any = record
     try:
-        return TypeAdapter(record).validate_python(data)
+        read: R = _adapter(kind).validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"at {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read
 
 
 def _is_encodable(text: str) -> bool:
