@@ -46,6 +46,7 @@ schemas: .venv/.runtime ## Write schemas/*.json from the models
 
 docs: .venv/.runtime ## Write the tables of docs/ and pipelines/README.md from the models
 	$(BIN)/python -m llm_gc.manual
+	$(BIN)/python -m llm_gc.check.pages
 	$(BIN)/python -m llm_gc.gallery
 
 wheel: .venv/.runtime ## Build the sdist and the wheel into dist/

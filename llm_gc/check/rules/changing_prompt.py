@@ -4,7 +4,8 @@ Bad:   prompt: "You are Anna. This is turn {{ turn }}. The last word was: {{ las
 Good:  prompt: You are Anna.        with the step {say: anna, instruction: "This is turn {{ turn }}."}
 
 A model server keeps what it has read, as long as a request begins as the one before did. The system prompt is the
-beginning: where it changes, nothing can be kept. Roles that speak once have nothing to lose.
+beginning: where it changes, nothing can be kept. Roles that speak once have nothing to lose, and where the prompt is all
+that is sent (`raw`), it can only be the other way round.
 """
 
 from collections import Counter
@@ -31,7 +32,8 @@ def check(subject: Subject) -> Iterator[Problem]:
     suspects = {*CHANGING, "round", *(one.name for one in variables)}
     loops = {path for path, model in subject.models if isinstance(model, Repeat)}
     for name, role in subject.pipeline.roles.items():
-        compiled = subject.compiled(role.prompt) if role.prompt and not role.human else None
+        is_all = role.human or role.raw
+        compiled = subject.compiled(role.prompt) if role.prompt and not is_all else None
         if compiled is None or compiled.names.isdisjoint(suspects):
             continue
         spoken = [path for path, speaker in _turns(subject) if speaker in (name, None)]
