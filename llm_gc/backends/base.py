@@ -58,7 +58,12 @@ class Delta:
     thinking: str = ""
 
 
-Progress = Loading | Asked | Delta
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """All that had streamed of a reply until now was only thought."""
+
+
+Progress = Loading | Asked | Delta | TakenBack
 Notify = Callable[[Progress], None]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.backends.base import Asked, Delta, Loading, Progress
+from llm_gc.backends.base import Asked, Delta, Loading, Progress, TakenBack
 from llm_gc.cli import figures
 from llm_gc.cli.clean import clean
 from llm_gc.cli.voices import Voice
@@ -114,6 +114,8 @@ class Screen:
             case Asked(model):
                 shown.model = model
                 self._wait(shown, f"waiting for {ask.label} ({model})")
+            case TakenBack():
+                self._void(shown)
             case Delta(text, thinking):
                 self._hear(shown, Delta(text, thinking if self._thinking else ""))
 

@@ -235,6 +235,16 @@ def test_thinking_streams_dim_in_a_terminal(server: StandIn, tmp_path: Path) -> 
     assert "think>" not in plain
 
 
+def test_text_that_was_only_thought_does_not_count(server: StandIn, tmp_path: Path) -> None:
+    """In a terminal the words begin anew below it; the others hear nothing of it."""
+    server.script(Say(["Hm, hm.", "\n", "</think>", "A plan."]), Say("APPROVED"))
+    words = ("run", M1, "--task", "x", "--rounds", "1", "--host", server.url)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", Terminal(command(*words), tmp_path, environ()).read())
+    assert "Hm, hm.\nImplementer" in re.sub(r"\n+", "\n", shown)
+    assert "think>" not in shown
+    assert "Hm" not in str(server.chats[1].json)
+
+
 def test_a_place_that_cannot_be_written_is_known_before_the_first_turn(server: StandIn, tmp_path: Path) -> None:
     """The server is not even asked."""
     (tmp_path / "sessions").write_text("a file stands here", encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llm_gc.backends.base import Delta, Notify
+from llm_gc.backends.base import Delta, Notify, TakenBack
 from llm_gc.backends.wire.events import Bad, Decoder, End, ErrorLine, Event, Last, Piece
 from llm_gc.backends.wire.lateness import Spoken
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
@@ -95,7 +95,11 @@ class Hearing:
         self._tool_calls += piece.tool_calls
         if piece.text or piece.thinking:
             self.count += 1
-            said, thought = self._thoughts.feed(piece.text)
+            said, thought, back = self._thoughts.feed(piece.text)
+            if back:
+                self._thinking.append("".join(self._text))
+                self._text.clear()
+                self._notify(TakenBack())
             self._pass_on(Parted(said, piece.thinking + thought))
 
     def _pass_on(self, parted: Parted) -> None:

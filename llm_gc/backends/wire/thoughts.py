@@ -2,7 +2,8 @@
 
 Servers part the two by tags, and where that fails a ``<think>…</think>`` block is left in the text. A block is one
 wherever it begins, but not in code, where somebody only writes about it; one that nobody closes goes to the end, if
-nothing stood before it on its line.
+nothing stood before it on its line. Some templates open the block in the prompt already, so that only its end is in the
+text: where it stands at the beginning of a line and no block came before, all until there was thought.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_OPENING = re.compile("<(think|thinking)>")
-_LONGEST = "<thinking>"
+_TAG = re.compile("<(/?)(think|thinking)>")
+_LONGEST = ("<thinking>", "</thinking>")
 _FENCE = "```"
 
 
 class Parted(NamedTuple):
-    """A piece of text in two: what was said, and what was thought."""
+    """A piece of text in two: what was said, and what was thought.
+
+    ``back`` tells that all that had been said before was thought, too.
+    """
 
     said: str = ""
     thought: str = ""
+    back: bool = False
 
 
 class Thoughts:
@@ -34,6 +39,8 @@ class Thoughts:
         self._is_silent = True  # nothing but blanks was said
         self._at_line_start = True
         self._in_fence, self._ticks = False, ""
+        self._has_parted = False
+        self._back = False
 
     def feed(self, text: str) -> Parted:
         """Take a piece."""
@@ -41,14 +48,18 @@ class Thoughts:
             return Parted(self._say(text))
         text, self._held = self._held + text, ""
         said, thought = "", ""
+        self._back = False
         while text:
             if self._closing:
                 more, text = self._think(text)
                 thought += more
-            else:
-                more, text = self._speak(text)
-                said += more
-        return Parted(said, thought)
+                continue
+            was_back = self._back
+            more, text = self._speak(text)
+            said += more
+            if self._back and not was_back:
+                said, thought = "", said
+        return Parted(said, thought, self._back)
 
     def finish(self) -> Parted:
         """Take notice that nothing more comes."""
@@ -63,17 +74,27 @@ class Thoughts:
 
     def _speak(self, text: str) -> tuple[str, str]:
         """Give what is said at the front of ``text``, and what is left to look at."""
-        found = _OPENING.search(text)
+        found = _TAG.search(text)
         if found is None:
-            size = _overlap(text, _LONGEST)
+            size = max(_overlap(text, tag) for tag in _LONGEST)
             self._held = text[len(text) - size :]
             return self._say(text[: len(text) - size]), ""
-        said = self._say(text[: found.start()])
-        if self._in_fence or self._ticks or not (self._anywhere or self._is_silent):
-            return said + self._say(found[0]), text[found.end() :]
-        self._closing = f"</{found[1]}>"
-        self._kept = None if self._at_line_start else []
-        return said, text[found.end() :]
+        said, rest = self._say(text[: found.start()]), text[found.end() :]
+        is_end = bool(found[1])
+        in_code = self._in_fence or self._ticks
+        if in_code or not (is_end or self._anywhere or self._is_silent) or (is_end and not self._is_stray_end):
+            return said + self._say(found[0]), rest
+        self._has_parted = True
+        if is_end:
+            self._back = self._trim = self._is_silent = True
+        else:
+            self._closing = f"</{found[2]}>"
+            self._kept = None if self._at_line_start else []
+        return said, rest
+
+    @property
+    def _is_stray_end(self) -> bool:
+        return self._at_line_start and not self._has_parted
 
     def _think(self, text: str) -> tuple[str, str]:
         """Give what is thought at the front of ``text``, and what is left to look at."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.base import Asked, Delta, Loading, Progress
+from llm_gc.backends.base import Asked, Delta, Loading, Progress, TakenBack
 from llm_gc.backends.ollama import Ollama
 from llm_gc.protocol import Ask, Failure, Reply
 from tests.backends.ollama.asking import Notes, an_ask, answered, lines, reply_to, run, said
@@ -356,3 +356,13 @@ def test_connections_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         replies = run(answered(Ollama(server.url), *[an_ask()] * 4))
     assert all(reply.failure is None for reply in replies)
     assert len(made) == 1
+
+
+def test_thinking_whose_beginning_is_in_the_prompt_is_taken_back() -> None:
+    """Only its end is in the text; until then it streamed as text, and who watches is told that it was none."""
+    notes = Notes()
+    with StandIn([DEMO]) as server:
+        server.script(Say(["Hm.", "\n</th", "ink>\n\n", "Yes."]))
+        reply = reply_to(None, Ollama(server.url), notes)
+    assert (reply.content, reply.thinking) == ("Yes.", "Hm.\n")
+    assert notes[2:] == [Delta("Hm."), Delta("\n"), TakenBack(), Delta("Yes.")]

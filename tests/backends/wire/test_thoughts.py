@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
 
@@ -24,14 +26,23 @@ CASES = [
     ("it ends in <thi", "it ends in <thi", ""),
     ("a </think> b", "a </think> b", ""),
     ("", "", ""),
+    ("Hm,\nwell.\n</think>\n\nYes.", "Yes.", "Hm,\nwell.\n"),
+    ("</thinking>Yes.", "Yes.", ""),
+    ("<think>Hm.</think>Yes.\n</think>\nNo.", "Yes.\n</think>\nNo.", "Hm."),
+    ("```\n</think>\n```", "```\n</think>\n```", ""),
+    ("Hm.\n</think>\nYes.\n<think>Or?</think>", "Yes.\n", "Hm.\nOr?"),
 ]
 
 
 def parted(pieces: list[str], **how: bool) -> tuple[str, str]:
     """All that is said, and all that is thought."""
     thoughts = Thoughts(**how)
-    parts = [thoughts.feed(piece) for piece in pieces] + [thoughts.finish()]
-    return "".join(part.said for part in parts), "".join(part.thought for part in parts)
+    said = thought = ""
+    for part in [thoughts.feed(piece) for piece in pieces] + [thoughts.finish()]:
+        if part.back:
+            said, thought = "", thought + said
+        said, thought = said + part.said, thought + part.thought
+    return said, thought
 
 
 @pytest.mark.parametrize(("text", "said", "thought"), CASES)
@@ -40,6 +51,23 @@ def test_a_text_is_parted(text: str, said: str, thought: str) -> None:
     assert parted([text]) == (said, thought)
     assert parted(list(text)) == (said, thought)
     assert all(parted([text[:at], text[at:]]) == (said, thought) for at in range(len(text)))
+
+
+MARKS = ["<think>", "</think>", "<thinking>", "</thinking>", "`", "```", "\n", " ", "a", "<", "<th", ">", "/"]
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=14), st.data(), st.booleans(), st.booleans())
+@settings(deadline=None, max_examples=300)
+def test_where_a_text_is_cut_makes_no_difference(
+    marks: list[str], data: st.DataObject, anywhere: bool, trim: bool
+) -> None:
+    """However it comes in, the same is said and the same is thought."""
+    text = "".join(marks)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)))))
+    pieces = [text[at:end] for at, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    whole = parted([text], anywhere=anywhere, trim=trim)
+    assert parted(pieces, anywhere=anywhere, trim=trim) == whole
+    assert parted(list(text), anywhere=anywhere, trim=trim) == whole
 
 
 def test_what_is_known_is_passed_on_at_once() -> None:
