@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from llm_gc.conversation import Conversation
 from llm_gc.errors import SessionError
@@ -35,6 +36,28 @@ def test_a_record_gives_the_same_transcript(case: Case) -> None:
     made, _, _ = case.play()
     fresh = Conversation(case.pipeline, {"task": "Do \U0001f600.", "opening_words": "Hear:"})
     assert dumps(again(made, fresh)) == dumps(made)
+
+
+@FAST
+@given(cases(), st.data())
+def test_any_beginning_of_a_record_can_be_gone_on_from(case: Case, data: st.DataObject) -> None:
+    """As many turns as had arrived are fed, then the rest is answered: nothing is asked twice, and it is the same."""
+    made, _, had = case.play()
+    every = replies(made.turns)
+    count = data.draw(st.integers(0, len(had.log)))
+    there = {turn.exchange.ask.id for turn in had.log[:count]}
+    recorded = replies(turn for turn in made.turns if turn.id in there)
+    fresh, asked = Conversation(case.pipeline, {"task": "Do \U0001f600.", "opening_words": "Hear:"}), list[str]()
+    feed(fresh, lambda ask: recorded.get(ask.id))
+    assert {turn.exchange.ask.id for turn in fresh.log} == there
+
+    def answer(ask: Ask) -> Reply | None:
+        asked.append(ask.id)
+        return every.get(ask.id)
+
+    feed(fresh, answer)
+    assert not set(asked) & set(recorded)
+    assert dumps(transcript(fresh)) == dumps(made)
 
 
 @FAST

@@ -9,7 +9,7 @@ from functools import cached_property
 from llm_gc.backends.base import Facts
 from llm_gc.conversation import Conversation
 from llm_gc.drivers.resolved import digests
-from llm_gc.errors import UsageError
+from llm_gc.errors import SessionError, UsageError
 from llm_gc.recorded import before, conversation_of, feed, kept, replies
 from llm_gc.records import AttemptRecord, Parent, Transcript, TurnRecord, Versions
 from llm_gc.sessions import Taken
@@ -50,17 +50,23 @@ class Past:
 
     @cached_property
     def sent(self) -> Mapping[str, Sent]:
-        """What was really sent for the turns of a fork: its own pipeline might have made other requests."""
-        if self.parent is None:
-            return {}
+        """What was really sent then: another pipeline, or another llm-gc, might have made other requests.
+
+        Raises:
+            SessionError: where it cannot be rebuilt: the transcript was changed.
+
+        """
         decoder = Decoder(self.transcript)
         records: list[TurnRecord | AttemptRecord] = [*self.turns]
         records += [attempt for turn in self.turns for attempt in turn.attempts]
-        return {
-            one.id: Sent(decoder.request(one), sent.options, sent.format, sent.model, getattr(one, "context", None))
-            for one in records
-            if (sent := one.request) is not None
-        }
+        try:
+            return {
+                one.id: Sent(decoder.request(one), sent.options, sent.format, sent.model, getattr(one, "context", None))
+                for one in records
+                if (sent := one.request) is not None
+            }
+        except ValueError as error:
+            raise SessionError(f"{self.transcript.id} cannot be gone on with: {error}") from error
 
     def changed_models(self, facts: Facts) -> Iterable[str]:
         """Say which models are others by now than those that answered before."""

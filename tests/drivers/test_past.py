@@ -15,7 +15,7 @@ from llm_gc.backends.base import Facts, ModelFacts
 from llm_gc.drivers.past import forked, interrupted, nothing_left
 from llm_gc.drivers.replay import replay
 from llm_gc.drivers.run import Run
-from llm_gc.errors import ServerUnreachable, UsageError
+from llm_gc.errors import ServerUnreachable, SessionError, UsageError
 from llm_gc.protocol import Ask, Reply
 from llm_gc.records import Parent, Transcript
 from llm_gc.restored import restored, varied
@@ -264,6 +264,27 @@ def test_what_can_go_on(unbroken: Transcript, status: Any, last: Any, left: bool
 
     turn = replace(unbroken.turns[-1], error=ErrorRecord(last, "No.") if last else None)
     assert nothing_left(replace(unbroken, status=status, turns=(*unbroken.turns[:-1], turn))) is left
+
+
+def test_what_was_sent_stays_as_it_was(tmp_path: Path) -> None:
+    """The record of earlier turns is not made anew, though the core might make other requests by now."""
+    journal = break_off(tmp_path, 3, ["anna", "ben", "anna", "ben"])
+    before = load_session(journal)
+    header, *turns = (json.loads(line) for line in journal.read_bytes().splitlines())
+    header["start"]["pipeline"]["document"]["opening"] = "As if llm-gc put it otherwise now."
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in (header, *turns)), encoding="utf-8")
+    resumed = resume(journal, Actor(answer))
+    assert resumed.turns[:3] == before.turns
+    assert "otherwise now" in messages_of(resumed, resumed.turns[3])[0]["content"]
+
+
+def test_a_record_that_was_changed_is_not_gone_on_with(tmp_path: Path) -> None:
+    """What was said must be what was heard."""
+    journal = break_off(tmp_path, 3, ["anna", "ben", "anna", "ben"])
+    journal.write_bytes(journal.read_bytes().replace(b"anna at turns.0, seed", b"anna at turns.0, weed"))
+    with pytest.raises(SessionError, match=f"{journal.stem} cannot be gone on with: .* the transcript was changed"):
+        resume(journal, Actor(answer))
+    assert names(journal.parent) == [journal.name]
 
 
 # --- Forking
