@@ -1,4 +1,4 @@
-"""Turns to records and back to requests, records to JSON and back: versioned, and without a file."""
+"""Turns to records and back to requests, records to JSON: without a file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.conversation.context import window_of
@@ -25,11 +24,6 @@ from llm_gc.records import (
     Transcript,
     TurnRecord,
 )
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-R = TypeVar("R")
 
 LOADED = 0.1
 """So many seconds of loading mean that a model was loaded; to find one that is loaded takes a server milliseconds."""
@@ -266,44 +260,6 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
     return text if _is_encodable(text) else json.dumps(plain(value), indent=indent, allow_nan=False)
 
 
-def load(data: Any) -> Transcript:
-    """Read a transcript from plain data.
-
-    Raises:
-        ValueError: where it is none, or of a version that this program does not know.
-
-    """
-    if not isinstance(data, dict) or "format" not in data or "turns" not in data:
-        raise ValueError("this is no transcript of llm-gc")
-    _check_format(data["format"])
-    return _read(Transcript, data)
-
-
-def load_journal(lines: Iterable[Any]) -> tuple[Header, tuple[TurnRecord, ...], dict[str, str]]:
-    """Read a journal from plain data, a value for each line: what was known at the start, the turns, and the texts.
-
-    Raises:
-        ValueError: where it is none, or of a version that this program does not know.
-
-    """
-    header: Header | None = None
-    turns: list[TurnRecord] = []
-    texts: dict[str, str] = {}
-    for line in lines:
-        match line:
-            case {"start": {"format": format_, **start}} if header is None:
-                _check_format(format_)
-                header = _read(Header, start)
-            case {"turn": turn, "texts": dict(more)} if header is not None:
-                turns.append(_read(TurnRecord, turn))
-                texts |= more
-            case _:
-                raise ValueError("this is no journal of llm-gc")
-    if header is None:
-        raise ValueError("nothing was written to it yet")
-    return header, tuple(turns), texts
-
-
 def digest(value: Any) -> str:
     """Give the SHA-256 of plain data or records, as compact JSON sorted by key."""
     text = json.dumps(value, default=plain, sort_keys=True, separators=(",", ":"))
@@ -327,31 +283,6 @@ def _shared(one: tuple[Part, ...], other: tuple[Part, ...]) -> int:
         if mine != yours:
             return count
     return min(len(one), len(other))
-
-
-def _check_format(format_: Any) -> None:
-    if format_ != FORMAT:
-        newer = "; a newer llm-gc may" if isinstance(format_, int) and format_ > FORMAT else ""
-        raise ValueError(f"it has format {format_!r}, and this llm-gc reads format {FORMAT}{newer}")
-
-
-@cache
-def _adapter(record: Any) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter  # only those who read transcripts pay for it
-
-    return TypeAdapter(record)
-
-
-def _read(record: type[R], data: Any) -> R:
-    from pydantic import ValidationError
-
-    kind: Any = record
-    try:
-        read: R = _adapter(kind).validate_python(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"at {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return read
 
 
 def _is_encodable(text: str) -> bool:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from llm_gc.conversation import Conversation
 from llm_gc.errors import SessionError
+from llm_gc.loading import load
 from llm_gc.project import document
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
 from llm_gc.recorded import before, conversation_of, feed, header_of, kept, replies
 from llm_gc.records import PipelineRecord, Transcript
-from llm_gc.transcript import Decoder, Encoder, Sent, dumps, finish, load
+from llm_gc.transcript import Decoder, Encoder, Sent, dumps, finish
 from tests.talks import failed, pipeline, said, talk
 from tests.test_transcript import ENDED, FAST, Case, cases, drive, transcript, with_requests
 
@@ -140,7 +141,9 @@ def test_requests_that_were_sent_once_are_kept_as_they_were() -> None:
     made = transcript(one)
     decoder = Decoder(made)
     record = made.turns[0]
-    sent = {record.id: Sent(decoder.request(record), record.request.options, None, record.request.model)}
+    sent = {
+        record.id: Sent(decoder.request(record), record.request.options, None, record.request.model, record.context)
+    }
     drive(other, [said("A"), said("C")])
     assert other.outcome is not None
     forked = finish(header_of(made), other.turns, other.outcome, ENDED, sent)

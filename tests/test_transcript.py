@@ -14,11 +14,12 @@ from jsonschema import Draft202012Validator
 
 from llm_gc.conversation import Conversation
 from llm_gc.errors import TemplateError
+from llm_gc.loading import load, load_journal
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Attempt, Failure, Latency, Reply, Tokens
 from llm_gc.records import AttemptRecord, Header, PipelineRecord, Transcript, TurnRecord, Versions
 from llm_gc.schema import transcript_schema
-from llm_gc.transcript import Encoder, digest, dumps, finish, load, load_journal, messages_of, plain
+from llm_gc.transcript import Encoder, digest, dumps, finish, messages_of, plain
 from tests.talks import failed, pipeline, said, talk
 
 Messages = list[dict[str, str]]

@@ -50,13 +50,17 @@ class Live:
         *,
         parallel: int = 1,
         sleep: Sleep = asyncio.sleep,
+        told: int = 0,
     ) -> None:
-        """Take ``parallel`` requests in flight for each model of each server."""
+        """Take ``parallel`` requests in flight for each model of each server.
+
+        Of the first turns in the conversation's log, as many as ``told``, nobody is told again.
+        """
         self._conversation, self._backend = conversation, backend
         self._watchers = tuple(watchers)
         self._parallel, self._sleep = parallel, sleep
         self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
-        self._told = len(conversation.log)
+        self._told = told
 
     async def run(self) -> None:
         """Answer until the conversation has ended.

@@ -48,6 +48,12 @@ class Past:
                 "fork before that"
             )
 
+    def reaches(self, conversation: Conversation) -> int:
+        """Give how far the past reaches into a conversation's log; what follows came of itself after it."""
+        taken_over = {turn.id for turn in self.turns}
+        log = [turn.exchange.ask.id for turn in conversation.log]
+        return max((at + 1 for at, id_ in enumerate(log) if id_ in taken_over), default=0)
+
     @cached_property
     def sent(self) -> Mapping[str, Sent]:
         """What was really sent then: another pipeline, or another llm-gc, might have made other requests.

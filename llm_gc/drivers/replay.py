@@ -55,18 +55,18 @@ def replay(transcript: Transcript, loaded: Loaded) -> Replayed:
     except (UsageError, TemplateError) as error:
         return Replayed(count, Difference("before the first turn", str(error)))
     changed = tuple(pipeline_changes(transcript.pipeline, resolved.record))
-    comparison = _Comparison(transcript)
+    comparison = _Comparison(transcript, conversation)
     feed(conversation, comparison.answer)
-    difference = comparison.difference or comparison.rest(conversation)
+    difference = comparison.difference or comparison.rest()
     return Replayed(count, difference, changed)
 
 
 class _Comparison:
     """A record held against what a conversation asks."""
 
-    def __init__(self, transcript: Transcript) -> None:
+    def __init__(self, transcript: Transcript, conversation: Conversation) -> None:
         self.difference: Difference | None = None
-        self._transcript = transcript
+        self._transcript, self._conversation = transcript, conversation
         self._replies = replies(transcript.turns)
         self._decoder = Decoder(transcript)
         self._turns: dict[str, tuple[TurnRecord, TurnRecord | AttemptRecord]] = {}
@@ -75,7 +75,6 @@ class _Comparison:
             self._turns[turn.id] = (turn, turn)
         parent = transcript.parent
         self._taken_over = {turn.id for turn in before(transcript, parent.turn)} if parent else set()
-        self._reached: set[str] = set()
 
     def answer(self, ask: Ask) -> Reply | None:
         """Give the recorded reply, unless something has differed before."""
@@ -90,12 +89,11 @@ class _Comparison:
         if lines:
             self.difference = Difference(_place(turn), f"{ask.label} is sent something else", lines, turn.turn)
             return None
-        self._reached.add(turn.id)
         return self._replies[ask.id]
 
-    def rest(self, conversation: Conversation) -> Difference | None:
+    def rest(self) -> Difference | None:
         """Give the first difference in what came of the replies: turns that nobody asks for, their fate, the end."""
-        missed = next((turn for turn in self._transcript.turns if turn.id not in self._reached), None)
+        conversation, missed = self._conversation, self._missed()
         if missed is not None:
             return Difference(_place(missed), f"{missed.label} is not asked any more", tuple(_end(conversation)))
         interrupted = self._transcript.status == "interrupted"
@@ -114,9 +112,13 @@ class _Comparison:
         lines = tuple(_lines(then, now))
         return Difference("the end", "it ends otherwise", lines) if lines else None
 
+    def _missed(self) -> TurnRecord | None:
+        """Give the first recorded turn that has not come about: most were asked for, some never fit the window."""
+        there = {turn.exchange.ask.id for turn in self._conversation.log}
+        return next((turn for turn in self._transcript.turns if turn.id not in there), None)
+
     def _not_recorded(self, ask: Ask) -> Difference:
-        missed = next((turn for turn in self._transcript.turns if turn.id not in self._reached), None)
-        ended = self._transcript.ended_by
+        missed, ended = self._missed(), self._transcript.ended_by
         where = _place(missed) if missed else "after the last turn"
         then = f"where {missed.label} spoke" if missed else f"where it ended ({ended.reason}: {ended.detail})"
         return Difference(where, f"{ask.label} is asked at {ask.id}, {then}", turn=missed.turn if missed else None)

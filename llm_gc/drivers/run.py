@@ -25,7 +25,6 @@ from llm_gc.project import Loaded
 from llm_gc.recorded import conversation_of, header_of
 from llm_gc.records import Header, Resumption, Transcript, Versions
 from llm_gc.sessions import Journal, Taken
-from llm_gc.transcript import Sent
 
 INTERRUPTED = "stopped by hand"
 
@@ -83,8 +82,7 @@ class Run:
                 self.past.feed(conversation)
                 if conversation.outcome is not None:
                     raise UsageError(f"nothing is left to ask after that: {conversation.outcome.detail}")
-            self._recorder = Recorder(self._trouble, self._sent)
-            journal.append({"start": header}, *map(self._recorder.line, conversation.log))
+            journal.append(*self._first_lines(header, conversation))
         except BaseException:
             journal.discard()
             raise
@@ -102,17 +100,24 @@ class Run:
             for warning in past.changed_models(facts):
                 self._trouble(warning)
             versions = versions_now(header.versions, facts, __version__)
-            resumption = Resumption(sessions.stamp(self.now()), len(conversation.log), versions)
+            resumption = Resumption(sessions.stamp(self.now()), past.reaches(conversation), versions)
             header = replace(header, resumed=(*header.resumed, resumption))
-        self._recorder = Recorder(self._trouble, self._sent)
-        journal = taken.reopen([{"start": header}, *map(self._recorder.line, conversation.log)])
+        journal = taken.reopen(self._first_lines(header, conversation))
         return journal, header, conversation
+
+    def _first_lines(self, header: Header, conversation: Conversation) -> list[dict[str, Any]]:
+        """Give the lines of all that is known by now: the start, and the turns that were taken over."""
+        past = self.past
+        self._recorder = Recorder(self._trouble, past.sent if past is not None else {})
+        self._known = past.reaches(conversation) if past is not None else 0
+        return [{"start": header}, *map(self._recorder.line, conversation.log[: self._known])]
 
     async def _drive(self, conversation: Conversation, journal: Journal, header: Header) -> None:
         """Let it be answered to its end, and close the transcript: also where it is cancelled."""
         self._recorder.journal = journal
         try:
-            await Live(conversation, self.backend, (self._recorder, *self.watchers), parallel=self.parallel).run()
+            watchers = (self._recorder, *self.watchers)
+            await Live(conversation, self.backend, watchers, parallel=self.parallel, told=self._known).run()
         except asyncio.CancelledError:
             conversation.interrupt(INTERRUPTED)
             raise
@@ -149,10 +154,6 @@ class Run:
         for warning in facts.warnings:
             self._trouble(warning)
         return facts
-
-    @property
-    def _sent(self) -> Mapping[str, Sent]:
-        return self.past.sent if self.past is not None else {}
 
     def _close(self, journal: Journal, header: Header, turns: Sequence[Turn], outcome: Outcome) -> None:
         self.outcome = outcome

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from llm_gc.conversation import Outcome
 from llm_gc.errors import SessionError
+from llm_gc.loading import load, load_journal
 from llm_gc.records import Transcript
-from llm_gc.transcript import assemble, load, load_journal
+from llm_gc.transcript import assemble
 
 LOST = "the program was gone before the conversation ended; the journal holds the finished turns"
 

@@ -16,11 +16,12 @@ from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.drivers.replay import Difference, replay
 from llm_gc.drivers.run import Run
 from llm_gc.inputs import resolve
+from llm_gc.loading import load
 from llm_gc.project import Loaded
 from llm_gc.records import ErrorRecord, Transcript
 from llm_gc.restored import current, restored
 from llm_gc.sessions import load_session
-from llm_gc.transcript import dumps, load
+from llm_gc.transcript import dumps
 from tests.drivers.acting import Actor
 from tests.drivers.test_past import BLOCK, answer, break_off
 from tests.drivers.test_run import loaded
@@ -231,6 +232,23 @@ def test_failures_are_replayed(tmp_path: Path) -> None:
     broken = replay(fine, written(tmp_path, turns=turns)).difference
     assert broken is not None
     assert broken.lines[0].startswith("its request cannot be made: ")
+
+
+@pytest.mark.parametrize("on_overflow", ["stop", "drop_oldest"])
+def test_what_does_not_fit_the_window(tmp_path: Path, on_overflow: str) -> None:
+    """A turn that was not sent at all is a turn of the record; with a larger window it would be sent."""
+    small = {"anna": {"prompt": "a.j2"}, "ben": {"num_ctx": 700, "max_tokens": 100}}
+    limits = {"on_overflow": on_overflow, "max_turns": 8}
+    keys: dict[str, Any] = {"turns": [{"repeat": ["anna", "ben"]}], "limits": limits}
+    made = written(tmp_path, roles=small, **keys)
+    record = had(made, tmp_path, Actor(lambda ask: said(f"{ask.id} " * 40)))
+    assert (record.ended_by.reason == "overflow") == (on_overflow == "stop")
+    assert any(turn.context and turn.context.dropped for turn in record.turns) == (on_overflow == "drop_oldest")
+    assert replay(record, restored(record)).difference is None
+    large = {**small, "ben": {"num_ctx": 7000, "max_tokens": 100}}
+    found = replay(record, written(tmp_path, roles=large, **keys)).difference
+    assert found is not None
+    assert (found.where, found.lines) == ("turn 2, ben", ("options.num_ctx: 700 -> 7000",))
 
 
 def test_another_error_of_a_template(tmp_path: Path) -> None:

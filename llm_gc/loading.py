@@ -1,0 +1,77 @@
+"""JSON back to records: the one reader of transcripts and journals, versioned, and without a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llm_gc.records import FORMAT, Header, Transcript, TurnRecord
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+R = TypeVar("R")
+
+
+def load(data: Any) -> Transcript:
+    """Read a transcript from plain data.
+
+    Raises:
+        ValueError: where it is none, or of a version that this program does not know.
+
+    """
+    if not isinstance(data, dict) or "format" not in data or "turns" not in data:
+        raise ValueError("this is no transcript of llm-gc")
+    _check_format(data["format"])
+    return _read(Transcript, data)
+
+
+def load_journal(lines: Iterable[Any]) -> tuple[Header, tuple[TurnRecord, ...], dict[str, str]]:
+    """Read a journal from plain data, a value for each line: what was known at the start, the turns, and the texts.
+
+    Raises:
+        ValueError: where it is none, or of a version that this program does not know.
+
+    """
+    header: Header | None = None
+    turns: list[TurnRecord] = []
+    texts: dict[str, str] = {}
+    for line in lines:
+        match line:
+            case {"start": {"format": format_, **start}} if header is None:
+                _check_format(format_)
+                header = _read(Header, start)
+            case {"turn": turn, "texts": dict(more)} if header is not None:
+                turns.append(_read(TurnRecord, turn))
+                texts |= more
+            case _:
+                raise ValueError("this is no journal of llm-gc")
+    if header is None:
+        raise ValueError("nothing was written to it yet")
+    return header, tuple(turns), texts
+
+
+def _check_format(format_: Any) -> None:
+    if format_ != FORMAT:
+        newer = "; a newer llm-gc may" if isinstance(format_, int) and format_ > FORMAT else ""
+        raise ValueError(f"it has format {format_!r}, and this llm-gc reads format {FORMAT}{newer}")
+
+
+@cache
+def _adapter(record: Any) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # only those who read transcripts pay for it
+
+    return TypeAdapter(record)
+
+
+def _read(record: type[R], data: Any) -> R:
+    from pydantic import ValidationError
+
+    kind: Any = record
+    try:
+        read: R = _adapter(kind).validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"at {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return read
