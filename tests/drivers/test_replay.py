@@ -237,7 +237,7 @@ def test_failures_are_replayed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("on_overflow", ["stop", "drop_oldest"])
 def test_what_does_not_fit_the_window(tmp_path: Path, on_overflow: str) -> None:
     """A turn that was not sent at all is a turn of the record; with a larger window it would be sent."""
-    small = {"anna": {"prompt": "a.j2"}, "ben": {"num_ctx": 700, "max_tokens": 100}}
+    small = {"anna": {"prompt": "a.j2", "model": "n"}, "ben": {"num_ctx": 500, "max_tokens": 100}}
     limits = {"on_overflow": on_overflow, "max_turns": 8}
     keys: dict[str, Any] = {"turns": [{"repeat": ["anna", "ben"]}], "limits": limits}
     made = written(tmp_path, roles=small, **keys)
@@ -248,7 +248,7 @@ def test_what_does_not_fit_the_window(tmp_path: Path, on_overflow: str) -> None:
     large = {**small, "ben": {"num_ctx": 7000, "max_tokens": 100}}
     found = replay(record, written(tmp_path, roles=large, **keys)).difference
     assert found is not None
-    assert (found.where, found.lines) == ("turn 2, ben", ("options.num_ctx: 700 -> 7000",))
+    assert (found.where, found.lines) == ("turn 2, ben", ("options.num_ctx: 500 -> 7000",))
 
 
 def test_another_error_of_a_template(tmp_path: Path) -> None:
