@@ -142,7 +142,7 @@ class Course:
         if not self._windows or is_open:
             rounds = MOST_TURNS if self._windows else PATIENCE if is_open else min(rounds, PATIENCE)
         while number < rounds:
-            number, before = number + 1, told.turns
+            number, turns, now = number + 1, told.turns, told.now
             earlier = told.copy() if step.until is not None else None
             try:
                 self._run(step.repeat, (*path, "repeat"), told, is_sure=is_sure)
@@ -151,7 +151,7 @@ class Course:
                     raise
                 told.become(earlier)  # it may have ended a round before, and left a turn to what comes after it
                 return
-            if told.turns == before:
+            if told.now == now or (is_open and told.turns == turns):
                 return
 
     def _parallel(self, step: Parallel, path: Path, told: Told, is_sure: bool) -> None:
@@ -211,6 +211,7 @@ class Course:
         told.turns += 1
         speakers = [step.say] if isinstance(step, Say) else self._allowed(step)
         speakers = [name for name in speakers if name in self._subject.pipeline.roles]
+        self._count += len(speakers)
         if not speakers:
             return
         instruction = self._sizes.of(step.instruction, told)
