@@ -118,7 +118,7 @@ def test_line_ends(end: str) -> None:
     """Every kind of line end gives the same data and the same places."""
     source = load(end.join(["a:", "  b: |", "    one", "    two {{ x }}", "c: d"]), "f")
     assert source.data == {"a": {"b": "one\ntwo {{ x }}\n"}, "c": "d"}
-    assert source.spot(("a", "b"), 2, 8) == (4, 12)
+    assert source.spot(("a", "b"), 2, 8).start == (4, 12)
     assert (source.place(("c",)).line, source.place(("c",)).column) == (5, 4)
 
 
@@ -220,27 +220,28 @@ def test_spots_in_a_text(marked: str) -> None:
     value: Any = source.data["a"] if len(path) == 1 else source.data["a"]["b"][1]
     at = value.index(word)
     found = source.spot(path, value.count("\n", 0, at) + 1, at - value.rfind("\n", 0, at))
-    assert found == (line, column + (1 if "b: [c" in marked else 0))
+    assert found.start == (line, column + (1 if "b: [c" in marked else 0))
+    assert (found.end_line, found.end_column) == (line, found.column + len(word))
 
 
 def test_the_first_word_of_a_line() -> None:
     """Without a column, the first word of the line is meant."""
     source = load("a: |\n  one\n    two\n  three\nb: {}\n", "f")
-    assert source.spot(("a",), 2) == (3, 5)
-    assert source.spot(("a",), 1) == (2, 3)
+    assert source.spot(("a",), 2).start == (3, 5)
+    assert source.spot(("a",), 1).start == (2, 3)
     assert spot_in("a\n  b c\n", 2) == 4
 
 
 def test_the_end_of_a_text() -> None:
     """What is beyond the last word stands right behind it; in an empty text, where it begins."""
     source = load("a: 'one'\nb: ''\n", "f")
-    assert source.spot(("a",), 1, 99) == (1, 8)
-    assert source.spot(("b",), 1, 1) == (2, 4)
+    assert source.spot(("a",), 1, 99).start == (1, 8)
+    assert source.spot(("b",), 1, 1).start == (2, 4)
 
 
 def test_a_spot_in_what_is_no_text() -> None:
     """It is the place of what is there."""
-    assert load("a: {b: 1}\n", "f").spot(("a",), 3, 4) == (1, 4)
+    assert load("a: {b: 1}\n", "f").spot(("a",), 3, 4).start == (1, 4)
 
 
 def places(source: Source, *paths: tuple[tuple[str | int, ...], bool]) -> list[tuple[int, int]]:

@@ -13,9 +13,8 @@ from typing import Any
 
 import yaml
 
-from llm_gc.source.syntax import BRACES
+from llm_gc.source.syntax import BRACES, MAX_DEPTH, TOO_DEEP
 
-MAX_DEPTH = 100
 MAX_NODES = 200_000
 MAX_DIGITS = 300
 
@@ -37,10 +36,11 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+#[^\r\n]*)?(?:\s+|$))*")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong, at an offset of the text."""
+    """Something wrong, at an offset of the text; ``node`` is what has no data because of it."""
 
     at: int
     message: str
+    node: yaml.Node | None = None
 
 
 class Endless(Exception):
@@ -73,9 +73,9 @@ class Reader:
         if id(node) in self._open:
             raise self._endless(node, "this holds an alias of itself, and so has no end; write the values out")
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
-            deep, many = f"nested more than {MAX_DEPTH} levels deep", f"more than {MAX_NODES:,} values"
+            many = f"more than {MAX_NODES:,} values"
             how = ", with its aliases written out" if "*" in self._text else ""
-            raise self._endless(node, f"{deep if depth > MAX_DEPTH else many}{how}; a pipeline is a short text")
+            raise self._endless(node, f"{TOO_DEEP if depth > MAX_DEPTH else many}{how}; a pipeline is a short text")
         tagged = self._refuse_tag(node)
         if isinstance(node, yaml.ScalarNode):
             return None if tagged else self._scalar(node)
@@ -106,28 +106,29 @@ class Reader:
         if not isinstance(key, yaml.ScalarNode):
             braces = next((n for n in (node, key) if self._text.startswith("{{", n.start_mark.index)), None)
             if braces is not None:
-                self._note(braces, BRACES)
+                self._note(braces, BRACES, node)
             else:
-                self._note(key, "a key must be text, and this one is a list or a map")
-        elif self._refuse_tag(key):
+                self._note(key, "a key must be text, and this one is a list or a map", node)
+        elif self._refuse_tag(key, node):
             pass
         elif key.tag != STR:
-            self._note(key, f"a key must be text, and {_short(key.value) or 'nothing'} is not; put it in quotes")
+            self._note(key, f"a key must be text, and {_short(key.value) or 'nothing'} is not; put it in quotes", node)
         elif key.value == "<<" and not key.style:
-            self._note(key, "'<<' merges nothing here; write the keys out")
+            self._note(key, "'<<' merges nothing here; write the keys out", node)
         else:
             return False
         return True
 
-    def _refuse_tag(self, node: yaml.Node) -> bool:
-        """Note a node's tag; tell whether there is one."""
+    def _refuse_tag(self, node: yaml.Node, owner: yaml.Node | None = None) -> bool:
+        """Note a node's tag; tell whether there is one. What has no data because of it is the node, or its owner."""
         begin = node.start_mark.index
         tag = re.search(r"(?<!\S)!\S*", self._text[begin : start(node, self._text)])
         if tag is None and node.tag in (STR, NULL, BOOL, INT, FLOAT, MAP, SEQ):
             return False
         name = tag[0] if tag else node.tag
         hint = "put the text in quotes" if name in ("!!str", "!") else "a pipeline is plain data"
-        self.faults.append(Fault(begin + (tag.start() if tag else 0), f"the tag {name!r} is not allowed; {hint}"))
+        message = f"the tag {name!r} is not allowed; {hint}"
+        self.faults.append(Fault(begin + (tag.start() if tag else 0), message, owner or node))
         return True
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -139,12 +140,12 @@ class Reader:
         if node.tag in (INT, FLOAT):
             number = _number(text)
             if number is None:
-                self._note(node, f"{_short(text)} is no number that JSON can hold")
+                self._note(node, f"{_short(text)} is no number that JSON can hold", node)
             return number
         return text
 
-    def _note(self, node: yaml.Node, message: str) -> None:
-        self.faults.append(Fault(start(node, self._text), message))
+    def _note(self, node: yaml.Node, message: str, lost: yaml.Node | None = None) -> None:
+        self.faults.append(Fault(start(node, self._text), message, lost))
 
     def _endless(self, node: yaml.Node, message: str) -> Endless:
         return Endless(Fault(start(node, self._text), message))

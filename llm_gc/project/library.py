@@ -1,0 +1,79 @@
+"""The files of one reading, each read once: pipelines, prompts and the folders in which prompts are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from llm_gc import files
+from llm_gc.errors import PipelineError
+from llm_gc.source import Source
+
+
+class Library:
+    """What was read, kept for all pipelines of one command: they share files, and folders too."""
+
+    def __init__(self) -> None:
+        """Begin with nothing read."""
+        self._paths: dict[str, Path] = {}
+        self._sources: dict[Path, Source] = {}
+        self._folders: dict[Path, Path | None] = {}
+        self._prompts: dict[tuple[Path | None, str], str | ValueError] = {}
+
+    def pipeline(self, path: Path, file: str) -> Source:
+        """Read a pipeline's file; ``file`` is what it is called in messages.
+
+        Raises:
+            UsageError: where the file cannot be read.
+            PipelineError: where it is YAML, and no pipeline.
+
+        """
+        resolved = path.resolve()
+        found = self._sources.get(resolved)
+        if found is None or found.file != file:
+            found = self._sources[resolved] = files.read_source(path, file)
+        return self.put(found, resolved)
+
+    def put(self, source: Source, path: Path) -> Source:
+        """Take in a source that was read from a file, or that stands for one.
+
+        Raises:
+            PipelineError: where it is no pipeline.
+
+        """
+        self._paths[source.file] = path
+        if (finding := files.no_pipeline(source)) is not None:
+            raise PipelineError([finding])
+        return source
+
+    def path(self, source: Source) -> Path:
+        """Give the file that a source was read from."""
+        return self._paths[source.file]
+
+    def beside(self, name: str, source: Source) -> Path:
+        """Give the file that a source names, seen from its own place."""
+        return (self.path(source).parent / name).resolve()
+
+    def folder(self, source: Source) -> Path | None:
+        """Give the folder of a source's prompts."""
+        start = self.path(source).parent
+        if start not in self._folders:
+            self._folders[start] = files.prompts_folder(start)
+        return self._folders[start]
+
+    def prompt(self, folder: Path | None, name: str) -> str:
+        """Read a prompt file.
+
+        Raises:
+            ValueError: where there is none of that name under ``folder``, or it is no text.
+
+        """
+        key = (folder, name)
+        if key not in self._prompts:
+            try:
+                self._prompts[key] = files.read_prompt(folder, name)
+            except ValueError as error:
+                self._prompts[key] = error
+        found = self._prompts[key]
+        if isinstance(found, ValueError):
+            raise found
+        return found
