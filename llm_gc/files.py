@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container
 from itertools import islice
 from pathlib import Path
@@ -194,6 +195,19 @@ def read_text(name: str) -> str:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def lines_of(file: str) -> list[str]:
+    """Give the lines of a file, to show them; none where it cannot be read."""
+    try:
+        return lines_in(Path(file).read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def lines_in(content: bytes) -> list[str]:
+    """Give the lines of a file's bytes, to show them."""
+    return re.split(r"\r\n|\r|\n", content.decode("utf-8", "replace").removeprefix("\ufeff"))
 
 
 def read_json_schema(path: Path, name: str) -> Any:

@@ -48,6 +48,7 @@ LAYERS = [
     "sessions",
     "drivers",
     "testing",
+    "validation",
     "api",
     "cli",
     "__main__",

@@ -18,6 +18,8 @@ class Library:
         self._sources: dict[Path, Source] = {}
         self._folders: dict[Path, Path | None] = {}
         self._prompts: dict[tuple[Path | None, str], str | ValueError] = {}
+        self._named: dict[str, Source] = {}
+        self._texts: dict[str, str] = {}
 
     def pipeline(self, path: Path, file: str) -> Source:
         """Read a pipeline's file; ``file`` is what it is called in messages.
@@ -40,10 +42,22 @@ class Library:
             PipelineError: where it is no pipeline.
 
         """
-        self._paths[source.file] = path
+        self._paths[source.file], self._named[source.file] = path, source
         if (finding := files.no_pipeline(source)) is not None:
             raise PipelineError([finding])
         return source
+
+    def files(self) -> list[str]:
+        """Give what every file that was read is called in messages."""
+        return [*self._named, *self._texts]
+
+    def source(self, file: str) -> Source | None:
+        """Give what was read from a YAML file, by what it is called in messages."""
+        return self._named.get(file)
+
+    def text(self, file: str) -> str:
+        """Give the text of a file that was read; empty where none of that name was."""
+        return self._named[file].text if file in self._named else self._texts.get(file, "")
 
     def path(self, source: Source) -> Path:
         """Give the file that a source was read from."""
@@ -70,7 +84,8 @@ class Library:
         key = (folder, name)
         if key not in self._prompts:
             try:
-                self._prompts[key] = files.read_prompt(folder, name)
+                text = self._prompts[key] = files.read_prompt(folder, name)
+                self._texts[f"{files.relative(folder)}/{name}"] = text
             except ValueError as error:
                 self._prompts[key] = error
         found = self._prompts[key]

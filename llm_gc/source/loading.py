@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -74,7 +75,7 @@ def _with_data(source: Source, faults: list[Fault]) -> Source:
         source.data = None if source.root is None else reader.read(source.root)
     except Endless as error:
         reader.faults = [error.fault]
-    faults = [*(source.owned(fault) for fault in faults), *reader.faults]
+    faults = [*(replace(fault, node=source.scalar(fault.at)) for fault in faults), *reader.faults]
     if faults:
         source.spoil(faults)
     return source

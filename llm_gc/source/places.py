@@ -60,18 +60,18 @@ class Source:
         )
         self.holes |= frozenset(_paths(self.root, bad))
 
-    def owned(self, fault: Fault) -> Fault:
-        """Give a fault with the scalar in whose text it is, if it is in one."""
+    def scalar(self, at: int) -> yaml.ScalarNode | None:
+        """Give the scalar in whose text an offset is, if it is in one."""
         waiting, seen = [self.root], set[int]()
         while waiting:
             node = waiting.pop()
-            if node is None or id(node) in seen or not node.start_mark.index <= fault.at < node.end_mark.index:
+            if node is None or id(node) in seen or not node.start_mark.index <= at < node.end_mark.index:
                 continue
             seen.add(id(node))
             if isinstance(node, yaml.ScalarNode):
-                return replace(fault, node=node)
+                return node
             waiting += [inner for pair in node.value for inner in (pair if isinstance(pair, tuple) else [pair])]
-        return fault
+        return None
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Give the place of the value at ``path`` (of its key, if ``key``), or of what is nearest to it."""

@@ -24,6 +24,10 @@ _ENTRY = re.compile(r"^([ ]*)([^\s])", re.MULTILINE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
+Compose = Callable[[str], yaml.Node | None]
+"""Gives the nodes of a text; raises YAMLError."""
+
+
 @dataclass
 class Recovered:
     """What was read: the root (none where nothing is left), the errors with their places, and the text passed over."""
@@ -33,7 +37,7 @@ class Recovered:
     lost: str = ""
 
 
-def recover(text: str, error: yaml.YAMLError, compose: Callable[[str], yaml.Node | None]) -> Recovered:
+def recover(text: str, error: yaml.YAMLError, compose: Compose) -> Recovered:
     """Read a text again after an error, without the part in which it stands, until what is left can be read.
 
     That part is an entry of a top-level block where that is enough, else the block. What is passed over becomes spaces,
@@ -47,22 +51,36 @@ def recover(text: str, error: yaml.YAMLError, compose: Callable[[str], yaml.Node
         if len(found.errors) >= MAX_ERRORS or len(text) > MAX_RECOVERED:
             return found
         at = min(_offset(text, line) + column - 1, len(text))
-        begin, end = _block(text, at)
-        for start, stop in (*_entry(text, at, begin, end), (begin, end)):
-            rest = text[:start] + re.sub(r"[^\r\n]", " ", text[start:stop]) + text[stop:]
-            again = None
-            try:
-                found.root = compose(rest)
-            except yaml.YAMLError as raised:
-                again = raised
-                _, next_line, _ = explain(raised, rest)
-                if begin <= _offset(rest, next_line) < end and start > begin:
-                    continue  # it is not enough
-            break
-        found.lost += text[start:stop]
+        lost, rest, again = _without(text, at, compose, found)
+        found.lost += lost
         if again is None or rest == text:
             return found
         text, error = rest, again
+
+
+def _without(text: str, at: int, compose: Compose, found: Recovered) -> tuple[str, str, yaml.YAMLError | None]:
+    """Pass over the part in which an offset is; give it, the text without it, and the next error, if there is one."""
+    begin, end = _block(text, at)
+    for start, stop in _entry(text, at, begin, end):
+        rest = _blank(text, start, stop)
+        try:
+            found.root = compose(rest)
+        except yaml.YAMLError as again:
+            _, line, _ = explain(again, rest)
+            if not begin <= _offset(rest, line) < end:
+                return text[start:stop], rest, again
+        else:
+            return text[start:stop], rest, None
+    rest = _blank(text, begin, end)
+    try:
+        found.root = compose(rest)
+    except yaml.YAMLError as again:
+        return text[begin:end], rest, again
+    return text[begin:end], rest, None
+
+
+def _blank(text: str, start: int, stop: int) -> str:
+    return text[:start] + re.sub(r"[^\r\n]", " ", text[start:stop]) + text[stop:]
 
 
 def _offset(text: str, line: int) -> int:
