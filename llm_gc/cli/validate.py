@@ -16,11 +16,6 @@ _STYLES: dict[str, dict[str, Any]] = {
     "warning": {"fg": "yellow"},
     "faint": {"dim": True},
 }
-    "bold": {"bold": True},
-    "error": {"fg": "red"},
-    "warning": {"fg": "yellow"},
-    "faint": {"dim": True},
-}
 
 
 @click.command()

@@ -52,7 +52,7 @@ class Source:
 
     def spoil(self, faults: Iterable[Fault]) -> None:
         """Take in what is wrong with nodes."""
-        noted = list(faults)
+        noted = list(dict.fromkeys(faults))  # an alias is read wherever it stands
         self.faults += [Finding(self.file, *self._position(one.at), "yaml", one.message) for one in noted]
         bad = {id(one.node) for one in noted if one.node is not None}
         self.lost += "".join(

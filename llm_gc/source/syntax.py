@@ -77,6 +77,9 @@ def explain(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
     if braces := _open_braces(text, mark):
         return braces
     sentence, at = _sentence(problem, mark, began, text)
+    last = text.rstrip().splitlines() or [""]
+    if at.line >= len(last):  # the parser notices at the end what lacks there
+        return sentence, len(last), len(last[-1]) + 1
     return sentence, at.line + 1, at.column + 1
 
 
