@@ -27,7 +27,7 @@ _STYLES: dict[str, dict[str, Any]] = {
 def command(paths: tuple[str, ...], form: str, strict: bool, jobs: int, explain: str | None) -> int:
     """Check pipelines: everything that is wrong at once, each with file, line and column.
 
-    A PATH is a file, a folder in which all pipelines are checked, or - for standard input.
+    A PATH is a file, a folder in which all pipelines and tests are checked, or - for standard input.
     """
     if explain is not None:
         return _explain(explain)
@@ -64,7 +64,7 @@ def _printed(findings: tuple[Finding, ...], form: str, stdin: bytes) -> str:
 
 def _remarks(passed_over: tuple[str, ...], wrong: tuple[str, ...]) -> list[str]:
     shown = ", ".join(passed_over[:5]) + (", …" if len(passed_over) > 5 else "")
-    what = "it is no pipeline" if len(passed_over) == 1 else "they are no pipelines"
+    what = "it is no pipeline and no test" if len(passed_over) == 1 else "they are no pipelines and no tests"
     skipped = [f"llm-gc: {_counted(len(passed_over), 'YAML file')} not checked, {what}: {shown}"] if passed_over else []
     return [*skipped, *(f"llm-gc: {sentence}" for sentence in wrong)]
 

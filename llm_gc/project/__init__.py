@@ -12,10 +12,10 @@ from llm_gc.files import find
 from llm_gc.pipeline import Pipeline
 from llm_gc.project.assembling import assemble
 from llm_gc.project.library import Library
-from llm_gc.project.loaded import Loaded
+from llm_gc.project.loaded import At, Loaded
 from llm_gc.project.reading import Examined, Reading, once
 
-__all__ = ["Examined", "Library", "Loaded", "Reading", "assemble", "document", "load", "once", "read_inputs"]
+__all__ = ["At", "Examined", "Library", "Loaded", "Reading", "assemble", "document", "load", "once", "read_inputs"]
 
 
 def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = ()) -> Loaded:

@@ -35,14 +35,19 @@ class Library:
             found = self._sources[resolved] = files.read_source(path, file)
         return self.put(found, resolved)
 
+    def take(self, source: Source, path: Path) -> Source:
+        """Take in what was read from a file, or stands for one."""
+        self._paths[source.file], self._named[source.file] = path, source
+        return source
+
     def put(self, source: Source, path: Path) -> Source:
-        """Take in a source that was read from a file, or that stands for one.
+        """Take in a pipeline that was read from a file, or that stands for one.
 
         Raises:
             PipelineError: where it is no pipeline.
 
         """
-        self._paths[source.file], self._named[source.file] = path, source
+        self.take(source, path)
         if (finding := files.no_pipeline(source)) is not None:
             raise PipelineError([finding])
         return source

@@ -45,6 +45,8 @@ def recover(text: str, error: yaml.YAMLError, compose: Compose) -> Recovered:
     """
     found = Recovered()
     while True:
+        if found.errors and str(getattr(error, "problem", "")).startswith("did not find expected <document start>"):
+            return found  # this is no map, and would be complained of line by line
         message, line, column = explain(error, text)
         if not (found.errors and getattr(error, "problem", "") == "found undefined alias"):
             found.errors.append((message, line, column))  # else the anchor may stand in what was passed over

@@ -39,8 +39,6 @@ class Kind:
 
 
 def _is_pipeline(path: Path, head: bytes) -> bool:
-    if path.name.endswith((".test.yaml", ".test.yml")):
-        return False
     return bool(_SCHEMA.search(head) or _TURNS.search(head) or (_ROLES.search(head) and _NAME.search(head)))
 
 
@@ -52,8 +50,19 @@ def _check_pipeline(library: Library, content: bytes, path: Path, file: str) -> 
     return Reading(library).examine(source).findings
 
 
-KINDS = [Kind("pipeline", _is_pipeline, _check_pipeline)]
-"""The registry; the first kind is that of a file that was named and is of no other."""
+def _is_test(path: Path, _head: bytes) -> bool:
+    return path.name.endswith(files.TEST_SUFFIX)
+
+
+def _check_test(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
+    from llm_gc.testing import reading  # only who has tests pays for its import
+
+    source = library.take(files.source_of(content, file), path.resolve())
+    return source.faults or reading.check(source, path)
+
+
+KINDS = [Kind("test", _is_test, _check_test), Kind("pipeline", _is_pipeline, _check_pipeline)]
+"""The registry; the last kind is that of a file that was named and is of no other."""
 
 
 @dataclass
@@ -106,7 +115,7 @@ def _in_folder(folder: Path, found: Found) -> list[tuple[Path, str]]:
         else:
             found.passed_over.append(str(path))
     if not inside:
-        found.wrong.append(f"there is no pipeline in the folder {folder}")
+        found.wrong.append(f"there is no pipeline and no test in the folder {folder}")
     return inside
 
 
@@ -123,5 +132,5 @@ def check(library: Library, content: bytes, path: Path, file: str) -> Sequence[F
         UsageError: where it is too large to be read.
 
     """
-    kind = next((one for one in KINDS if one.is_one(path, content[:_HEAD])), KINDS[0])
+    kind = next((one for one in KINDS if one.is_one(path, content[:_HEAD])), KINDS[-1])
     return kind.check(library, content, path, file)

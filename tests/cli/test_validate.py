@@ -54,9 +54,10 @@ def test_a_folder(folder: Path) -> None:
         BAD_TEXT.splitlines()[0],
         "p/odd.yaml:2:36: warning: Ollama knows no option 'mirostat', and would pass it over [bad-option]",
     ]
-    assert result.err == (
-        "llm-gc: 1 YAML file not checked, it is no pipeline: p/compose.yaml\n3 files checked: 1 error, 1 warning\n"
-    )
+    assert result.err.splitlines() == [
+        "llm-gc: 1 YAML file not checked, it is no pipeline and no test: p/compose.yaml",
+        "3 files checked: 1 error, 1 warning",
+    ]
 
 
 def test_warnings_fail_where_that_is_asked_for(folder: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_path_that_leads_nowhere(folder: Path) -> None:
     result = llm_gc("validate", "gone.yaml", "empty", "p/inner/bad.yml", cwd=folder)
     assert (result.code, result.out) == (2, BAD_TEXT)
     assert "llm-gc: there is no pipeline gone.yaml" in result.err
-    assert "llm-gc: there is no pipeline in the folder empty" in result.err
+    assert "llm-gc: there is no pipeline and no test in the folder empty" in result.err
 
 
 def test_no_path_at_all(folder: Path) -> None:

@@ -149,7 +149,7 @@ def test_what_is_not(text: str) -> None:
     write(p=text)
     report = validate(["."])
     assert (report.checked, report.passed_over) == (0, ("p.yaml",))
-    assert report.wrong == ("there is no pipeline in the folder .",)
+    assert report.wrong == ("there is no pipeline and no test in the folder .",)
 
 
 def test_a_named_file_is_checked_whatever_it_is() -> None:
@@ -166,3 +166,17 @@ def test_findings_have_ends() -> None:
     )
     found = [(one.line, one.column, one.end_line, one.end_column) for one in validate(["p.yaml"]).findings]
     assert found == [(4, 15, 4, 18), (6, 14, 6, 17), (8, 5, 8, 15), (11, 16, 11, 20)]
+
+
+def test_test_files_are_checked_as_such() -> None:
+    """In a folder and by name, against their pipeline; their faults in YAML too."""
+    write(p=HEAD + "turns: [anna]\n")
+    cases = "cases:\n  - name: It speaks.\n    replies: {anna: [Hello.]}\n"
+    Path("p.test.yaml").write_text(cases, encoding="utf-8")
+    assert (told(), validate(["."]).checked) == ([], 2)
+    Path("p.test.yaml").write_text(cases + "    expect: {trns: 1}\n", encoding="utf-8")
+    assert told() == told("p.test.yaml") == ["p.test.yaml:4:14 shape"]
+    Path("p.test.yaml").write_text(cases.replace("anna", "bob"), encoding="utf-8")
+    assert [line.split()[0] for line in told()] == ["p.test.yaml:3:15"]
+    Path("p.test.yaml").write_text("cases: @\n", encoding="utf-8")
+    assert told() == ["p.test.yaml:1:8 yaml"]
