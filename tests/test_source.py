@@ -389,7 +389,7 @@ def recovered(text: str) -> tuple[list[tuple[int, int]], Any]:
         ("a: 1\n---\nb: 2\n", [(2, 1)], {"a": 1}),
         ("a: 1\r\nb: @x\r\nc: 3\r\n", [(2, 4)], {"a": 1, "c": 3}),
         ("@", [(1, 1)], None),
-        ("# Read me\n\nThis is *text*.\n\n- It is\n- no `YAML`: at all\n\nRight?\n\nSo it is.", [(5, 1)], None),
+        ("[]\n[]\n[]\n", [(2, 1)], None),
     ],
 )
 def test_what_is_left_of_a_text_with_errors(text: str, places: list[tuple[int, int]], left: Any) -> None:
