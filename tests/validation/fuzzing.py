@@ -31,12 +31,16 @@ from tests.commands import ROOT
 LONGEST = 60
 """Seconds that no mutation takes: a hang, and not a slow machine."""
 
-WORDS = ["{{", "}}", "{%", "%}", "{#", ": ", "- ", "[", "]", "{", "}", "'", '"', "|", ">", "&a", "*a", "!!int", "<<: *a",
-         "---", "...", "\t", "\n", "#", "%", "null", "~", "0x1", ".inf", "1e999", "-1", "2.5", "true", "no", "9" * 400,
-         "extends: ", "scene: ", "m1.yaml", "../", ".j2", ".json", "for x in y", "include 'a.j2'", "is defined", "[0]",
-         "* 'a'", "range(10**9)", "last.data.x", "said.x.y", "$ref", "\x00", "\u2028", "\ufeff", "𝔘", "é", "(" * 50, ""]  # fmt: skip
-VALUES: list[Any] = [None, True, -1, 0, 3, 2.5, 10**30, "", "x", "{{ x", "{{ x }}", "a.j2", "m1.yaml", "x.json", [], {}, [[]],
-                     {"say": "x"}, {"type": "object"}, {"$ref": "#"}, {"anna": ["ben"]}, "((", "1s", ["x"] * 50]  # fmt: skip
+WORDS = [
+    "{{", "}}", "{%", "%}", "{#", ": ", "- ", "[", "]", "{", "}", "'", '"', "|", ">", "&a", "*a", "!!int", "<<: *a",
+    "---", "...", "\t", "\n", "#", "%", "null", "~", "0x1", ".inf", "1e999", "-1", "2.5", "true", "no", "9" * 400,
+    "extends: ", "scene: ", "m1.yaml", "../", ".j2", ".json", "for x in y", "include 'a.j2'", "is defined", "[0]",
+    "* 'a'", "range(10**9)", "last.data.x", "said.x.y", "$ref", "\x00", "\u2028", "\ufeff", "𝔘", "é", "(" * 50, "",
+]  # fmt: skip
+VALUES: list[Any] = [
+    None, True, -1, 0, 3, 2.5, 10**30, "", "x", "{{ x", "{{ x }}", "a.j2", "m1.yaml", "x.json", [], {}, [[]], "((",
+    {"say": "x"}, {"type": "object"}, {"$ref": "#"}, {"anna": ["ben"]}, "1s", ["x"] * 50,
+]  # fmt: skip
 
 Mutate = Callable[[random.Random, bytes, list[bytes]], bytes]
 
@@ -139,12 +143,12 @@ def main(count: int, seed: int) -> None:
             try:
                 found += is_wrong(named)
             except BaseException:
-                print(f"mutation {number} of {file.relative_to(project)}: {mutated!r}", file=sys.stderr)
+                sys.stderr.write(f"mutation {number} of {file.relative_to(project)}: {mutated!r}\n")
                 raise
             file.write_bytes(content)
         faulthandler.cancel_dump_traceback_later()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"checked": count, "found": found, "peak": peak}))
+    sys.stdout.write(json.dumps({"checked": count, "found": found, "peak": peak}))
 
 
 def is_wrong(file: Path) -> bool:
@@ -154,9 +158,10 @@ def is_wrong(file: Path) -> bool:
         dump(report.findings)
     excerpts(report.findings, lines_of)
     for finding in report.findings:
-        assert finding.line >= 1 and finding.column >= 1, finding
+        assert min(finding.line, finding.column) >= 1, finding
         assert (finding.end_line, finding.end_column) > (finding.line, finding.column), finding
-        assert finding.message and "\n" not in str(finding), finding
+        assert finding.message, finding
+        assert "\n" not in str(finding), finding
     assert report.checked == 1
     return bool(report.findings or report.wrong)
 
