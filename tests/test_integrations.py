@@ -16,7 +16,7 @@ import yaml
 from tests.commands import ROOT, environ, llm_gc
 
 PAGE = ROOT / "docs" / "editors-and-ci.md"
-BAD = "name: bad\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [ana]\n"
+BAD = "name: bad\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [ana]\nopening: Hello.\n"
 
 
 def blocks(language: str) -> list[str]:

@@ -137,7 +137,7 @@ def test_a_file_without_an_end() -> None:
         (b"\xef\xbb\xbfa\xff", "1:2: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
         ("name: p".encode("utf-16"), "1:1: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
         (
-            b"turns: [a]\nname: x\0\nroles: {a: {model: m}}",
+            b"turns: [a]\nname: x\0\nopening: x\nroles: {a: {model: m}}",
             "2:8: error: the character U+0000 cannot stand here; remove it",
         ),
     ],

@@ -74,12 +74,10 @@ def _counted(number: int, word: str) -> str:
 
 
 def _explain(code: str) -> int:
-    from llm_gc.check.pages import codes, page
-    from llm_gc.near import near
+    from llm_gc.check.pages import page
 
-    text = page(code)
-    if not text:
-        hint = near(code, codes()) or f"The codes are {', '.join(codes())}."
-        raise UsageError(f"there is no code {code!r}. {hint}")
-    click.echo(text)
+    try:
+        click.echo(str(page(code)))
+    except KeyError as error:
+        raise UsageError(error.args[0]) from error
     return 0

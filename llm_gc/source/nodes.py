@@ -36,11 +36,12 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+#[^\r\n]*)?(?:\s+|$))*")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong, at an offset of the text; ``node`` is what has no data because of it."""
+    """Something wrong, at an offset; ``node`` is what has no data because of it, ``over`` what was passed over."""
 
     at: int
     message: str
     node: yaml.Node | None = None
+    over: yaml.Node | None = None
 
 
 class Endless(Exception):
@@ -95,7 +96,8 @@ class Reader:
             if self._refuse_key(node, key_node):
                 continue
             if key in data:
-                self._note(key_node, f"the key {key!r} stands twice in this map, first in line {lines[key]}; keep one")
+                message = f"the key {key!r} stands twice in this map, first in line {lines[key]}; keep one"
+                self.faults.append(Fault(start(key_node, self._text), message, over=value_node))
             else:
                 lines[key] = key_node.start_mark.line + 1
                 data[key] = self.read(value_node, depth + 1)

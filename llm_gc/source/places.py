@@ -42,11 +42,17 @@ class Source:
     """
 
     def __init__(
-        self, file: str, text: str, root: yaml.Node | None, *, faults: Sequence[Finding] = (), lost: str = ""
+        self,
+        file: str,
+        text: str,
+        root: yaml.Node | None,
+        data: Any = None,
+        *,
+        faults: Sequence[Finding] = (),
+        lost: str = "",
     ) -> None:
-        """Keep what was read; the data come later."""
-        self.file, self.text, self.root = file, text, root
-        self.data: Any = None
+        """Keep what was read."""
+        self.file, self.text, self.root, self.data = file, text, root, data
         self.faults, self.lost = list(faults), lost
         self.holes: frozenset[Path] = frozenset({()} if lost else ())
 
@@ -55,10 +61,9 @@ class Source:
         noted = list(dict.fromkeys(faults))  # an alias is read wherever it stands
         self.faults += [Finding(self.file, *self._position(one.at), "yaml", one.message) for one in noted]
         bad = {id(one.node) for one in noted if one.node is not None}
-        self.lost += "".join(
-            self.text[one.node.start_mark.index : one.node.end_mark.index] for one in noted if one.node is not None
-        )
-        self.holes |= frozenset(_paths(self.root, bad))
+        lost = (node for one in noted for node in (one.node, one.over) if node is not None)
+        self.lost += " ".join(self.text[node.start_mark.index : node.end_mark.index] for node in lost)
+        self.holes |= frozenset([(), *_paths(self.root, bad)])
 
     def scalar(self, at: int) -> yaml.ScalarNode | None:
         """Give the scalar in whose text an offset is, if it is in one."""

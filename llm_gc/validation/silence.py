@@ -10,16 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from llm_gc.check.rules import RULES
+from llm_gc.check.pages import UNUSED, pages
 from llm_gc.errors import Finding
 from llm_gc.near import near
 from llm_gc.project import Library
 from llm_gc.source import Source, position
-
-CODES = ("extends-cycle", "missing-file", "shape", "yaml")
-"""The codes of what no rule tells."""
-
-UNUSED = "unused-ignore"
 
 _MARK = "llm-gc:"
 _IN_YAML = re.compile(
@@ -75,7 +70,7 @@ class Silence:
 
 def unused(ignores: Iterable[Ignore]) -> Iterator[Finding]:
     """Tell of comments that silence nothing."""
-    known = [*CODES, *RULES]
+    known = pages()
     for ignore in ignores:
         is_code = ignore.code in known
         message = f"{ignore.code!r} is ignored here, and {'is not found' if is_code else 'there is no such code'}"

@@ -108,12 +108,13 @@ PHYSICAL = closed(
     ("artifactLocation",), artifactLocation=closed(uri={"format": "uri-reference", **TEXT}), region=REGION
 )
 LOGICAL = {"type": "array", "uniqueItems": True, "items": closed(fullyQualifiedName=TEXT)}
+LEVEL = {"enum": ["none", "note", "warning", "error"]}
 LOCATIONS = {"type": "array", "items": closed(physicalLocation=PHYSICAL, logicalLocations=LOGICAL)}
 RESULT = closed(
     ("message",),
     ruleId=TEXT,
     ruleIndex={"type": "integer", "minimum": -1},
-    level={"enum": ["none", "note", "warning", "error"]},
+    level=LEVEL,
     message=MESSAGE,
     locations=LOCATIONS,
 )
@@ -156,7 +157,7 @@ def test_sarif_names_the_rule_and_brings_its_page() -> None:
     (run,) = json.loads(FORMATS["sarif"](found))["runs"]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == ["shape", "unknown-role"]
-    assert all(rule["help"]["text"].startswith(f"{rule['id']}: ") for rule in rules)
+    assert all(rule["help"]["text"].startswith(f"{rule['id']} (error): ") for rule in rules)
     assert all(rule["shortDescription"]["text"].endswith(".") for rule in rules)
     assert [rules[result["ruleIndex"]]["id"] for result in run["results"]] == [one.code for one in found]
     assert {result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]} == {

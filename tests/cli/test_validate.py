@@ -9,9 +9,9 @@ import pytest
 
 from tests.commands import ROOT, llm_gc
 
-GOOD = "name: good\nroles: {anna: {model: m}}\nturns: [anna]\n"
-BAD = "name: bad\nroles: {anna: {model: m}}\nturns: [ana]\n"
-ODD = "name: odd\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [anna]\n"
+GOOD = "name: good\nroles: {anna: {model: m}}\nturns: [anna]\nopening: Hello.\n"
+BAD = "name: bad\nroles: {anna: {model: m}}\nturns: [ana]\nopening: Hello.\n"
+ODD = "name: odd\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [anna]\nopening: Hello.\n"
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_what_ships_is_clean() -> None:
 def test_a_page_of_the_manual(folder: Path) -> None:
     """For a code that there is; for another the one that was meant."""
     result = llm_gc("validate", "--explain", "unknown-role", cwd=folder)
-    assert (result.code, result.out.startswith("unknown-role: ")) == (0, True)
+    assert (result.code, result.out.startswith("unknown-role (error): ")) == (0, True)
     result = llm_gc("validate", "--explain", "unknwn-role", cwd=folder)
     assert (result.code, result.out) == (2, "")
     assert "Did you mean 'unknown-role'?" in result.err

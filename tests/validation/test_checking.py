@@ -8,7 +8,7 @@ import pytest
 
 from llm_gc.validation import validate
 
-HEAD = "name: case\nroles:\n  anna: {model: m}\n"
+HEAD = "name: case\nroles: {anna: {model: m}}\nopening: Hello.\n"
 
 
 @pytest.fixture(autouse=True)
@@ -162,7 +162,7 @@ def test_findings_have_ends() -> None:
     """Of a word, of a value, of the last value of a block."""
     write(
         p=HEAD
-        + "turns: [anna, bob]\nlimits:\n  max_turns: -10\nstop:\n  - role: anna\n\n# the end\nopening: 'x {{ nope }}'\n"
+        + "turns: [anna, bob]\nlimits:\n  max_turns: -10\nstop:\n  - role: anna\n\n# the end\nresult: 'xx {{ nope }}'\n"
     )
     found = [(one.line, one.column, one.end_line, one.end_column) for one in validate(["p.yaml"]).findings]
     assert found == [(4, 15, 4, 18), (6, 14, 6, 17), (8, 5, 8, 15), (11, 16, 11, 20)]

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_gc._version import __version__
-from llm_gc.check.pages import page
+from llm_gc.check.pages import pages
 from llm_gc.errors import Finding
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json"
@@ -28,9 +28,16 @@ def log(findings: Sequence[Finding]) -> str:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    text = page(code)
-    first = text.partition("\n\n")[0].partition(": ")[2] or code
-    return {"id": code, "shortDescription": {"text": " ".join(first.split())}, "help": {"text": text}}
+    found = pages().get(code)
+    if found is None:  # what fails while a conversation runs
+        return {"id": code}
+    level = {"level": found.severity}
+    return {
+        "id": code,
+        "shortDescription": {"text": found.sentence},
+        "defaultConfiguration": level,
+        "help": {"text": str(found)},
+    }
 
 
 def _result(finding: Finding, codes: Sequence[str]) -> dict[str, Any]:
