@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ from llm_gc.project.loaded import At, Loaded, located
 from llm_gc.source import Source
 from llm_gc.templates import Spotted, Templates, taken
 from llm_gc.texts import scene_files, texts
+
+
+_NAMES_JSON = re.compile(r"^(?!#).*\.json", re.MULTILINE)
+"""A line that is no comment, and may name a schema's file."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ class Reading:
 
     def _inline_formats(self, document: Document) -> Iterator[Finding]:
         """Put the schema files that formats name in their places, so that the document stands for itself."""
+        if not any(_NAMES_JSON.search(layer.text) for layer in document.layers):
+            return
         for path, name in list(_named_formats(document.data)):
             try:
                 schema = files.read_json_schema(self.library.beside(name, document.layer(path)), name)

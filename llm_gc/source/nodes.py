@@ -21,6 +21,7 @@ MAX_DIGITS = 300
 STR, NULL, BOOL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
 INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 MAP, SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_TAGS = frozenset((STR, NULL, BOOL, INT, FLOAT, MAP, SEQ))
 
 CORE = (  # tag, pattern, the characters that it can begin with: the table of YAML 1.2.2, section 10.3.2
     (NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -71,37 +72,44 @@ class Reader:
 
         """
         self._nodes += 1
-        if id(node) in self._open:
-            raise self._endless(node, "this holds an alias of itself, and so has no end; write the values out")
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             many = f"more than {MAX_NODES:,} values"
             how = ", with its aliases written out" if "*" in self._text else ""
             raise self._endless(node, f"{TOO_DEEP if depth > MAX_DEPTH else many}{how}; a pipeline is a short text")
-        tagged = self._refuse_tag(node)
+        tagged = self._has_properties(node) and self._refuse_tag(node)
         if isinstance(node, yaml.ScalarNode):
-            return None if tagged else self._scalar(node)
+            return None if tagged else node.value if node.tag == STR else self._scalar(node)
+        if id(node) in self._open:
+            raise self._endless(node, "this holds an alias of itself, and so has no end; write the values out")
         self._open.add(id(node))
         inner = self._mapping(node, depth) if isinstance(node, yaml.MappingNode) else self._sequence(node, depth)
         self._open.discard(id(node))
         return inner
+
+    def _has_properties(self, node: yaml.Node) -> bool:
+        """Tell whether a node may have a tag; most have neither that nor an anchor, and need no closer look."""
+        at = node.start_mark.index
+        return self._text[at : at + 1] in ("!", "&") or node.tag not in _TAGS
 
     def _sequence(self, node: yaml.Node, depth: int) -> list[Any]:
         return [self.read(item, depth + 1) for item in node.value]
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        lines: dict[str, int] = {}
         for key_node, value_node in node.value:
-            key = key_node.value
-            if self._refuse_key(node, key_node):
+            if self._is_odd(key_node) and self._refuse_key(node, key_node):
                 continue
+            key = key_node.value
             if key in data:
-                message = f"the key {key!r} stands twice in this map, first in line {lines[key]}; keep one"
+                first = next(one.start_mark.line + 1 for one, _ in node.value if one.value == key)
+                message = f"the key {key!r} stands twice in this map, first in line {first}; keep one"
                 self.faults.append(Fault(start(key_node, self._text), message, over=value_node))
             else:
-                lines[key] = key_node.start_mark.line + 1
                 data[key] = self.read(value_node, depth + 1)
         return data
+
+    def _is_odd(self, key: yaml.Node) -> bool:
+        return key.tag != STR or key.value == "<<" or self._has_properties(key)
 
     def _refuse_key(self, node: yaml.MappingNode, key: yaml.Node) -> bool:
         """Note what is wrong with a key; tell whether anything is."""
@@ -125,7 +133,7 @@ class Reader:
         """Note a node's tag; tell whether there is one. What has no data because of it is the node, or its owner."""
         begin = node.start_mark.index
         tag = re.search(r"(?<!\S)!\S*", self._text[begin : start(node, self._text)])
-        if tag is None and node.tag in (STR, NULL, BOOL, INT, FLOAT, MAP, SEQ):
+        if tag is None and node.tag in _TAGS:
             return False
         name = tag[0] if tag else node.tag
         hint = "put the text in quotes" if name in ("!!str", "!") else "a pipeline is plain data"
