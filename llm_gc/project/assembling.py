@@ -13,8 +13,10 @@ from llm_gc.templates import Templates
 from llm_gc.texts import scene_files, texts
 
 
-def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded]) -> Loaded:
-    """Check a document whose prompt files and scenes are at hand, and give the pipeline that can be run.
+def assemble(
+    document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded], *, check: bool = True
+) -> Loaded:
+    """Give the pipeline of a document whose prompt files and scenes are at hand; ``check`` it by the rules too.
 
     Raises:
         PipelineError: with everything that is wrong in it.
@@ -34,8 +36,9 @@ def assemble(document: Document, prompts: Mapping[str, str], scenes: Mapping[str
         for path, name in scene_files(pipeline)
         if name not in scenes
     ]
-    found = [located(document, None, compiled, code, problem) for code, problem in run_rules(pipeline, compiled)]
-    findings = findings or found
+    if check and not findings:
+        problems = run_rules(pipeline, compiled)
+        findings = [located(document, None, compiled, code, problem) for code, problem in problems]
     if any(finding.severity == "error" for finding in findings):
         raise PipelineError(findings)
     return Loaded(document.file, document, pipeline, compiled, None, tuple(findings), scenes)

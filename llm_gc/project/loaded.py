@@ -23,7 +23,8 @@ At = tuple[str | int, ...]
 class Loaded:
     """A pipeline that can be run: its file, the document it was read from, and all that it names.
 
-    ``scenes`` are the pipelines that its scenes play, by the name that they have there.
+    ``scenes`` are the pipelines that its scenes play, by the name that they have there; ``places`` are the host and the
+    backend that a run has laid over those of all roles.
     """
 
     file: str
@@ -33,6 +34,7 @@ class Loaded:
     folder: Path | None
     warnings: tuple[Finding, ...] = ()
     scenes: Mapping[str, Loaded] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def files(self) -> Files:

@@ -21,7 +21,6 @@ from llm_gc.source import Source
 from llm_gc.templates import Spotted, Templates, taken
 from llm_gc.texts import scene_files, texts
 
-
 _NAMES_JSON = re.compile(r"^(?!#).*\.json", re.MULTILINE)
 """A line that is no comment, and may name a schema's file."""
 
@@ -84,7 +83,9 @@ class Reading:
         prompts = Templates(texts_read)
         scenes, broken = self._scenes(read, read.pipeline, document)
         whole, alone = read.is_whole and not unreadable, len(self._open) == 1
-        problems = run_rules(read.pipeline, prompts, whole=whole, alone=alone)
+        path = self.library.path(source)
+        spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if whole else ()
+        problems = run_rules(read.pipeline, prompts, whole=whole, alone=alone, spare=spare)
         told = ((code, read.mended(code, problem)) for code, problem in problems)
         checked = [
             located(document, folder, prompts, code, problem)
