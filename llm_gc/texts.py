@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from llm_gc.protocol import Path
 from llm_gc.steps.scene import Scene
 from llm_gc.templates import is_file
+
+Found = TypeVar("Found")
 
 TextKind = Literal["template", "expression"]
 
@@ -33,9 +35,7 @@ class Text:
 
 def texts(value: Any, path: Path = ()) -> Iterator[Text]:
     """Give all templates and expressions in a model and in what it holds, in the order of its fields."""
-    found: list[Text] = []
-    _collect_texts(value, path, found)
-    return iter(found)
+    return iter(_texts_of.get(value, path))
 
 
 def _collect_texts(value: Any, path: Path, found: list[Text]) -> None:
@@ -59,9 +59,7 @@ def _collect_texts(value: Any, path: Path, found: list[Text]) -> None:
 
 def models(value: Any, path: Path = ()) -> Iterator[tuple[Path, BaseModel]]:
     """Give a model and all models in it, each with its path, in the order of the document."""
-    found: list[tuple[Path, BaseModel]] = []
-    _collect_models(value, path, found)
-    return iter(found)
+    return iter(_models_of.get(value, path))
 
 
 def _collect_models(value: Any, path: Path, found: list[tuple[Path, BaseModel]]) -> None:
@@ -76,6 +74,25 @@ def _collect_models(value: Any, path: Path, found: list[tuple[Path, BaseModel]])
     elif isinstance(value, dict):
         for key, item in value.items():
             _collect_models(item, (*path, key), found)
+
+
+class _Newest(Generic[Found]):
+    """What was collected of the newest value; checks ask for one pipeline's again and again, and models are frozen."""
+
+    def __init__(self, collect: Callable[[Any, Path, list[Found]], None]) -> None:
+        self._collect, self._value, self._found = collect, object(), list[Found]()
+
+    def get(self, value: Any, path: Path) -> list[Found]:
+        if value is self._value:
+            return self._found
+        found: list[Found] = []
+        self._collect(value, path, found)
+        if not path and isinstance(value, BaseModel):
+            self._value, self._found = value, found
+        return found
+
+
+_texts_of, _models_of = _Newest(_collect_texts), _Newest(_collect_models)
 
 
 @cache
