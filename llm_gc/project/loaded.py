@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llm_gc import files
 from llm_gc.check import Problem
-from llm_gc.conversation import Files
 from llm_gc.documents import Document
 from llm_gc.errors import Finding, TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.source import Place, spot_in, word_end
+
+if TYPE_CHECKING:
+    from llm_gc.conversation import Files
 
 At = tuple[str | int, ...]
 """Where something stands in a document."""
@@ -39,6 +42,8 @@ class Loaded:
     @cached_property
     def files(self) -> Files:
         """What the conversation needs besides the pipeline."""
+        from llm_gc.conversation import Files  # who only checks needs no conversation
+
         return Files(self.prompts, {name: (scene.pipeline, scene.files) for name, scene in self.scenes.items()})
 
     def locate(self, error: TemplateError) -> Finding:
