@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from llm_gc.check.words import shown
 from llm_gc.errors import Finding, PipelineError, UsageError
 from llm_gc.protocol import Path
 from llm_gc.source import Place, Source, dotted, load
@@ -32,9 +34,20 @@ class Override:
 
 
 class Document:
-    """The data of several layers as one, and for each value the layer that it comes from."""
+    """The data of several layers as one, and for each value the layer that it comes from.
 
-    def __init__(self, layers: Sequence[Source], overrides: Sequence[Override] = ()) -> None:
+    ``findings`` are everything that is wrong with the layers as YAML and with what they extend. The document is not
+    ``whole`` where a layer under it could not be read.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Source],
+        overrides: Sequence[Override] = (),
+        findings: Sequence[Finding] = (),
+        *,
+        whole: bool = True,
+    ) -> None:
         """Lay each layer over the one after it, and the overrides over them all.
 
         Raises:
@@ -42,13 +55,26 @@ class Document:
 
         """
         self.layers, self.overrides = tuple(layers), tuple(overrides)
-        self.file = layers[0].file
+        self.findings = [fault for layer in layers for fault in layer.faults] + list(findings)
+        self.whole, self.file = whole, layers[0].file
         data: Any = {}
         for layer in reversed(layers):
-            data = merge({key: value for key, value in layer.data.items() if key != "extends"}, data)
+            own = layer.data if isinstance(layer.data, dict) else {}
+            data = merge({key: value for key, value in own.items() if key != "extends"}, data)
         for override in overrides:
             data = _put(data, override)
         self.data: dict[str, Any] = data
+
+    @cached_property
+    def holes(self) -> frozenset[Path]:
+        """The paths at which something could not be read; the empty one where nobody knows what is missing."""
+        found = ((layer, path) for layer in self.layers for path in layer.holes)
+        return frozenset(path for layer, path in found if not path or self.layer(path) is layer)
+
+    @cached_property
+    def lost(self) -> str:
+        """The text that was passed over."""
+        return " ".join(layer.lost for layer in self.layers)
 
     def layer(self, path: Path) -> Source:
         """Give the layer in which what stands at ``path`` (or what is nearest to it) is written."""
@@ -88,21 +114,31 @@ def compose(source: Source, read: Read, overrides: Sequence[Override] = ()) -> D
     """Read what a source extends, and what that extends in its turn, and lay them over one another.
 
     Raises:
-        PipelineError: where a file that is extended cannot be read, or extends itself.
         UsageError: where an override leads nowhere.
 
     """
-    layers = [source]
-    while (name := layers[-1].data.get("extends")) is not None:
-        newest = layers[-1]
+    layers, findings, whole = [source], [], True
+    while (name := _extended(layers[-1])) is not None:
+        newest, whole = layers[-1], False
         if not isinstance(name, str):
-            raise PipelineError([newest.finding(("extends",), "shape", f"{name!r} is no file name")])
-        under = read(name, newest)
+            findings = [newest.finding(("extends",), "shape", f"{shown(name)} is no file name")]
+            break
+        try:
+            under = read(name, newest)
+        except PipelineError as error:
+            findings = list(error.findings)
+            break
         if any(under.file == layer.file for layer in layers) or len(layers) >= MAX_LAYERS:
             chain = " extends ".join([layer.file for layer in layers] + [under.file])
-            raise PipelineError([newest.finding(("extends",), "extends-cycle", f"this goes in a circle: {chain}")])
+            findings = [newest.finding(("extends",), "extends-cycle", f"this goes in a circle: {chain}")]
+            break
         layers.append(under)
-    return Document(layers, overrides)
+        whole = isinstance(under.data, dict)
+    return Document(layers, overrides, findings, whole=whole)
+
+
+def _extended(layer: Source) -> Any:
+    return layer.data.get("extends") if isinstance(layer.data, dict) else None
 
 
 def merge(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,10 @@ class Unanswered(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong in a file, with the place of the offending word (counted from 1)."""
+    """One thing that is wrong in a file, with the place of the offending word (counted from 1, its end exclusive).
+
+    Where nobody knows the end, the place is one character.
+    """
 
     file: str
     line: int
@@ -42,11 +45,23 @@ class Finding:
     severity: Severity = "error"
     path: str = ""
     hint: str = ""
+    end_line: int = 0
+    end_column: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in an end that nobody gave."""
+        if (self.end_line, self.end_column) <= (self.line, self.column):
+            object.__setattr__(self, "end_line", self.line)
+            object.__setattr__(self, "end_column", self.column + 1)
+
+    @property
+    def text(self) -> str:
+        """What is wrong and what to do, in one or two sentences."""
+        return f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
 
     def __str__(self) -> str:
         """Give the finding as one line: ``file:line:column: error: message. Hint [code]``."""
-        text = f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
-        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {text} [{self.code}]"
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.text} [{self.code}]"
 
 
 class PipelineError(LlmGcError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Container
 from itertools import islice
 from pathlib import Path
@@ -59,18 +60,41 @@ def read_yaml(path: Path, file: str) -> Source:
         PipelineError: where it is no YAML.
 
     """
+    loaded = read_source(path, file)
+    if loaded.faults:
+        raise PipelineError(loaded.faults)
+    return loaded
+
+
+def read_source(path: Path, file: str) -> Source:
+    """Read a YAML file as far as it can be read; its ``faults`` say what is wrong with it.
+
+    Raises:
+        UsageError: where the file cannot be read.
+
+    """
     try:
         with path.open("rb") as opened:
             content = opened.read(source.MAX_BYTES + 1)  # what has no size of its own has an end here too
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    return source_of(content, file)
+
+
+def source_of(content: bytes, file: str) -> Source:
+    """Read YAML from the bytes of a file, as far as it can be read.
+
+    Raises:
+        UsageError: where it is too large.
+
+    """
     if len(content) > source.MAX_BYTES:
         raise UsageError(f"{file} is larger than {source.MAX_BYTES // 1024} KiB; a pipeline is a short text")
     try:
         text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise PipelineError([_no_text(file, content, error.start)]) from error
-    return source.load(text, file)
+        return Source(file, "", None, faults=[_no_text(file, content, error.start)])
+    return source.read(text, file)
 
 
 def _no_text(file: str, content: bytes, at: int) -> Finding:
@@ -81,21 +105,13 @@ def _no_text(file: str, content: bytes, at: int) -> Finding:
     return Finding(file, line, column, "yaml", message, hint="Save the file as UTF-8.")
 
 
-def read_pipeline(path: Path, file: str) -> Source:
-    """Read a pipeline's YAML and no more.
-
-    Raises:
-        UsageError: where the file cannot be read.
-        PipelineError: where it is no YAML, or no map.
-
-    """
-    loaded = read_yaml(path, file)
-    if not isinstance(loaded.data, dict) or not {"roles", "turns", "extends"} & set(loaded.data):
-        empty = "the file is empty"
-        message = empty if loaded.data is None else "this is no pipeline: it has neither 'roles' nor 'turns'"
-        hint = "A pipeline is a map with name, roles and turns."
-        raise PipelineError([loaded.finding((), "shape", message, hint=hint)])
-    return loaded
+def no_pipeline(loaded: Source) -> Finding | None:
+    """Give the finding about what is YAML, and no pipeline."""
+    if loaded.faults or (isinstance(loaded.data, dict) and {"roles", "turns", "extends"} & set(loaded.data)):
+        return None
+    empty = "the file is empty"
+    message = empty if loaded.data is None else "this is no pipeline: it has neither 'roles' nor 'turns'"
+    return loaded.finding((), "shape", message, hint="A pipeline is a map with name, roles and turns.")
 
 
 def prompts_folder(start: Path) -> Path | None:
@@ -179,6 +195,19 @@ def read_text(name: str) -> str:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def lines_of(file: str) -> list[str]:
+    """Give the lines of a file, to show them; none where it cannot be read."""
+    try:
+        return lines_in(Path(file).read_bytes())
+    except (OSError, ValueError):
+        return []
+
+
+def lines_in(content: bytes) -> list[str]:
+    """Give the lines of a file's bytes, to show them."""
+    return re.split(r"\r\n|\r|\n", content.decode("utf-8", "replace").removeprefix("\ufeff"))
 
 
 def read_json_schema(path: Path, name: str) -> Any:

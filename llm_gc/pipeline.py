@@ -34,8 +34,14 @@ class Role(Strict):
         description="The system prompt: a template, or the name of a `.j2` file under `prompts/`.",
         examples=["m1/reviewer.j2"],
     )
-    description: str | None = Field(None, description="What the role is for, for readers and for those who choose.")
-    label: str | None = Field(None, min_length=1, description="What the others call it; the role's name where absent.")
+    description: str | None = Field(
+        None,
+        description="What the role is for, for readers and for those who choose.",
+        examples=["Looks for risks and says how to lower them."],
+    )
+    label: str | None = Field(
+        None, min_length=1, description="What the others call it; the role's name where absent.", examples=["Reviewer"]
+    )
     temperature: Temperature | None = Field(None, description="The sampling temperature.", examples=[0.2])
     max_tokens: AtLeastOne | None = Field(None, description="The most tokens of one reply.", examples=[512])
     num_ctx: AtLeastOne | None = Field(
@@ -50,11 +56,14 @@ class Role(Strict):
         examples=[{"approved": {"type": "boolean"}}],
     )
     think: bool | Literal["low", "medium", "high", "max"] | None = Field(
-        None, description="Whether a model that can think does so first; where absent it does not."
+        None,
+        description="Whether a model that can think does so first; where absent it does not.",
+        examples=[True, "low"],
     )
     sees: Sees = Field(
         default_factory=lambda: View.model_validate({}),
         description="What the role hears: `all` (where absent), `none`, `own`, `others`, a list of roles, or a map.",
+        examples=["others", ["anna", "narrator"], {"from": "all", "last": 2}],
     )
     options: dict[str, Any] = Field(
         default_factory=dict,
@@ -66,7 +75,11 @@ class Role(Strict):
         None,
         description="The kind of the role's model server: Ollama (where absent), or one that speaks OpenAI's API.",
     )
-    host: str | None = Field(None, description="The model server for this role, where it has one of its own.")
+    host: str | None = Field(
+        None,
+        description="The model server for this role, where it has one of its own.",
+        examples=["http://big.example.org:11434"],
+    )
     api: Literal["chat", "generate"] = Field(
         "chat", description="How the model is asked: by messages, or by one text that it goes on from (`generate`)."
     )
@@ -108,26 +121,51 @@ class Pipeline(Strict):
         description="A short name, for lists and file names.",
         examples=["m1"],
     )
-    description: str | None = Field(None, description="What the conversation is for.")
+    description: str | None = Field(
+        None,
+        description="What the conversation is for.",
+        examples=["An implementer plans, a reviewer looks for risks, in turn."],
+    )
     extends: str | None = Field(
         None,
         description="A pipeline's file to lay under this one: maps merge, lists and scalars replace, null deletes.",
+        examples=["team.yaml"],
     )
     inputs: dict[Name, dict[str, Any]] = Field(
         default_factory=dict,
         description="What it is given: a JSON Schema each, and an option of `llm-gc run` each.",
         examples=[{"task": {"type": "string", "description": "What to do."}}],
     )
-    defaults: Role | None = Field(None, description="Fields for every role that does not give them itself.")
-    roles: dict[Name, Role] = Field(min_length=1, description="Who speaks.")
+    defaults: Role | None = Field(
+        None,
+        description="Fields for every role that does not give them itself.",
+        examples=[{"model": "llama3.2:3b", "num_ctx": 8192}],
+    )
+    roles: dict[Name, Role] = Field(
+        min_length=1,
+        description="Who speaks.",
+        examples=[{"anna": {"model": "llama3.2:3b", "prompt": "You are brief."}}],
+    )
     opening: Template | None = Field(None, description="What everybody reads first.", examples=["Task: {{ task }}"])
-    turns: list[AnyStep] = Field(min_length=1, description="The steps of the conversation, in order.")
-    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}), description="What it may cost at most.")
+    turns: list[AnyStep] = Field(
+        min_length=1,
+        description="The steps of the conversation, in order.",
+        examples=[["anna", {"repeat": ["ben", "anna"], "times": 3}]],
+    )
+    limits: Limits = Field(
+        default_factory=lambda: Limits.model_validate({}),
+        description="What it may cost at most.",
+        examples=[{"max_turns": 12, "timeout": "60s"}],
+    )
     stop: list[AnyStop] = Field(default_factory=list, description="What ends it when it is said.", examples=[["DONE"]])
     result: Template | None = Field(
-        None, description="A template for what comes out of it; the last message's content where absent."
+        None,
+        description="A template for what comes out of it; the last message's content where absent.",
+        examples=["{{ said.poet }}"],
     )
-    seed: Whole | None = Field(None, description="What all sampling is derived from; drawn and recorded where absent.")
+    seed: Whole | None = Field(
+        None, description="What all sampling is derived from; drawn and recorded where absent.", examples=[42]
+    )
 
     @model_validator(mode="before")
     @classmethod

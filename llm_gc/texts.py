@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from llm_gc.protocol import Path
 from llm_gc.steps.scene import Scene
 from llm_gc.templates import is_file
+
+Found = TypeVar("Found")
 
 TextKind = Literal["template", "expression"]
 
@@ -33,36 +35,83 @@ class Text:
 
 def texts(value: Any, path: Path = ()) -> Iterator[Text]:
     """Give all templates and expressions in a model and in what it holds, in the order of its fields."""
+    return iter(_texts_of.get(value, path))
+
+
+def _collect_texts(value: Any, path: Path, found: list[Text]) -> None:
     if isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            inner, at = getattr(value, name), (*path, field.alias or name)
-            kind = _kind(type(value), name)
-            if kind and isinstance(inner, str):
-                yield Text(at, inner, kind)
-            elif kind and isinstance(inner, Mapping):  # the variables of a set, the inputs of a scene
-                yield from (Text((*at, key), item, kind) for key, item in inner.items() if isinstance(item, str))
-            elif isinstance(inner, (BaseModel, list, Mapping)):
-                yield from texts(inner, at)
+        for name, key, kind, _ in _fields(type(value)):
+            inner = getattr(value, name)
+            if kind is None:
+                _collect_texts(inner, (*path, key), found)
+            elif isinstance(inner, str):
+                found.append(Text((*path, key), inner, kind))
+            elif isinstance(inner, dict):  # the variables of a set, the inputs of a scene
+                texts_in = ((each, item) for each, item in inner.items() if isinstance(item, str))
+                found += (Text((*path, key, each), item, kind) for each, item in texts_in)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from texts(item, (*path, index))
-    elif isinstance(value, Mapping):
+            _collect_texts(item, (*path, index), found)
+    elif isinstance(value, dict):
         for key, item in value.items():
-            yield from texts(item, (*path, key))
+            _collect_texts(item, (*path, key), found)
 
 
 def models(value: Any, path: Path = ()) -> Iterator[tuple[Path, BaseModel]]:
     """Give a model and all models in it, each with its path, in the order of the document."""
+    return iter(_models_of.get(value, path))
+
+
+def _collect_models(value: Any, path: Path, found: list[tuple[Path, BaseModel]]) -> None:
     if isinstance(value, BaseModel):
-        yield path, value
-        for name, field in type(value).model_fields.items():
-            yield from models(getattr(value, name), (*path, field.alias or name))
+        found.append((path, value))
+        for name, key, _, holds_models in _fields(type(value)):
+            if holds_models:
+                _collect_models(getattr(value, name), (*path, key), found)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from models(item, (*path, index))
-    elif isinstance(value, Mapping):
+            _collect_models(item, (*path, index), found)
+    elif isinstance(value, dict):
         for key, item in value.items():
-            yield from models(item, (*path, key))
+            _collect_models(item, (*path, key), found)
+
+
+class _Newest(Generic[Found]):
+    """What was collected of the newest value; checks ask for one pipeline's again and again, and models are frozen."""
+
+    def __init__(self, collect: Callable[[Any, Path, list[Found]], None]) -> None:
+        self._collect, self._value, self._found = collect, object(), list[Found]()
+
+    def get(self, value: Any, path: Path) -> list[Found]:
+        if value is self._value:
+            return self._found
+        found: list[Found] = []
+        self._collect(value, path, found)
+        if not path and isinstance(value, BaseModel):
+            self._value, self._found = value, found
+        return found
+
+
+_texts_of, _models_of = _Newest(_collect_texts), _Newest(_collect_models)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, TextKind | None, bool], ...]:
+    """Give the fields of a model that a walk comes by: those that are templates, and those in which there are models.
+
+    Of each: its name, its key, what kind of template it is (if it is one), and whether models can stand in it.
+    """
+    looked_at = (
+        (name, field, _kind(model, name), _can_hold(field.annotation)) for name, field in model.model_fields.items()
+    )
+    return tuple((name, field.alias or name, kind, holds) for name, field, kind, holds in looked_at if kind or holds)
+
+
+def _can_hold(annotation: Any) -> bool:
+    """Tell whether an annotation names a model."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_can_hold(inner) for inner in get_args(annotation))
 
 
 def scene_files(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -72,7 +121,6 @@ def scene_files(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield (*at, "scene"), model.scene
 
 
-@cache
 def _kind(model: type[BaseModel], name: str) -> TextKind | None:
     """Tell by a field's annotation whether its text is a template or an expression."""
     field = model.model_fields[name]

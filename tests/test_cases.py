@@ -16,6 +16,7 @@ from llm_gc import project
 from llm_gc.check.pages import pages
 from llm_gc.check.rules import RULES
 from llm_gc.errors import PipelineError
+from llm_gc.validation import validate
 
 CASES = Path(__file__).parent / "cases"
 OK = sorted((CASES / "ok").glob("*.yaml"))
@@ -27,11 +28,9 @@ JARGON = re.compile(r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|(?<!!)\b
 def findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Give what is found in a file, a line each, as seen from its folder."""
     monkeypatch.chdir(file.parent)
-    try:
-        found = project.load(file.name).warnings
-    except PipelineError as error:
-        found = error.findings
-    return "".join(f"{finding}\n" for finding in found)
+    report = validate([file.name])
+    assert not report.wrong
+    return "".join(f"{finding}\n" for finding in report.findings)
 
 
 @pytest.mark.parametrize("file", OK, ids=lambda file: file.stem)
@@ -48,6 +47,22 @@ def test_findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         wanted.write_text(found, encoding="utf-8")
     assert found == wanted.read_text(encoding="utf-8")
     assert found
+
+
+@pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)
+def test_what_has_errors_cannot_be_run(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading it for a run tells the same, and what has warnings alone is loaded with them."""
+    monkeypatch.chdir(file.parent)
+    wanted = file.with_suffix(".out").read_text(encoding="utf-8")
+    try:
+        found = project.load(file.name).warnings
+    except PipelineError as error:
+        found = error.findings
+    else:
+        assert " error: " not in wanted
+    assert {f"{finding}\n" for finding in found} >= {
+        line for line in wanted.splitlines(keepends=True) if "[unused-ignore]" not in line
+    }
 
 
 @pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)

@@ -49,6 +49,7 @@ LAYERS = [
     "sessions",
     "drivers",
     "testing",
+    "validation",
     "api",
     "cli",
     "__main__",

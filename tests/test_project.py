@@ -136,7 +136,10 @@ def test_a_file_without_an_end() -> None:
         (b"a: \xc3\xa9\nb: \xc3\xa9\xff\n", "2:5: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
         (b"\xef\xbb\xbfa\xff", "1:2: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
         ("name: p".encode("utf-16"), "1:1: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
-        (b"name: a\0b\n", "1:8: error: the character U+0000 cannot stand here; remove it"),
+        (
+            b"turns: [a]\nname: x\0\nopening: x\nroles: {a: {model: m}}",
+            "2:8: error: the character U+0000 cannot stand here; remove it",
+        ),
     ],
 )
 def test_bytes_that_are_no_text(content: bytes, finding: str) -> None:

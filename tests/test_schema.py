@@ -79,6 +79,13 @@ def test_every_property_is_described(make: Any) -> None:
         assert inner.get("description", "").endswith("."), name
 
 
+def test_every_property_explains_itself_in_an_editor() -> None:
+    """By an example, where neither its values nor its default say what is written there."""
+    for name, inner in properties(pipeline_schema()).items():
+        says = "enum" in inner or "default" in inner or inner.get("type") == "boolean"
+        assert says or inner.get("examples"), name
+
+
 def test_every_description_has_its_property() -> None:
     """The glossary tells of nothing that is not there."""
     schema = transcript_schema()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_gc.errors import PipelineError
-from llm_gc.source import MAX_BYTES, Source, dotted, load, spot_in
+from llm_gc.source import MAX_BYTES, Source, dotted, load, read, spot_in
 
 QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=None)
 
@@ -118,7 +118,7 @@ def test_line_ends(end: str) -> None:
     """Every kind of line end gives the same data and the same places."""
     source = load(end.join(["a:", "  b: |", "    one", "    two {{ x }}", "c: d"]), "f")
     assert source.data == {"a": {"b": "one\ntwo {{ x }}\n"}, "c": "d"}
-    assert source.spot(("a", "b"), 2, 8) == (4, 12)
+    assert source.spot(("a", "b"), 2, 8).start == (4, 12)
     assert (source.place(("c",)).line, source.place(("c",)).column) == (5, 4)
 
 
@@ -220,27 +220,28 @@ def test_spots_in_a_text(marked: str) -> None:
     value: Any = source.data["a"] if len(path) == 1 else source.data["a"]["b"][1]
     at = value.index(word)
     found = source.spot(path, value.count("\n", 0, at) + 1, at - value.rfind("\n", 0, at))
-    assert found == (line, column + (1 if "b: [c" in marked else 0))
+    assert found.start == (line, column + (1 if "b: [c" in marked else 0))
+    assert (found.end_line, found.end_column) == (line, found.column + len(word))
 
 
 def test_the_first_word_of_a_line() -> None:
     """Without a column, the first word of the line is meant."""
     source = load("a: |\n  one\n    two\n  three\nb: {}\n", "f")
-    assert source.spot(("a",), 2) == (3, 5)
-    assert source.spot(("a",), 1) == (2, 3)
+    assert source.spot(("a",), 2).start == (3, 5)
+    assert source.spot(("a",), 1).start == (2, 3)
     assert spot_in("a\n  b c\n", 2) == 4
 
 
 def test_the_end_of_a_text() -> None:
     """What is beyond the last word stands right behind it; in an empty text, where it begins."""
     source = load("a: 'one'\nb: ''\n", "f")
-    assert source.spot(("a",), 1, 99) == (1, 8)
-    assert source.spot(("b",), 1, 1) == (2, 4)
+    assert source.spot(("a",), 1, 99).start == (1, 8)
+    assert source.spot(("b",), 1, 1).start == (2, 4)
 
 
 def test_a_spot_in_what_is_no_text() -> None:
     """It is the place of what is there."""
-    assert load("a: {b: 1}\n", "f").spot(("a",), 3, 4) == (1, 4)
+    assert load("a: {b: 1}\n", "f").spot(("a",), 3, 4).start == (1, 4)
 
 
 def places(source: Source, *paths: tuple[tuple[str | int, ...], bool]) -> list[tuple[int, int]]:
@@ -362,3 +363,61 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             assert 1 <= finding.line <= text.count("\n") + text.count("\r") + 2
             assert finding.column >= 1
             assert "not valid YAML" not in finding.message, text
+
+
+# --- What is left of a text with errors
+
+
+def recovered(text: str) -> tuple[list[tuple[int, int]], Any]:
+    """Give the places of all errors, and the data that could be read."""
+    source = read(text, "f")
+    return [(fault.line, fault.column) for fault in source.faults], source.data
+
+
+@pytest.mark.parametrize(
+    ("text", "places", "left"),
+    [
+        ("a: 1\nb: @x\nc: 3\n", [(2, 4)], {"a": 1, "c": 3}),
+        ("a: [1\nb: 'x\n", [(1, 4), (2, 4)], None),
+        ("a: [1, 2\nb: 2\nc: {d\ne: 3\n", [(1, 4), (3, 4)], {"b": 2, "e": 3}),
+        ("a:\n  b: 1\n  c: @x\n  d: 2\ne: 3\n", [(3, 6)], {"a": {"b": 1, "d": 2}, "e": 3}),
+        ("a:\n- 1\n- @x\n- 2\n", [(3, 3)], {"a": [1, 2]}),
+        ("a:\n  - 1\n  - {b: |\n      x\n    }\n  - 2\n", [(3, 9)], {"a": [1, 2]}),
+        ("a:\n  - @x\n  - @y\nb: 1\n", [(2, 5)], {"b": 1}),
+        ("a: &x 'y\nb: 2\n", [(1, 7)], {"b": 2}),
+        ("a: 1\nb: [&x 1\nc: *x\nd: 2\n", [(2, 4)], {"a": 1, "d": 2}),
+        ("a: 1\n---\nb: 2\n", [(2, 1)], {"a": 1}),
+        ("a: 1\r\nb: @x\r\nc: 3\r\n", [(2, 4)], {"a": 1, "c": 3}),
+        ("@", [(1, 1)], None),
+        ("[]\n[]\n[]\n", [(2, 1)], None),
+    ],
+)
+def test_what_is_left_of_a_text_with_errors(text: str, places: list[tuple[int, int]], left: Any) -> None:
+    """Each error is told, and all is read but the entries or blocks in which they stand."""
+    assert recovered(text) == (places, left)
+
+
+def test_places_in_what_is_left() -> None:
+    """Are those of the whole text."""
+    source = read("a: @x\nb:\n  c: 3\n", "f")
+    assert source.place(("b", "c")).start == (3, 6)
+    assert (source.holes, source.lost) == (frozenset([()]), "a: @x\n")
+
+
+def test_holes() -> None:
+    """Where a value could not be read; where a map lacks a key that could not be."""
+    source = read("a: !!int 3\nb: {1: 2, c: 3}\nd: [x, .inf]\ne: &k .nan\nf: *k\n", "f")
+    assert len(source.faults) == 4
+    assert source.holes == {(), ("a",), ("b",), ("d", 1), ("e",), ("f",)}
+
+
+@QUICK
+@given(st.text(st.sampled_from("ab: \n-[]{}'\"|>#&*!%@`,?\t0"), max_size=60))
+def test_any_text_is_read_as_far_as_it_goes(text: str) -> None:
+    """Nothing is raised; there are faults, or all of it was read, and every fault has a place in the text."""
+    source = read(text, "f")
+    lines = text.split("\n")
+    assert source.faults or source.data == load(text, "f").data
+    assert all(
+        1 <= fault.line <= len(lines) and fault.column <= len(lines[fault.line - 1]) + 1 for fault in source.faults
+    )

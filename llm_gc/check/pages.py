@@ -14,13 +14,16 @@ from typing import NamedTuple
 from llm_gc.check.rules import RULES
 from llm_gc.near import near
 
+UNUSED = "unused-ignore"
+
 READING = {
     "yaml": """yaml: the file is no YAML, or YAML of a kind that no pipeline needs.
 
 Bad:   opening: Task: {{ task }}         a tab before a key         prompt: @anna         two keys of one name
 Good:  opening: "Task: {{ task }}"       spaces before a key        prompt: "@anna"
 
-Everything else is only looked at when this is mended, for nobody can say what a file means that cannot be read.
+The entry in which it stands is passed over, and what is around it is looked at all the same: nobody can say what a text
+means that cannot be read.
 """,
     "shape": """shape: a key that is not known, is missing, has no value, or has one of another kind than is expected.
 
@@ -42,6 +45,11 @@ Such files are looked for beside the file that names them. A prompt file that is
 Bad:   extends: b.yaml         in a.yaml, while b.yaml has  extends: a.yaml
 Good:  extends: shared.yaml    in both
 """,
+    UNUSED: """unused-ignore: a comment that silences a code which is not found in its line, or which there is not.
+
+Bad:   temperature: 0.5 # llm-gc: ignore unknown-name
+Good:  temperature: 0.5
+""",
 }
 
 
@@ -62,7 +70,7 @@ class Page(NamedTuple):
 
 def pages() -> dict[str, Page]:
     """Give all pages, in the order of their codes."""
-    texts = {code: (text, "error") for code, text in READING.items()}
+    texts = {code: (text, "warning" if code == UNUSED else "error") for code, text in READING.items()}
     for code, rule in RULES.items():
         texts[code] = (rule.__doc__ or "", getattr(rule, "SEVERITY", "error"))
     return {code: _page(*texts[code]) for code in sorted(texts)}

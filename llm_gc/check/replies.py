@@ -26,6 +26,7 @@ class Replies:
         """Take a pipeline."""
         self._roles = pipeline.roles
         self._schemas: dict[int, Schema | None] = {}
+        self._said: dict[int, list[tuple[Key, Value]]] = {}
 
     def schema(self, step: Turn, role: str) -> Schema | None:
         """Give the JSON Schema of a role's reply in a step; none where it is any text."""
@@ -40,7 +41,9 @@ class Replies:
         for step in steps:
             match step:
                 case Say() | Choose():
-                    yield from self._spoken(step)
+                    if id(step) not in self._said:  # each loop and each end looks ahead again
+                        self._said[id(step)] = list(self._spoken(step))
+                    yield from self._said[id(step)]
                 case Set():
                     yield from ((Key(name), UNKNOWN) for name in step.set)
                 case Do():

@@ -34,6 +34,7 @@ class Subject:
         self.pipeline, self.whole, self.spare = pipeline, whole, spare
         self.templates = Templates.over(prompts)
         self._sources: dict[str, str] = {}
+        self._numbers: dict[str, int | None] = {}
 
     @cached_property
     def models(self) -> tuple[tuple[Path, BaseModel], ...]:
@@ -110,11 +111,15 @@ class Subject:
 
     def number(self, template: Any) -> int | None:
         """Give the whole number that a template gives over the inputs' defaults; none where nobody can tell."""
-        try:
-            value = self.worked_out(template)
-        except ValueError:
-            return None
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        if not isinstance(template, str):
+            return template if isinstance(template, int) and not isinstance(template, bool) else None
+        if template not in self._numbers:
+            try:
+                value = self.worked_out(template)
+            except ValueError:
+                value = None
+            self._numbers[template] = value if isinstance(value, int) and not isinstance(value, bool) else None
+        return self._numbers[template]
 
     def least(self, template: Any) -> int:
         """Give the least whole number that a template gives: the schema of an input may tell."""

@@ -46,9 +46,11 @@ def message(schemas: Iterable[Schema | None]) -> Value:
 def union(values: Iterable[Value]) -> Value:
     """Give what is one of these values."""
     found = list(values)
+    if len(found) == 1:
+        return found[0]
     if not found or any(value.kind != found[0].kind or value.kind == "unknown" for value in found):
         return UNKNOWN
-    if len(found) == 1:
+    if all(value is found[0] for value in found):
         return found[0]
     schemas = {id(schema): schema for value in found for schema in value.schemas}
     if len(schemas) > MANY:

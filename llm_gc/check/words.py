@@ -119,7 +119,8 @@ def advice(value: Any, schema: Mapping[str, Any]) -> str:
         if value.strip().lstrip("-").isdigit() and {"integer", "number"} & {*types}:
             return "Leave the quotes out."
         if "array" in types and "string" not in types:
-            return f"Write it as a list: [{value}]." if len(value) <= 40 else "Write it as a list."
+            fits = len(value) <= 40 and "\n" not in value
+            return f"Write it as a list: [{value}]." if fits else "Write it as a list."
         if value in _TYPES and "object" in types:
             return f"Write {{type: {value}}}."
     if isinstance(value, (int, float)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 
@@ -65,6 +66,7 @@ def main() -> None:
     from llm_gc.errors import LlmGcError
 
     gc.set_threshold(GC_THRESHOLD)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some costs more than to read a pipeline
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character shows a mark in its place
@@ -107,6 +109,4 @@ def _sentence(error: click.ClickException) -> str:
 
 def _leave_pipe() -> None:
     """Let nothing be flushed into a pipe that nobody reads any more."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

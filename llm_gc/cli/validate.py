@@ -2,30 +2,82 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
-from llm_gc.errors import Finding, PipelineError
+from llm_gc.errors import Finding, UsageError
+
+FORMATS = ["text", "json", "github", "sarif"]
+_STYLES: dict[str, dict[str, Any]] = {
+    "bold": {"bold": True},
+    "error": {"fg": "red"},
+    "warning": {"fg": "yellow"},
+    "faint": {"dim": True},
+}
 
 
 @click.command()
-@click.argument("files", nargs=-1, metavar="FILE...")
-def command(files: tuple[str, ...]) -> int:
-    """Check pipelines: everything that is wrong at once, each with file, line and column."""
-    from llm_gc import project
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How findings are printed.")
+@click.option("--strict", is_flag=True, help="Let warnings fail too.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Share the work among N processes.")
+@click.option("--explain", metavar="CODE", help="Print the manual page of a code, and check nothing.")
+def command(paths: tuple[str, ...], form: str, strict: bool, jobs: int, explain: str | None) -> int:
+    """Check pipelines: everything that is wrong at once, each with file, line and column.
 
-    if not files:
-        raise click.UsageError("Give the files to check, for example: llm-gc validate pipelines/m1.yaml")
-    findings: list[Finding] = []
-    for file in files:
-        try:
-            findings += project.load(file).warnings
-        except PipelineError as error:
-            findings += error.findings
-    for finding in findings:
-        click.echo(str(finding))
-    errors = sum(finding.severity == "error" for finding in findings)
-    checked = f"{len(files)} file{'' if len(files) == 1 else 's'} checked"
-    click.echo(
-        f"{checked}: {f'{errors} errors' if errors != 1 else '1 error'}" if errors else f"{checked}: clean", err=True
-    )
-    return 1 if errors else 0
+    A PATH is a file, a folder in which all pipelines and tests are checked, or - for standard input.
+    """
+    if explain is not None:
+        return _explain(explain)
+    if not paths:
+        raise click.UsageError("Give files or folders to check, for example: llm-gc validate pipelines/")
+    from llm_gc.validation import validate
+
+    stdin = sys.stdin.buffer.read() if "-" in paths else b""
+    report = validate(paths, stdin=stdin, jobs=jobs)
+    if report.findings or form in ("json", "sarif"):
+        click.echo(_printed(report.findings, form, stdin))
+    for text in _remarks(report.passed_over, report.wrong):
+        click.echo(text, err=True)
+    errors = sum(finding.severity == "error" for finding in report.findings)
+    warnings = len(report.findings) - errors
+    found = ", ".join(_counted(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n) or "clean"
+    click.echo(f"{_counted(report.checked, 'file')} checked: {found}", err=True)
+    return 2 if report.wrong else 1 if errors or (strict and warnings) else 0
+
+
+def _printed(findings: tuple[Finding, ...], form: str, stdin: bytes) -> str:
+    from llm_gc.check.formats import FORMATS, text
+
+    if form != "text":
+        return FORMATS[form](findings)
+    from llm_gc.files import lines_in, lines_of
+    from llm_gc.validation import STDIN_NAME
+
+    def lines(file: str) -> list[str]:
+        return lines_in(stdin) if file == STDIN_NAME else lines_of(file)
+
+    return text.excerpts(findings, lines, lambda words, style: click.style(words, **_STYLES[style]))
+
+
+def _remarks(passed_over: tuple[str, ...], wrong: tuple[str, ...]) -> list[str]:
+    shown = ", ".join(passed_over[:5]) + (", …" if len(passed_over) > 5 else "")
+    what = "it is no pipeline and no test" if len(passed_over) == 1 else "they are no pipelines and no tests"
+    skipped = [f"llm-gc: {_counted(len(passed_over), 'YAML file')} not checked, {what}: {shown}"] if passed_over else []
+    return [*skipped, *(f"llm-gc: {sentence}" for sentence in wrong)]
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _explain(code: str) -> int:
+    from llm_gc.check.pages import page
+
+    try:
+        click.echo(str(page(code)))
+    except KeyError as error:
+        raise UsageError(error.args[0]) from error
+    return 0

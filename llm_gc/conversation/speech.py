@@ -9,11 +9,11 @@ from llm_gc.conversation import structured
 from llm_gc.conversation.history import Said, Told
 from llm_gc.conversation.question import Question, applies, odd
 from llm_gc.conversation.request import GO_ON, newest_sent
-from llm_gc.conversation.stops import says
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
 from llm_gc.protocol import Failure, Flow, Message, Speaker, Speech
+from llm_gc.steps.stops import says
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope

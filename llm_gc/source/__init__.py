@@ -1,6 +1,6 @@
 """YAML text to data, with the line and column of every path in it."""
 
-from llm_gc.source.loading import MAX_BYTES, load
-from llm_gc.source.places import Place, Source, dotted, spot_in
+from llm_gc.source.loading import MAX_BYTES, load, read
+from llm_gc.source.places import Place, Source, dotted, position, spot_in, word_end
 
-__all__ = ["MAX_BYTES", "Place", "Source", "dotted", "load", "spot_in"]
+__all__ = ["MAX_BYTES", "Place", "Source", "dotted", "load", "position", "read", "spot_in", "word_end"]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import yaml
 
 from llm_gc.errors import Finding, PipelineError
-from llm_gc.source.nodes import CORE, MAX_DEPTH, Endless, Reader
-from llm_gc.source.places import Source, position
-from llm_gc.source.syntax import explain
+from llm_gc.source.nodes import CORE, Endless, Fault, Reader
+from llm_gc.source.places import Source
+from llm_gc.source.syntax import MAX_DEPTH, TOO_DEEP
 
 MAX_BYTES = 4 * 1024 * 1024
+MAX_ODD = 20
+"""So many odd characters are told of, at most; a file of other bytes is full of them."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,51 +42,74 @@ def load(text: str, file: str) -> Source:
         PipelineError: with everything that is wrong, each with its place.
 
     """
-    text = text.removeprefix("\ufeff")
-    if len(text) > MAX_BYTES:
-        raise _refusal(file, f"the file is larger than {MAX_BYTES // 1024} KiB; a pipeline is a short text")
-    _check_characters(text, file)
-    _check_depth(text, file)
-    try:
-        root = yaml.compose(text, Loader=_CoreLoader)
-    except yaml.YAMLError as error:
-        raise _refusal(file, *explain(error, text)) from error
-    except RecursionError as error:  # only the loader without libyaml recurses in Python
-        raise _refusal(file, f"nested more than {MAX_DEPTH} levels deep") from error
-    source, reader = Source(file, text, root), Reader(text)
-    try:
-        source.data = None if root is None else reader.read(root)
-    except Endless as error:
-        reader.faults = [error.fault]
-    if reader.faults:
-        raise PipelineError([Finding(file, *position(text, f.at), "yaml", f.message) for f in reader.faults])
+    source = read(text, file)
+    if source.faults:
+        raise PipelineError(source.faults)
     return source
 
 
-def _check_characters(text: str, file: str) -> None:
-    found = _ODD.search(text)
-    if found is not None:
-        message = f"the character U+{ord(found[0]):04X} cannot stand here; remove it"
-        raise _refusal(file, message, *position(text, found.start()))
+def read(text: str, file: str) -> Source:
+    """Read YAML as far as it can be read; the ``faults`` of the source tell everything that is wrong."""
+    text = text.removeprefix("\ufeff")
+    if len(text) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 1024} KiB; a pipeline is a short text"
+        return Source(file, text, None, faults=[Finding(file, 1, 1, "yaml", message)])
+    odd = [Fault(found.start(), _odd(found[0])) for found in islice(_ODD.finditer(text), MAX_ODD)]
+    if odd:
+        text = _ODD.sub(" ", text)
+    try:
+        source = Source(file, text, _composed(text))
+    except yaml.YAMLError as error:
+        from llm_gc.source.recovery import recover  # only mistakes pay for it
+
+        found = recover(text, error, _composed)
+        faults = [Finding(file, line, column, "yaml", message) for message, line, column in found.errors]
+        source = Source(file, text, found.root, faults=faults, lost=found.lost)
+    return _with_data(source, odd)
 
 
-def _check_depth(text: str, file: str) -> None:
+def _with_data(source: Source, faults: list[Fault]) -> Source:
+    """Fill in the data of a source, and what is wrong with its characters and its nodes."""
+    reader = Reader(source.text)
+    try:
+        source.data = None if source.root is None else reader.read(source.root)
+    except Endless as error:
+        reader.faults = [error.fault]
+    faults = [*(replace(fault, node=source.scalar(fault.at)) for fault in faults), *reader.faults]
+    if faults:
+        source.spoil(faults)
+    return source
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """Give the nodes of a text.
+
+    Raises:
+        yaml.YAMLError: where it is no YAML, or nested too deeply.
+
+    """
+    _check_depth(text)
+    try:
+        return yaml.compose(text, Loader=_CoreLoader)
+    except RecursionError as error:  # only the loader without libyaml recurses in Python
+        raise yaml.YAMLError(TOO_DEEP) from error
+
+
+def _odd(character: str) -> str:
+    return f"the character U+{ord(character):04X} cannot stand here; remove it"
+
+
+def _check_depth(text: str) -> None:
     """Refuse what is nested so deeply that libyaml's composer, which recurses in C, would crash the process."""
     indents: Sequence[str] = re.findall(r"(?:^|(?<=[\r\n]))[ \t?:-]+", text)
     if text.count("[") + text.count("{") + 2 * max(map(len, indents), default=0) <= 1000:
         return
     depth = 0
-    try:
-        for event in yaml.parse(text, Loader=_CoreLoader):
-            if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-                depth += 1
-            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-                depth -= 1
-            if depth > MAX_DEPTH and (mark := event.start_mark):
-                raise _refusal(file, f"nested more than {MAX_DEPTH} levels deep", mark.line + 1, mark.column + 1)
-    except yaml.YAMLError as error:
-        raise _refusal(file, *explain(error, text)) from error
-
-
-def _refusal(file: str, message: str, line: int = 1, column: int = 1) -> PipelineError:
-    return PipelineError([Finding(file, line, column, "yaml", message)])
+    event: Any
+    for event in yaml.parse(text, Loader=_CoreLoader):
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=TOO_DEEP, problem_mark=event.start_mark)

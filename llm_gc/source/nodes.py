@@ -13,15 +13,15 @@ from typing import Any
 
 import yaml
 
-from llm_gc.source.syntax import BRACES
+from llm_gc.source.syntax import BRACES, MAX_DEPTH, TOO_DEEP
 
-MAX_DEPTH = 100
 MAX_NODES = 200_000
 MAX_DIGITS = 300
 
 STR, NULL, BOOL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
 INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 MAP, SEQ = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_TAGS = frozenset((STR, NULL, BOOL, INT, FLOAT, MAP, SEQ))
 
 CORE = (  # tag, pattern, the characters that it can begin with: the table of YAML 1.2.2, section 10.3.2
     (NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -37,10 +37,12 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+#[^\r\n]*)?(?:\s+|$))*")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something wrong, at an offset of the text."""
+    """Something wrong, at an offset; ``node`` is what has no data because of it, ``over`` what was passed over."""
 
     at: int
     message: str
+    node: yaml.Node | None = None
+    over: yaml.Node | None = None
 
 
 class Endless(Exception):
@@ -70,64 +72,73 @@ class Reader:
 
         """
         self._nodes += 1
+        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+            many = f"more than {MAX_NODES:,} values"
+            how = ", with its aliases written out" if "*" in self._text else ""
+            raise self._endless(node, f"{TOO_DEEP if depth > MAX_DEPTH else many}{how}; a pipeline is a short text")
+        tagged = self._has_properties(node) and self._refuse_tag(node)
+        if isinstance(node, yaml.ScalarNode):
+            return None if tagged else node.value if node.tag == STR else self._scalar(node)
         if id(node) in self._open:
             raise self._endless(node, "this holds an alias of itself, and so has no end; write the values out")
-        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
-            deep, many = f"nested more than {MAX_DEPTH} levels deep", f"more than {MAX_NODES:,} values"
-            how = ", with its aliases written out" if "*" in self._text else ""
-            raise self._endless(node, f"{deep if depth > MAX_DEPTH else many}{how}; a pipeline is a short text")
-        tagged = self._refuse_tag(node)
-        if isinstance(node, yaml.ScalarNode):
-            return None if tagged else self._scalar(node)
         self._open.add(id(node))
         inner = self._mapping(node, depth) if isinstance(node, yaml.MappingNode) else self._sequence(node, depth)
         self._open.discard(id(node))
         return inner
+
+    def _has_properties(self, node: yaml.Node) -> bool:
+        """Tell whether a node may have a tag; most have neither that nor an anchor, and need no closer look."""
+        at = node.start_mark.index
+        return self._text[at : at + 1] in ("!", "&") or node.tag not in _TAGS
 
     def _sequence(self, node: yaml.Node, depth: int) -> list[Any]:
         return [self.read(item, depth + 1) for item in node.value]
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
-        lines: dict[str, int] = {}
         for key_node, value_node in node.value:
-            key = key_node.value
-            if self._refuse_key(node, key_node):
+            if self._is_odd(key_node) and self._refuse_key(node, key_node):
                 continue
+            key = key_node.value
             if key in data:
-                self._note(key_node, f"the key {key!r} stands twice in this map, first in line {lines[key]}; keep one")
+                first = next(one.start_mark.line + 1 for one, _ in node.value if one.value == key)
+                message = f"the key {key!r} stands twice in this map, first in line {first}; keep one"
+                self.faults.append(Fault(start(key_node, self._text), message, over=value_node))
             else:
-                lines[key] = key_node.start_mark.line + 1
                 data[key] = self.read(value_node, depth + 1)
         return data
+
+    def _is_odd(self, key: yaml.Node) -> bool:
+        return key.tag != STR or key.value == "<<" or self._has_properties(key)
 
     def _refuse_key(self, node: yaml.MappingNode, key: yaml.Node) -> bool:
         """Note what is wrong with a key; tell whether anything is."""
         if not isinstance(key, yaml.ScalarNode):
             braces = next((n for n in (node, key) if self._text.startswith("{{", n.start_mark.index)), None)
             if braces is not None:
-                self._note(braces, BRACES)
+                self._note(braces, BRACES, node)
             else:
-                self._note(key, "a key must be text, and this one is a list or a map")
-        elif self._refuse_tag(key):
+                self._note(key, "a key must be text, and this one is a list or a map", node)
+        elif self._refuse_tag(key, node):
             pass
         elif key.tag != STR:
-            self._note(key, f"a key must be text, and {_short(key.value) or 'nothing'} is not; put it in quotes")
+            self._note(key, f"a key must be text, and {_short(key.value) or 'nothing'} is not; put it in quotes", node)
         elif key.value == "<<" and not key.style:
-            self._note(key, "'<<' merges nothing here; write the keys out")
+            self._note(key, "'<<' merges nothing here; write the keys out", node)
         else:
             return False
         return True
 
-    def _refuse_tag(self, node: yaml.Node) -> bool:
-        """Note a node's tag; tell whether there is one."""
+    def _refuse_tag(self, node: yaml.Node, owner: yaml.Node | None = None) -> bool:
+        """Note a node's tag; tell whether there is one. What has no data because of it is the node, or its owner."""
         begin = node.start_mark.index
         tag = re.search(r"(?<!\S)!\S*", self._text[begin : start(node, self._text)])
-        if tag is None and node.tag in (STR, NULL, BOOL, INT, FLOAT, MAP, SEQ):
+        if tag is None and node.tag in _TAGS:
             return False
         name = tag[0] if tag else node.tag
         hint = "put the text in quotes" if name in ("!!str", "!") else "a pipeline is plain data"
-        self.faults.append(Fault(begin + (tag.start() if tag else 0), f"the tag {name!r} is not allowed; {hint}"))
+        message = f"the tag {name!r} is not allowed; {hint}"
+        self.faults.append(Fault(begin + (tag.start() if tag else 0), message, owner or node))
         return True
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
@@ -139,12 +150,12 @@ class Reader:
         if node.tag in (INT, FLOAT):
             number = _number(text)
             if number is None:
-                self._note(node, f"{_short(text)} is no number that JSON can hold")
+                self._note(node, f"{_short(text)} is no number that JSON can hold", node)
             return number
         return text
 
-    def _note(self, node: yaml.Node, message: str) -> None:
-        self.faults.append(Fault(start(node, self._text), message))
+    def _note(self, node: yaml.Node, message: str, lost: yaml.Node | None = None) -> None:
+        self.faults.append(Fault(start(node, self._text), message, lost))
 
     def _endless(self, node: yaml.Node, message: str) -> Endless:
         return Endless(Fault(start(node, self._text), message))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import yaml
 
 from llm_gc.errors import Finding
 from llm_gc.protocol import Path
-from llm_gc.source.nodes import start
+from llm_gc.source.nodes import MAX_NODES, Fault, start
 from llm_gc.source.scalars import offset
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,42 +28,83 @@ class Place:
     end_line: int
     end_column: int
 
+    @property
+    def start(self) -> tuple[int, int]:
+        """Its line and column."""
+        return self.line, self.column
+
 
 class Source:
-    """One YAML file: its text, its data, and where everything in it stands."""
+    """One YAML file: its text, its data, everything that is wrong with it as YAML, and where all in it stands.
 
-    def __init__(self, file: str, text: str, root: yaml.Node | None, data: Any = None) -> None:
-        """Keep what ``load`` found."""
-        self.file, self.text, self.data = file, text, data
-        self._root = root
+    ``holes`` are the paths at which something was left out because of a fault: the map or list at such a path is not
+    whole, or what stands there is not what was written. ``lost`` is the text that was passed over.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        text: str,
+        root: yaml.Node | None,
+        data: Any = None,
+        *,
+        faults: Sequence[Finding] = (),
+        lost: str = "",
+    ) -> None:
+        """Keep what was read."""
+        self.file, self.text, self.root, self.data = file, text, root, data
+        self.faults, self.lost = list(faults), lost
+        self.holes: frozenset[Path] = frozenset({()} if lost else ())
+
+    def spoil(self, faults: Iterable[Fault]) -> None:
+        """Take in what is wrong with nodes."""
+        noted = list(dict.fromkeys(faults))  # an alias is read wherever it stands
+        self.faults += [Finding(self.file, *self._position(one.at), "yaml", one.message) for one in noted]
+        bad = {id(one.node) for one in noted if one.node is not None}
+        lost = (node for one in noted for node in (one.node, one.over) if node is not None)
+        self.lost += " ".join(self.text[node.start_mark.index : node.end_mark.index] for node in lost)
+        self.holes |= frozenset([(), *_paths(self.root, bad)])
+
+    def scalar(self, at: int) -> yaml.ScalarNode | None:
+        """Give the scalar in whose text an offset is, if it is in one."""
+        waiting, seen = [self.root], set[int]()
+        while waiting:
+            node = waiting.pop()
+            if node is None or id(node) in seen or not node.start_mark.index <= at < node.end_mark.index:
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.ScalarNode):
+                return node
+            waiting += [inner for pair in node.value for inner in (pair if isinstance(pair, tuple) else [pair])]
+        return None
 
     def place(self, path: Path, *, key: bool = False) -> Place:
         """Give the place of the value at ``path`` (of its key, if ``key``), or of what is nearest to it."""
         named, node = self._walk(path)
         return self._place(named if key or node is None else node)
 
-    def spot(self, path: Path, line: int, column: int | None = None) -> tuple[int, int]:
-        """Give the line and column in the file of a line and column in the text that stands at ``path``.
+    def spot(self, path: Path, line: int, column: int | None = None) -> Place:
+        """Give the place in the file of the word at a line and column in the text that stands at ``path``.
 
         Without ``column``, that is the first word of the line.
         """
         _, node = self._walk(path)
         if not isinstance(node, yaml.ScalarNode):
-            place = self.place(path)
-            return place.line, place.column
+            return self.place(path)
         begin = start(node, self.text)
         raw = self.text[begin : node.end_mark.index]
-        at = offset(raw, node.style or "", node.value, spot_in(node.value, line, column))
-        return position(self.text, begin + at)
+        at = begin + offset(raw, node.style or "", node.value, spot_in(node.value, line, column))
+        return self._stretch(at, min(word_end(self.text, at), max(node.end_mark.index, at)))
 
     def finding(self, path: Path, code: str, message: str, *, key: bool = False, hint: str = "") -> Finding:
         """Give a finding about what stands at ``path``."""
-        place = self.place(path, key=key)
-        return Finding(self.file, place.line, place.column, code, message, path=dotted(path), hint=hint)
+        at, way = self.place(path, key=key), dotted(path)
+        finding = Finding(self.file, at.line, at.column, code, message, path=way, hint=hint)
+        return replace(finding, end_line=at.end_line, end_column=at.end_column)
 
     def _walk(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None]:
         """Give the key node and the value node at a path; where the way ends before, the last key node and nothing."""
-        named, node = self._root, self._root
+        named, node = self.root, self.root
         for step in path:
             found = _child(node, step)
             if found is not None:
@@ -71,8 +117,42 @@ class Source:
     def _place(self, node: yaml.Node | None) -> Place:
         if node is None:
             return Place(1, 1, 1, 1)
-        end = node.end_mark
-        return Place(*position(self.text, start(node, self.text)), end.line + 1, end.column + 1)
+        begin, last = start(node, self.text), node
+        while isinstance(last, yaml.CollectionNode) and last.value and not last.flow_style:
+            last = last.value[-1][1] if isinstance(last, yaml.MappingNode) else last.value[-1]
+        return self._stretch(begin, begin + len(self.text[begin : last.end_mark.index].rstrip()))
+
+    def _stretch(self, begin: int, end: int) -> Place:
+        return Place(*self._position(begin), *self._position(end))
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        return [0, *(found.end() for found in _LINE_END.finditer(self.text))]
+
+    def _position(self, index: int) -> tuple[int, int]:
+        line = bisect_right(self._lines, index)
+        return line, index - self._lines[line - 1] + 1
+
+
+def word_end(text: str, at: int) -> int:
+    """Give the offset at which the word at an offset ends; a character that is of no word is one by itself."""
+    found = re.compile(r"\w+|\S").match(text, at)
+    return found.end() if found else at
+
+
+def _paths(root: yaml.Node | None, wanted: Collection[int]) -> Iterator[Path]:
+    """Give the paths at which certain nodes stand, by their ids; not those within one of them."""
+    waiting: list[tuple[Path, yaml.Node | None]] = [((), root)]
+    for _ in range(MAX_NODES if wanted else 0):  # aliases can make paths without end
+        if not waiting:
+            return
+        path, node = waiting.pop()
+        if id(node) in wanted:
+            yield path
+        elif isinstance(node, yaml.MappingNode):
+            waiting += [((*path, key.value), value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [((*path, index), item) for index, item in enumerate(node.value)]
 
 
 def dotted(path: Path) -> str:
@@ -105,6 +185,6 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Nod
 def position(text: str, index: int) -> tuple[int, int]:
     """Give the line and column of an offset, as YAML breaks lines."""
     line, begin = 1, 0
-    for found in re.finditer(r"\r\n|\r|\n", text[:index]):
+    for found in _LINE_END.finditer(text[:index]):
         line, begin = line + 1, found.end()
     return line, index - begin + 1

@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+MAX_DEPTH = 100
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
+
 _TAB = "a tab stands where only spaces may; indent with spaces"
 _CUT = "the quote that opens here is never closed"
 _TAGS = "a tag (a word that begins with !) is not allowed; a pipeline is plain data"
@@ -70,16 +73,21 @@ def explain(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
     problem = str(getattr(error, "problem", None) or "")
     mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is None:
-        return f"this is not valid YAML: {problem or error}", 1, 1
+        return TOO_DEEP if str(error) == TOO_DEEP else f"this is not valid YAML: {problem or error}", 1, 1
     if braces := _open_braces(text, mark):
         return braces
     sentence, at = _sentence(problem, mark, began, text)
+    last = text.rstrip().splitlines() or [""]
+    if at.line >= len(last):  # the parser notices at the end what lacks there
+        return sentence, len(last), len(last[-1]) + 1
     return sentence, at.line + 1, at.column + 1
 
 
 def _sentence(problem: str, mark: Any, began: Any, text: str) -> tuple[str, Any]:
     rest = text[mark.index : mark.index + 80]
     match problem:
+        case problem if problem == TOO_DEEP:
+            return problem, mark
         case "found character that cannot start any token":
             return _odd_start(rest), mark
         case "found undefined alias":

@@ -38,7 +38,10 @@ class Choose(Turn):
         None, description="Whether whoever spoke last may be chosen; where absent only a map can say so, by naming it."
     )
     else_: Name | None = Field(
-        None, alias="else", description="Who speaks when the choice fails or strays; the first allowed where absent."
+        None,
+        alias="else",
+        description="Who speaks when the choice fails or strays; the first allowed where absent.",
+        examples=["anna"],
     )
 
     def run(self, scope: Scope) -> Flow:

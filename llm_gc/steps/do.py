@@ -17,7 +17,11 @@ class Do(Step):
 
     do: list[AnyStep] = Field(min_length=1, description="The steps of the group.", examples=[["anna", "ben"]])
     else_: list[AnyStep] | None = Field(
-        None, alias="else", min_length=1, description="The steps that are run where `when` is false."
+        None,
+        alias="else",
+        min_length=1,
+        description="The steps that are run where `when` is false.",
+        examples=[["carl"]],
     )
 
     def run(self, scope: Scope) -> Flow:

@@ -20,7 +20,7 @@ class View(Strict):
     """What a speaker is shown of what was said."""
 
     from_: Who = Field("all", alias="from", description="Whose messages: all, none, own, others, or a list of roles.")
-    last: Positive | None = Field(None, description="Only so many of each speaker's newest messages.")
+    last: Positive | None = Field(None, description="Only so many of each speaker's newest messages.", examples=[1])
     opening: bool = Field(True, description="Whether the opening is shown.")
 
 
@@ -35,9 +35,11 @@ class Stop(Strict):
         "line",
         description="How it is looked for: as a line of its own, anywhere in the reply, or as a regular expression.",
     )
-    role: Name | None = Field(None, description="Only where this role says it.")
+    role: Name | None = Field(None, description="Only where this role says it.", examples=["reviewer"])
     when: Expression | None = Field(
-        None, description="An expression, looked at after each reply that is heard; true ends it."
+        None,
+        description="An expression, looked at after each reply that is heard; true ends it.",
+        examples=["last.data.score > 8"],
     )
 
 

@@ -19,8 +19,12 @@ class Limits(Strict):
 
     max_turns: Count = Field(100, description="Turns, failed ones too; a post or a choice is none.")
     max_tokens: AtLeastOne = Field(1024, description="Tokens of each message.")
-    max_total_tokens: AtLeastOne | None = Field(None, description="Tokens in all, of prompts and replies together.")
-    max_time: Duration | Dynamic | None = Field(None, description="Time in all, the seconds of all replies added up.")
+    max_total_tokens: AtLeastOne | None = Field(
+        None, description="Tokens in all, of prompts and replies together.", examples=[50_000]
+    )
+    max_time: Duration | Dynamic | None = Field(
+        None, description="Time in all, the seconds of all replies added up.", examples=["10m"]
+    )
     timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
     first_token: Duration | Dynamic | None = Field(
         None, description="Time until the first token of a reply, within its `timeout`.", examples=["10s"]
@@ -39,5 +43,5 @@ class Limits(Strict):
         description="When a prompt does not fit the context window: stop, or drop the older half of the history.",
     )
     repetition: AtLeastTwo | None = Field(
-        None, description="So many equal messages of one speaker in a row stop the conversation."
+        None, description="So many equal messages of one speaker in a row stop the conversation.", examples=[3]
     )

@@ -26,10 +26,16 @@ class Parallel(Step):
         None, alias="for", description="What an item of `in` is called in its branches.", examples=["question"]
     )
     in_: Items | None = Field(
-        None, alias="in", description="A list, or an expression that gives one: the branches once for each item."
+        None,
+        alias="in",
+        description="A list, or an expression that gives one: the branches once for each item.",
+        examples=["questions", ["red", "blue"]],
     )
     as_: Name | None = Field(
-        None, alias="as", description="A name for the list of the branches' last messages, in declared order."
+        None,
+        alias="as",
+        description="A name for the list of the branches' last messages, in declared order.",
+        examples=["answers"],
     )
 
     def run(self, scope: Scope) -> Flow:

@@ -35,7 +35,10 @@ class Repeat(Step):
         None, alias="for", description="What an item of `in` is called in its round.", examples=["question"]
     )
     in_: Items | None = Field(
-        None, alias="in", description="A list, or an expression that gives one: a round for each item."
+        None,
+        alias="in",
+        description="A list, or an expression that gives one: a round for each item.",
+        examples=["last.data.questions", ["red", "blue"]],
     )
 
     def run(self, scope: Scope) -> Flow:

@@ -19,11 +19,21 @@ class Turn(Step):
         description="What the role is told for this turn; it stays in its own later requests, no other role sees it.",
         examples=["Answer in one sentence."],
     )
-    sees: Sees | None = Field(None, description="What the role hears for this turn, in place of its own `sees`.")
-    format: Format | None = Field(None, description="The structure of this reply, in place of the role's `format`.")
+    sees: Sees | None = Field(
+        None,
+        description="What the role hears for this turn, in place of its own `sees`.",
+        examples=["none", {"from": "others", "last": 1}],
+    )
+    format: Format | None = Field(
+        None,
+        description="The structure of this reply, in place of the role's `format`.",
+        examples=[{"score": {"type": "integer"}}],
+    )
     max_tokens: Positive | None = Field(None, description="The most tokens of this reply.", examples=[200])
     temperature: Temperature | None = Field(None, description="The temperature for this turn.", examples=[0.2])
-    as_: Name | None = Field(None, alias="as", description="A name for the message, for templates to come.")
+    as_: Name | None = Field(
+        None, alias="as", description="A name for the message, for templates to come.", examples=["draft"]
+    )
     result: Template | None = Field(
         None,
         description="What the others hear in place of its content; where it is empty, nobody hears it.",

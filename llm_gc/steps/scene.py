@@ -24,19 +24,31 @@ class Scene(Step):
         None,
         alias="with",
         description="The inputs of the other pipeline; texts are templates.",
+        examples=[{"task": "{{ last.content }}", "rounds": 2}],
         json_schema_extra={"x-llm-gc": "template"},
     )
-    opening: Template | None = Field(None, description="What everybody in it reads first; rendered outside.")
+    opening: Template | None = Field(
+        None, description="What everybody in it reads first; rendered outside.", examples=["Discuss: {{ question }}"]
+    )
     speaker: Template | None = Field(
-        None, description="The label its result is heard under, or the role that it counts as; rendered outside."
+        None,
+        description="The label its result is heard under, or the role that it counts as; rendered outside.",
+        examples=["The team"],
     )
     result: Template | None = Field(
         None,
         description="What is heard outside, rendered inside; the last message where absent. Data stay data.",
+        examples=["{{ said.writer }}"],
     )
-    stop: list[AnyStop] | None = Field(None, min_length=1, description="What ends it when it is said.")
-    limits: Limits | None = Field(None, description="What it may cost at most; what is around it counts it too.")
-    as_: Name | None = Field(None, alias="as", description="A name for the message that is heard outside.")
+    stop: list[AnyStop] | None = Field(
+        None, min_length=1, description="What ends it when it is said.", examples=[["DONE"]]
+    )
+    limits: Limits | None = Field(
+        None, description="What it may cost at most; what is around it counts it too.", examples=[{"max_turns": 6}]
+    )
+    as_: Name | None = Field(
+        None, alias="as", description="A name for the message that is heard outside.", examples=["verdict"]
+    )
 
     def run(self, scope: Scope) -> Flow:
         """Play it."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cached_property
 from typing import Any, NoReturn
 
 from jinja2 import TemplateError as JinjaError
 from jinja2 import Undefined, nodes
 from jinja2.environment import TemplateExpression
 from jinja2.exceptions import TemplateSyntaxError
-from jinja2.parser import Parser
 
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import Unfreezable, freeze
-from llm_gc.near import near
 from llm_gc.templates.meter import weigh
+from llm_gc.templates.parsing import Parsed, parse, reader
 from llm_gc.templates.sandbox import Sandbox
 from llm_gc.templates.spots import column
-from llm_gc.templates.uses import NotFixed, Spotted, Use, taken_in, uses
+from llm_gc.templates.uses import NotFixed, Spotted, Use, taken_in
 from llm_gc.templates.words import plain
 
 _LINE_END = re.compile(r"\r\n|\r")
@@ -75,7 +74,6 @@ class Templates(Mapping[str, str]):
     def __init__(self, prompts: Mapping[str, str] | None = None) -> None:
         """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
         self.prompts: Mapping[str, str] = dict(prompts or {})
-        self._sandbox = Sandbox(self.prompts)
         self._compiled: dict[tuple[str, bool], Compiled] = {}
 
     @classmethod
@@ -95,10 +93,14 @@ class Templates(Mapping[str, str]):
         """Count the files."""
         return len(self.prompts)
 
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        return Sandbox(self.prompts)
+
     @property
     def everywhere(self) -> frozenset[str]:
         """The names that every template has from Jinja."""
-        return frozenset(self._sandbox.globals)
+        return frozenset(reader().globals)
 
     def template(self, text: str) -> Compiled:
         """Compile a template; text that ends in ``.j2`` is a file's name. Wholly one ``{{ … }}``, it keeps its type.
@@ -122,7 +124,7 @@ class Templates(Mapping[str, str]):
         found = self._compiled.get((text, is_expression))
         if found is None:
             try:
-                found = self._expression(text) if is_expression else self._template(text)
+                found = self._made(parse(text, is_expression=True)) if is_expression else self._template(text)
             except Exception as error:  # noqa: BLE001  # Python refuses some of what Jinja makes of a template
                 _raise(error, text if is_file(text) and not is_expression else "")
             self._compiled[text, is_expression] = found
@@ -136,35 +138,27 @@ class Templates(Mapping[str, str]):
         if "{" not in source:  # what has nothing of Jinja's in it stands for itself
             constant = _LINE_END.sub("\n", source).removesuffix("\n")
             return Compiled(where, (), lambda _: constant)
-        tree = self._sandbox.parse(source, where or None)
-        used = tuple(self._uses(tree, (where,)))
-        if (only := _whole(tree, source)) is not None:
-            return Compiled(where, used, self._evaluator(only), only)
-        template = self._sandbox.get_template(where) if where else self._sandbox.from_string(tree)
+        parsed = parse(source, where)
+        if not parsed.takes_in:
+            return self._made(parsed)
+        used = tuple(self._uses(parsed, (where,)))
+        template = self._sandbox.get_template(where) if where else self._sandbox.from_string(source)
         return Compiled(where, used, self._beginning(template.render))
 
-    def _expression(self, text: str) -> Compiled:
-        _refuse_braces(text)
-        parser = Parser(self._sandbox, text, state="variable")
-        if parser.stream.eos:
-            raise TemplateError("it is empty", line=1)
-        only = parser.parse_expression()
-        if not parser.stream.eos:
-            token = parser.stream.current
-            fix = "; write == to compare" if token.type == "assign" else ""
-            message = f"{str(token.value)!r} cannot follow here{fix}"
-            raise TemplateError(message, line=token.lineno, column=column(token.lineno))
-        output = nodes.Output([only], lineno=only.lineno)
-        tree = self._sandbox.prepared(nodes.Template([output], lineno=1))
-        used = tuple(self._uses(tree, ("",)))
-        return Compiled("", used, self._evaluator(output.nodes[0]), output.nodes[0])
+    def _made(self, parsed: Parsed) -> Compiled:
+        """Give what was read, ready to be given values; what it takes for that is made when it first is."""
+        rendering: list[Callable[[dict[str, Any]], Any]] = []
 
-    def _evaluator(self, expression: nodes.Expr) -> Callable[[dict[str, Any]], Any]:
-        body = [nodes.Assign(nodes.Name("result", "store", lineno=1), expression, lineno=1)]
-        tree = nodes.Template(body, lineno=1)
-        tree.set_environment(self._sandbox)
-        template = self._sandbox.from_string(tree)
-        return self._beginning(TemplateExpression(template, undefined_to_none=False))
+        def give(values: dict[str, Any]) -> Any:
+            if not rendering:
+                globals_ = self._sandbox.make_globals(None)
+                template = self._sandbox.template_class.from_code(self._sandbox, parsed.code, globals_)
+                of_one = TemplateExpression(template, undefined_to_none=False)
+                rendering.append(template.render if parsed.sole is None else of_one)
+            self._sandbox.begin()
+            return rendering[0](values)
+
+        return Compiled(parsed.where, parsed.uses, give, parsed.sole)
 
     def _beginning(self, give: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
         def begun(values: dict[str, Any]) -> Any:
@@ -173,64 +167,20 @@ class Templates(Mapping[str, str]):
 
         return begun
 
-    def _uses(self, tree: nodes.Template, within: tuple[str, ...]) -> Iterator[Use]:
+    def _uses(self, parsed: Parsed, within: tuple[str, ...]) -> Iterator[Use]:
         """The names used here and in every file that is taken in from here."""
-        self._check_words(tree, within[-1])
-        yield from uses(tree, within[-1])
-        for other, gives_names in taken_in(tree, within[-1]):
+        yield from parsed.uses
+        for other, gives_names in taken_in(parsed.tree, within[-1]) if parsed.takes_in else ():
             name = other.word
             if name not in self.prompts:
                 raise _error(f"there is no file {name!r} under prompts/", other)
             if name in within:
                 way = " and ".join(within[within.index(name) + 1 :])
                 raise _error(f"{name} takes itself in without end{f', by way of {way}' if way else ''}", other)
-            inner = self._sandbox.parse(self.prompts[name], name)
-            for use in self._uses(inner, (*within, name)):
+            for use in self._uses(parse(self.prompts[name], name), (*within, name)):
                 if not gives_names and not use.guarded:
                     raise _error(f"{name} uses {use.name!r}, and is given no names here; add 'with context'", other)
                 yield use
-
-    def _check_words(self, tree: nodes.Template, file: str) -> None:
-        """Refuse filters and tests that are not there, also where Jinja would look only when it gets there."""
-        for kind, node_type, known in (
-            ("filter", nodes.Filter, self._sandbox.filters),
-            ("test", nodes.Test, self._sandbox.tests),
-        ):
-            for node in tree.find_all(node_type):
-                name = str(getattr(node, "name", ""))
-                if name not in known:
-                    hint = near(name, (word for word in known if word.isidentifier()))
-                    message = f"there is no {kind} {name!r}. {hint}".rstrip(" .")
-                    raise TemplateSyntaxError(message, node.lineno, file or None)
-
-
-def _refuse_braces(text: str) -> None:
-    """Refuse braces in an expression, and show it without them."""
-    found = re.search(r"\{[{%]", text)
-    if found is None:
-        return
-    bare = re.sub(r"^\s*\{\{-?\s*(.*?)\s*-?\}\}\s*$", r"\1", text, flags=re.DOTALL)
-    fix = f"; write: {' '.join(bare.split())}" if bare != text else ""
-    start = found.start()
-    raise TemplateError(
-        f"this is an expression already, and needs no {found[0]}{fix}",
-        line=text.count("\n", 0, start) + 1,
-        column=start - text.rfind("\n", 0, start),
-    )
-
-
-def _whole(tree: nodes.Template, source: str) -> nodes.Expr | None:
-    """Give the expression of a template that is one ``{{ … }}`` with nothing but space around it."""
-    sole = source.strip()
-    outputs = [node for node in tree.body if isinstance(node, nodes.Output)]
-    if not (sole.startswith("{{") and sole.endswith("}}")) or len(outputs) != len(tree.body):
-        return None
-    pieces = [piece for output in outputs for piece in output.nodes if not _is_blank(piece)]
-    return pieces[0] if len(pieces) == 1 and not isinstance(pieces[0], nodes.TemplateData) else None
-
-
-def _is_blank(piece: nodes.Expr) -> bool:
-    return isinstance(piece, nodes.TemplateData) and not piece.data.strip()
 
 
 def _data(value: Any) -> Any:
@@ -255,15 +205,12 @@ def is_file(text: str) -> bool:
     return text.endswith(".j2") and "\n" not in text and "{" not in text
 
 
-@cache
-def _reader() -> Sandbox:
-    return Sandbox({})
-
-
 def taken(text: str, file: str = "") -> list[Spotted]:
     """Give the files that a template takes in and where, as far as it can be read and they are fixed text."""
+    if "{%" not in text:
+        return []
     try:
-        return [spotted for spotted, _ in taken_in(_reader().parse(text), file)]
+        return [spotted for spotted, _ in taken_in(reader().parse(text), file)]
     except (JinjaError, NotFixed, RecursionError, ValueError):
         return []
 

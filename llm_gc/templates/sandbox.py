@@ -92,14 +92,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,
         )
         del self.filters["random"], self.globals["lipsum"]
-        self.filters = {name: self._metered(name, filter_) for name, filter_ in (self.filters | FILTERS).items()}
-        self.filters |= {_EACH: self._each, _PART: _part}
-        self._lexer = SpottingLexer(self)
+        own: dict[str, Callable[..., Any]] = {_EACH: self._each, _PART: _part}
+        self.filters = _Metered(self.filters | FILTERS, own, self._metered)
 
     @property
     def lexer(self) -> Lexer:
         """The lexer; its tokens know their column."""
-        return self._lexer
+        return _lexer(self)
 
     def begin(self) -> None:
         """Begin a rendering: what it makes is counted anew."""
@@ -228,6 +227,39 @@ def _size(name: str, values: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
     names = list(inspect.signature(size).parameters)
     known = {key: value for key, value in kwargs.items() if key in names}
     return size(*values, **known)
+
+
+_LEXERS: list[Lexer] = []
+"""The one lexer of all sandboxes, which read alike; making one costs as much as reading a template."""
+
+
+def _lexer(sandbox: Sandbox) -> Lexer:
+    if not _LEXERS:
+        _LEXERS.append(SpottingLexer(sandbox))
+    return _LEXERS[0]
+
+
+class _Metered(dict[str, Callable[..., Any]]):
+    """Filters that count what they make; each is made to do so when it is first asked for."""
+
+    def __init__(
+        self,
+        filters: Mapping[str, Callable[..., Any]],
+        own: Mapping[str, Callable[..., Any]],
+        metered: Callable[[str, Callable[..., Any]], Callable[..., Any]],
+    ) -> None:
+        """Take Jinja's and ours, those that count already, and what makes one count."""
+        super().__init__({**filters, **own})
+        self._counting, self._metered = dict(own), metered
+
+    def __getitem__(self, name: str) -> Callable[..., Any]:
+        if name not in self._counting:
+            self._counting[name] = self._metered(name, super().__getitem__(name))
+        return self._counting[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Give a filter, as Jinja asks for one whose name it was given."""
+        return self[name] if name in self else default  # noqa: SIM401  # that would ask this again
 
 
 _EACH, _PART = " each", " part"

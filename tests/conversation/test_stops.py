@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llm_gc.conversation.stops import says
 from llm_gc.pipeline import Stop
 from llm_gc.protocol import Reply
+from llm_gc.steps.stops import says
 from tests.talks import answer_all, failed, talk
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
-from llm_gc.conversation.stops import says
 from llm_gc.errors import Severity, TemplateError
 from llm_gc.frozen import as_text
 from llm_gc.protocol import Path
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.scene import Scene
+from llm_gc.steps.stops import says
 
 WHOLE = True
 SEVERITY: Severity = "warning"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from llm_gc.errors import TemplateError
-from llm_gc.pipeline import Stop
+from llm_gc.steps.fields import Stop
 
 _MARKS = " \t\r*_~`#>-+=|.,:;!?\"'()[]{}<>\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
 """Space, punctuation and Markdown's marks, which a model likes to put around a token."""

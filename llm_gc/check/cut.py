@@ -1,0 +1,186 @@
+"""From a document to a typed pipeline, also where parts of it are broken: those are cut away, and the rest is typed.
+
+So that one pass tells everything: the rules look at what is left, and what they say of it leads back to the places in
+the whole document. What is only said because something was cut away is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.words import as_name
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Path
+from llm_gc.steps.base import NAME
+
+MAX_ROUNDS = 30
+"""How often the rest is looked at again; each time what is broken now lies further up."""
+
+_UNKNOWN = re.compile(r"unknown-|unset")
+"""The codes of rules that miss a name: it may stand in what was cut away."""
+
+STAND_IN = "somebody"
+"""The role of a pipeline of which no role is left."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@dataclass
+class Typed:
+    """A pipeline (none where too little is left), what is wrong with its document's shape, and what was cut away."""
+
+    pipeline: Pipeline | None
+    problems: list[Problem] = field(default_factory=list)
+    removed: frozenset[Path] = frozenset()
+    kept: Mapping[Path, list[int]] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+    is_whole: bool = True
+    knows_names: bool = True
+
+    def original(self, path: Path) -> Path:
+        """Give the path in the document of what stands at a path in the pipeline."""
+        return _original(path, self.kept) if self.kept else path
+
+    def mended(self, code: str, problem: Problem) -> Problem | None:
+        """Give what a rule says with its path in the document; none where that is only because of what was cut away."""
+        if self.is_whole:
+            return problem
+        path = self.original(problem.path)
+        missed = bool(_UNKNOWN.match(code))
+        if missed and (not self.knows_names or self.words.intersection(_WORD.findall(_quoted(problem.message)))):
+            return None
+        if any(_is_inside(one, path) for one in self.removed):
+            return None  # it speaks of something that lacks what was cut out of it
+        return replace(problem, path=path)
+
+
+def typed(data: dict[str, Any], holes: frozenset[Path] = frozenset(), lost: str = "", *, whole: bool = True) -> Typed:
+    """Type a document. ``holes`` and ``lost`` are what could not be read of it; ``whole`` that nothing else is missing.
+
+    The JSON Schema only explains what the models refuse.
+    """
+    if not holes and whole:
+        try:
+            return Typed(Pipeline.model_validate(data))
+        except ValidationError as error:
+            problems = list(_problems(data)) or [Problem(tuple(one["loc"]), one["msg"]) for one in error.errors()]
+    else:
+        found = list(_problems(data if whole else {**data, "extends": "missing.yaml"}))
+        problems = [one for one in found if not _is_hole(one, data, holes, whole=whole)]
+    result = _cut(data, {*holes, *(problem.path for problem in problems)} - {()})
+    result.words |= frozenset(_WORD.findall(lost))
+    result.problems = problems
+    result.knows_names = whole and result.knows_names
+    return result
+
+
+def _problems(data: Any) -> Iterator[Problem]:
+    from llm_gc.check import shape  # only mistakes pay for it
+
+    return shape.check(data)
+
+
+def _is_hole(problem: Problem, data: Any, holes: Iterable[Path], *, whole: bool) -> bool:
+    """Tell whether a problem is only about what could not be read: what is not there, or has nothing in it."""
+    lacks = " is missing" in problem.message or _at(problem.path, data) in (None, [], {})
+    if lacks and (not whole or () in holes):
+        return True
+    return any(hole and problem.path[: len(hole)] == hole for hole in holes)
+
+
+def _cut(data: dict[str, Any], removed: set[Path]) -> Typed:
+    """Cut away what is broken, and what is broken without it, until the rest can be typed."""
+    for _ in range(MAX_ROUNDS):
+        kept: dict[Path, list[int]] = {}
+        rest = _filled(_pruned(data, removed, (), (), kept), removed)
+        problems = list(_problems(rest))
+        further = {_original(problem.path, kept) for problem in problems} - removed - {()}
+        if not further:
+            break
+        removed |= further
+    else:
+        return Typed(None, is_whole=False)
+    words = frozenset(word for path in removed for word in _words(path, data))
+    parts = frozenset(removed)
+    try:
+        pipeline = None if problems else Pipeline.model_validate(rest)
+    except ValidationError:
+        pipeline = None
+    return Typed(pipeline, [], parts, kept, words, is_whole=False, knows_names=STAND_IN not in rest["roles"])
+
+
+def _pruned(value: Any, removed: set[Path], path: Path, at: Path, kept: dict[Path, list[int]]) -> Any:
+    """Give a value without what is removed; ``path`` is its own, ``at`` the one that it has in the result."""
+    if isinstance(value, dict):
+        inner = ((key, item) for key, item in value.items() if (*path, key) not in removed)
+        return {key: _pruned(item, removed, (*path, key), (*at, key), kept) for key, item in inner}
+    if isinstance(value, list):
+        left = [index for index in range(len(value)) if (*path, index) not in removed]
+        if len(left) < len(value):
+            kept[at] = left
+        return [_pruned(value[i], removed, (*path, i), (*at, number), kept) for number, i in enumerate(left)]
+    return value
+
+
+def _filled(rest: dict[str, Any], removed: set[Path]) -> dict[str, Any]:
+    """Put something in the place of what no pipeline can be without, and of inputs and roles that others name."""
+    for path in removed:
+        match path:
+            case ("roles", str(name)) if re.fullmatch(NAME, name) and isinstance(rest.get("roles"), dict):
+                rest["roles"][name] = {"model": "unknown"}
+            case ("inputs", str(name)) if re.fullmatch(NAME, name) and isinstance(rest.get("inputs"), dict):
+                rest["inputs"][name] = {}
+    rest.setdefault("name", "unnamed")
+    rest["roles"] = rest.get("roles") or {STAND_IN: {"model": "unknown"}}
+    rest["turns"] = rest.get("turns") or [{"post": ""}]
+    return rest
+
+
+def _original(path: Path, kept: Mapping[Path, list[int]]) -> Path:
+    found: list[str | int] = []
+    for number, step in enumerate(path):
+        left = kept.get(path[:number])
+        found.append(left[step] if left is not None and isinstance(step, int) and step < len(left) else step)
+    return tuple(found)
+
+
+def _is_inside(path: Path, outer: Path) -> bool:
+    """Tell whether a path leads to or into what stands at another; what is among the defaults is in every role."""
+    match path, outer:
+        case ("defaults", *rest), ("roles", _, *of_role):
+            return rest[: len(of_role)] == of_role
+    return path[: len(outer)] == outer
+
+
+def _at(path: Path, data: Any) -> Any:
+    """Give what stands at a path; none where there is nothing."""
+    for step in path:
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            return None
+    return data
+
+
+def _words(path: Path, data: Any) -> Iterator[str]:
+    """Give the words in what stands at a path, its key among them, also as the names that they may be meant as."""
+    waiting = [path[-1], _at(path, data)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [*value, *value.values()]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            yield from _WORD.findall(value)
+            yield as_name(value)
+
+
+def _quoted(message: str) -> str:
+    return " ".join(re.findall(r"'([^']*)'", message))

@@ -1,0 +1,68 @@
+"""text: one line for each finding, and the line of the file with the offending word marked."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from llm_gc.errors import Finding
+
+Lines = Callable[[str], Sequence[str]]
+"""Gives the lines of a file by what it is called in messages; none where it cannot be shown."""
+
+Style = Callable[[str, str], str]
+"""Gives a text in a style, which is ``bold``, ``error``, ``warning`` or ``faint``."""
+
+WIDTH = 100
+"""So many columns of a long line are shown."""
+
+_BEFORE = 30
+"""So many of them stand before the word, at least."""
+
+
+def plain(findings: Sequence[Finding]) -> str:
+    """Give one line for each finding."""
+    return "\n".join(map(str, findings))
+
+
+def excerpts(findings: Sequence[Finding], lines: Lines, style: Style = lambda text, _: text) -> str:
+    """Give one line for each finding, and under it the line of the file, the word that is meant marked."""
+    read = cache(lines)
+    return "\n".join(line for finding in findings for line in _shown(finding, read(finding.file), style))
+
+
+def _shown(finding: Finding, lines: Sequence[str], style: Style) -> list[str]:
+    place = f"{finding.file}:{finding.line}:{finding.column}:"
+    severity = style(f"{finding.severity}:", finding.severity)
+    head = f"{style(place, 'bold')} {severity} {finding.text} {style(f'[{finding.code}]', 'faint')}"
+    if not 0 < finding.line <= len(lines):
+        return [head]
+    line, begin = lines[finding.line - 1].rstrip(), finding.column - 1
+    end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
+    line, begin, end = _cut(_printable(line), begin, max(min(end, len(line)), begin + 1))
+    number = f"{finding.line:>4}"
+    mark = " " * _cells(line[:begin]) + style("^" * max(_cells(line[begin:end]), 1), finding.severity)
+    bar = style("|", "faint")
+    return [head, f"{style(number, 'faint')} {bar} {line}".rstrip(), f"{' ' * len(number)} {bar} {mark}"]
+
+
+def _cut(line: str, begin: int, end: int) -> tuple[str, int, int]:
+    """Cut a long line to the part around a word."""
+    if len(line) <= WIDTH:
+        return line, begin, end
+    first = max(min(begin - _BEFORE, len(line) - WIDTH), 0)
+    front, back = "…" if first else "", "…" if first + WIDTH < len(line) else ""
+    moved = len(front) - first
+    return front + line[first : first + WIDTH] + back, begin + moved, min(end, first + WIDTH) + moved
+
+
+def _printable(line: str) -> str:
+    """Put a mark in the place of what a terminal would act upon, and a space in that of a tab."""
+    return "".join(" " if one == "\t" else one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in line)
+
+
+def _cells(text: str) -> int:
+    """Count the columns that a text takes in a terminal."""
+    wide = sum(unicodedata.east_asian_width(one) in ("W", "F") for one in text)
+    return len(text) + wide - sum(bool(unicodedata.combining(one)) for one in text)

@@ -1,0 +1,91 @@
+"""A pipeline that can be run, with all that it names, and where in its files everything stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llm_gc import files
+from llm_gc.check import Problem
+from llm_gc.documents import Document
+from llm_gc.errors import Finding, TemplateError
+from llm_gc.pipeline import Pipeline
+from llm_gc.source import Place, spot_in, word_end
+
+if TYPE_CHECKING:
+    from llm_gc.conversation import Files
+
+At = tuple[str | int, ...]
+"""Where something stands in a document."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A pipeline that can be run: its file, the document it was read from, and all that it names.
+
+    ``scenes`` are the pipelines that its scenes play, by the name that they have there; ``places`` are the host and the
+    backend that a run has laid over those of all roles.
+    """
+
+    file: str
+    document: Document
+    pipeline: Pipeline
+    prompts: Mapping[str, str]
+    folder: Path | None
+    warnings: tuple[Finding, ...] = ()
+    scenes: Mapping[str, Loaded] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def files(self) -> Files:
+        """What the conversation needs besides the pipeline."""
+        from llm_gc.conversation import Files  # who only checks needs no conversation
+
+        return Files(self.prompts, {name: (scene.pipeline, scene.files) for name, scene in self.scenes.items()})
+
+    def locate(self, error: TemplateError) -> Finding:
+        """Say of a template's failure where it is: file, line and column, then what."""
+        problem = Problem(error.path, error.message, file=error.file, line=error.line, column=error.column)
+        return located(self.document, self.folder, self.prompts, "template", problem)
+
+
+def located(
+    document: Document, folder: Path | None, prompts: Mapping[str, str], code: str, problem: Problem
+) -> Finding:
+    """Turn a problem's path into a file and a place."""
+    path = _declared(document, problem.path)
+    finding = document.finding(path, code, problem.message, key=problem.key, hint=problem.hint)
+    finding = replace(finding, severity=problem.severity)
+    if problem.file:
+        file = f"{files.relative(folder)}/{problem.file}" if folder else problem.file
+        return _placed(finding, _in_text(prompts.get(problem.file, ""), problem.line or 1, problem.column), file)
+    if problem.line and document.override(path) is None:
+        layer = document.layer(path)
+        return _placed(finding, layer.spot(path, problem.line, problem.column), layer.file)
+    return finding
+
+
+def _placed(finding: Finding, at: Place, file: str) -> Finding:
+    line, column = at.start
+    return replace(finding, file=file, line=line, column=column, end_line=at.end_line, end_column=at.end_column)
+
+
+def _in_text(text: str, line: int, column: int | None) -> Place:
+    """Give the place of a word in a prompt file; of the first word of the line, where no column is known."""
+    begin = spot_in(text, line, column)
+    column = column or begin - text.rfind("\n", 0, begin)
+    return Place(line, column, line, column + max(word_end(text, begin) - begin, 1))
+
+
+def _declared(document: Document, path: At) -> At:
+    """Give where a role's field is declared: with the role, or among the defaults of all roles."""
+    match path:
+        case ("roles", name, field_, *rest):
+            roles, defaults = document.data.get("roles"), document.data.get("defaults")
+            given = roles.get(name) if isinstance(roles, dict) else None
+            if isinstance(given, dict) and field_ not in given and isinstance(defaults, dict) and field_ in defaults:
+                return ("defaults", field_, *rest)
+    return path

@@ -1,0 +1,6 @@
+"""Checks files and folders: everything that is wrong in all of them, in one order whatever it was found by."""
+
+from llm_gc.validation.checking import Report, validate
+from llm_gc.validation.documents import KINDS, STDIN_NAME, Kind
+
+__all__ = ["KINDS", "STDIN_NAME", "Kind", "Report", "validate"]

@@ -1,0 +1,92 @@
+"""Documents to findings: each document is checked, in this process or in several; what is silenced is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from llm_gc.errors import Finding, UsageError
+from llm_gc.project import Library, once
+from llm_gc.validation.documents import STDIN_NAME, check, find
+from llm_gc.validation.silence import Ignore, Silence, unused
+
+Named = tuple[Path, str]
+"""A file, and what it is called in messages."""
+
+CHUNK = 8
+"""So many documents a worker is given at a time: neighbours mostly share their prompts."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that was found: the findings in order, how many documents were checked, and what was not looked at.
+
+    ``passed_over`` are YAML files of no kind that is known, ``wrong`` sentences about names that lead nowhere.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: int
+    passed_over: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass
+class _Part:
+    """What one worker found."""
+
+    findings: list[Finding] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    ignores: set[Ignore] = field(default_factory=set)
+    used: set[Ignore] = field(default_factory=set)
+
+
+def validate(names: Sequence[str], *, stdin: bytes = b"", jobs: int = 1) -> Report:
+    """Check the documents that are named or lie in a folder that is; ``stdin`` is what ``-`` stands for.
+
+    The report is the same with any number of ``jobs``, the processes that share the work.
+    """
+    found = find(names)
+    parts = list(_in_processes(found.documents, stdin, jobs) if jobs > 1 else [_check(found.documents, stdin)])
+    findings = [finding for part in parts for finding in part.findings]
+    ignores = {one for part in parts for one in part.ignores} - {one for part in parts for one in part.used}
+    named = {file for _, file in found.documents}
+    findings += unused(ignore for ignore in ignores if ignore.file in named)
+    wrong = [*found.wrong, *(sentence for part in parts for sentence in part.wrong)]
+    passed_over = tuple(dict.fromkeys(found.passed_over))
+    return Report(tuple(sorted(once(findings), key=_order)), len(found.documents), passed_over, tuple(wrong))
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    return finding.file, finding.line, finding.column, finding.code, finding.message
+
+
+def _check(documents: Iterable[Named], stdin: bytes) -> _Part:
+    """Check documents one after the other; what they share is read once."""
+    library, part = Library(), _Part()
+    silence = Silence(library)
+    for path, file in documents:
+        try:
+            content = stdin if file == STDIN_NAME else path.read_bytes()
+            findings = check(library, content, path, file)
+        except UsageError as error:
+            part.wrong.append(str(error))
+        except OSError as error:
+            part.wrong.append(f"{file} cannot be read: {error.strerror}")
+        else:
+            part.findings += silence.heeded(findings)
+    part.ignores, part.used = silence.ignores(), silence.used
+    return part
+
+
+def _in_processes(documents: Sequence[Named], stdin: bytes, jobs: int) -> list[_Part]:
+    """Share the documents among processes, and give what they found in order."""
+    from concurrent.futures import ProcessPoolExecutor  # only who asks for it pays for its import
+
+    waiting = iter(documents)
+    chunks = [*iter(lambda: list(islice(waiting, CHUNK)), [])]
+    if len(chunks) < 2:
+        return [_check(documents, stdin)]
+    with ProcessPoolExecutor(min(jobs, len(chunks))) as pool:
+        return list(pool.map(_check, chunks, [stdin] * len(chunks)))
