@@ -66,7 +66,7 @@ def test_rules_that_have_come_since(folder: Path, monkeypatch: pytest.MonkeyPatc
     """They do not hold up a record that goes on or is replayed; where something is laid over it they count."""
     transcript = had(folder)
     stricter = [("strict", Problem(("turns",), "Nobody may speak."))]
-    monkeypatch.setattr(project, "run_rules", lambda *_: stricter)
+    monkeypatch.setattr("llm_gc.project.assembling.run_rules", lambda *_: stricter)
     assert restored(transcript).pipeline.name == "outer"
     with pytest.raises(PipelineError, match="Nobody may speak"):
         varied(transcript)

@@ -4,8 +4,8 @@ Bad:   prompt: "You are Anna. This is turn {{ turn }}. The last word was: {{ las
 Good:  prompt: You are Anna.        with the step {say: anna, instruction: "This is turn {{ turn }}."}
 
 A model server keeps what it has read, as long as a request begins as the one before did. The system prompt is the
-beginning: where it changes, nothing can be kept. Roles that speak once have nothing to lose, and where the prompt is all
-that is sent (`raw`), it can only be the other way round.
+beginning: where it changes, nothing can be kept. Roles that speak once have nothing to lose, and a prompt that is all
+that is sent (`raw`) has to change.
 """
 
 from collections import Counter
