@@ -46,6 +46,7 @@ LAYERS = [
     "gallery",
     "restored",
     "sessions",
+    "listing",
     "drivers",
     "testing",
     "api",
