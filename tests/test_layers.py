@@ -46,7 +46,6 @@ LAYERS = [
     "gallery",
     "restored",
     "sessions",
-    "listing",
     "drivers",
     "testing",
     "api",
