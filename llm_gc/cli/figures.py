@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from llm_gc.conversation import Turn
-from llm_gc.records import Transcript
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
+    from llm_gc.conversation import Turn
+    from llm_gc.protocol import Reply
+    from llm_gc.records import Transcript, TurnRecord
 
 
 def seconds(value: float | None) -> str:
@@ -23,6 +27,20 @@ def line(turn: Turn) -> str:
     if turn.exchange.ask.casting.human:
         return ""
     reply = turn.exchange.reply
+    dropped = turn.exchange.ask.request.dropped if turn.exchange.failure is None else 0
+    return _line(reply, len(reply.attempts) + len(turn.attempts), dropped)
+
+
+def line_of(record: TurnRecord) -> str:
+    """Give what is said under a recorded turn, as ``line`` does."""
+    if record.model == "human":
+        return ""
+    dropped = record.context.dropped if record.context is not None and record.error is None else 0
+    return _line(record, len(record.attempts) - (record.error is not None), dropped)
+
+
+def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
+    """Give the figures of a reply before which so many tries came to nothing, and so many messages were dropped."""
     latency, tokens = reply.latency, reply.tokens
     words = [seconds(latency.total if latency.total is not None else reply.seconds)]
     if latency.first_token is not None:
@@ -36,10 +54,10 @@ def line(turn: Turn) -> str:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
     if reply.cut:
         words.append("cut by length")
-    if turn.exchange.failure is None and (dropped := turn.exchange.ask.request.dropped):
+    if dropped:
         words.append(f"{dropped} older message{'' if dropped == 1 else 's'} dropped")
-    if reply.attempts or turn.attempts:
-        words.append(f"attempt {len(reply.attempts) + len(turn.attempts) + 1}")
+    if tries:
+        words.append(f"attempt {tries + 1}")
     return " · ".join(words)
 
 
@@ -53,6 +71,26 @@ def summary(transcript: Transcript) -> str:
     head = f"{transcript.status}{why}: {ended.detail}"
     reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
     return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
+
+
+def result(transcript: Transcript) -> str:
+    """Give what came of a conversation, by its place where it stands above; empty where it is nothing."""
+    said = newest(transcript)
+    if said is not None and transcript.result == said.content:
+        return f"what {said.label} said{f' in turn {said.turn}' if said.turn else ''}, above"
+    return "" if transcript.result is None else text(transcript.result)
+
+
+def text(value: Any) -> str:
+    """Give a value: a text as it is, anything else as JSON."""
+    from llm_gc.transcript import dumps
+
+    return value if isinstance(value, str) else dumps(value)
+
+
+def newest(transcript: Transcript) -> TurnRecord | None:
+    """Give the last turn that did not fail."""
+    return next((turn for turn in reversed(transcript.turns) if turn.error is None and not turn.is_pick), None)
 
 
 def _count(value: int | None) -> str:
