@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from llm_gc._version import FORMAT
 from llm_gc.conversation.turn import Reason, Status
 from llm_gc.protocol import FailureKind, Latency, Tokens
-
-FORMAT: Literal[1] = 1
-"""The version of this format."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, NamedTuple
 
+from llm_gc._version import FORMAT
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.conversation.context import window_of
 from llm_gc.protocol import Ask, Attempt, Message, Part, Request, Tokens
 from llm_gc.records import (
-    FORMAT,
     AttemptRecord,
     ContextRecord,
     Ended,

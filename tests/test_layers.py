@@ -47,6 +47,7 @@ LAYERS = [
     "gallery",
     "restored",
     "sessions",
+    "listing",
     "drivers",
     "testing",
     "validation",

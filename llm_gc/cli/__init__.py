@@ -22,6 +22,8 @@ COMMANDS = {
     "validate": "Check pipelines, without a model.",
     "graph": "Draw a pipeline as a flowchart.",
     "test": "Play scripted conversations, and compare.",
+    "show": "Show a session: here, as a page, or as Markdown.",
+    "ls": "List the sessions, newest first.",
     "schema": "Print the JSON Schema of pipelines or transcripts.",
 }
 """The registry: a command's module in this folder, and its line in --help (told here so that --help loads nothing)."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from llm_gc.conversation import Turn
-from llm_gc.records import Transcript
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
+    from llm_gc.conversation import Turn
+    from llm_gc.protocol import Reply
+    from llm_gc.records import Transcript, TurnRecord
 
 
 def seconds(value: float | None) -> str:
@@ -23,6 +27,20 @@ def line(turn: Turn) -> str:
     if turn.exchange.ask.casting.human:
         return ""
     reply = turn.exchange.reply
+    dropped = turn.exchange.ask.request.dropped if turn.exchange.failure is None else 0
+    return _line(reply, len(reply.attempts) + len(turn.attempts), dropped)
+
+
+def line_of(record: TurnRecord) -> str:
+    """Give what is said under a recorded turn, as ``line`` does."""
+    if record.model == "human":
+        return ""
+    dropped = record.context.dropped if record.context is not None and record.error is None else 0
+    return _line(record, len(record.attempts) - (record.error is not None), dropped)
+
+
+def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
+    """Give the figures of a reply before which so many tries came to nothing, and so many messages were dropped."""
     latency, tokens = reply.latency, reply.tokens
     words = [seconds(latency.total if latency.total is not None else reply.seconds)]
     if latency.first_token is not None:
@@ -36,10 +54,10 @@ def line(turn: Turn) -> str:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
     if reply.cut:
         words.append("cut by length")
-    if turn.exchange.failure is None and (dropped := turn.exchange.ask.request.dropped):
+    if dropped:
         words.append(f"{dropped} older message{'' if dropped == 1 else 's'} dropped")
-    if reply.attempts or turn.attempts:
-        words.append(f"attempt {len(reply.attempts) + len(turn.attempts) + 1}")
+    if tries:
+        words.append(f"attempt {tries + 1}")
     return " · ".join(words)
 
 

@@ -1,0 +1,74 @@
+"""ls: list the sessions of a folder, newest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from llm_gc.listing import Listed
+
+HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION")
+
+
+@click.command()
+@click.option("--sessions", type=click.Path(path_type=Path), default="sessions", show_default=True, metavar="DIR",
+              help="Where the transcripts are.")  # fmt: skip
+@click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="The newest N alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(sessions: Path, limit: int | None, as_json: bool) -> int:  # noqa: FBT001  # click gives it by name
+    """List the sessions, newest first: how they ended, and what they cost."""
+    from llm_gc.listing import sessions_in
+
+    listed = islice(sessions_in(sessions), limit)
+    if as_json:
+        _print_json(listed)
+    elif not _print_lines(listed):
+        click.echo(f"There are no sessions in {sessions}; llm-gc run leaves one there.", err=True)
+    return 0
+
+
+def _print_lines(listed: Iterable[Listed]) -> bool:
+    """Print each session when it is read; tell whether there was one."""
+    some = False
+    for session in listed:
+        if not some:
+            click.echo(_columns(*HEAD))
+        some = True
+        click.echo(_line(session))
+    return some
+
+
+def _line(session: Listed) -> str:
+    from llm_gc.cli.clean import clean
+    from llm_gc.cli.figures import seconds
+
+    if session.problem:
+        return clean(_columns(session.status, "-", "", "-", "-", "-", f"{session.id}: {session.problem}"))
+    failed = str(session.failed or "")
+    tokens, time = f"{session.tokens:,}", seconds(session.seconds)
+    return clean(_columns(session.status, str(session.turns), failed, tokens, time, session.pipeline, session.id))
+
+
+def _columns(*words: str) -> str:  # of fixed width, for the lines below are not known yet
+    status, turns, failed, tokens, time, pipeline, session = words
+    return f"{status:11}  {turns:>5}  {failed:>6}  {tokens:>9}  {time:>9}  {pipeline:20}  {session}"
+
+
+def _print_json(listed: Iterable[Listed]) -> None:
+    """Print one list, a session on each line, as they are read."""
+    from llm_gc.cli.clean import clean_json
+
+    before = "["
+    for session in listed:
+        fields = {"path": str(session.path), "tokens": session.tokens}
+        text = json.dumps({**asdict(session), **fields}, ensure_ascii=False)
+        click.echo(f"{before}\n {clean_json(text)}", nl=False)
+        before = ","
+    click.echo("[]" if before == "[" else "\n]")
