@@ -1,4 +1,4 @@
-"""The versions: of the package, stated here alone, for its build too; and of the transcripts that it writes and reads."""
+"""The versions: of the package, stated here alone, also for its build; and of the transcripts that it writes."""
 
 from typing import Literal
 

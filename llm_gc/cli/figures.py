@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
     from llm_gc.conversation import Turn
@@ -71,6 +71,26 @@ def summary(transcript: Transcript) -> str:
     head = f"{transcript.status}{why}: {ended.detail}"
     reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
     return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
+
+
+def result(transcript: Transcript) -> str:
+    """Give what came of a conversation, by its place where it stands above; empty where it is nothing."""
+    said = newest(transcript)
+    if said is not None and transcript.result == said.content:
+        return f"what {said.label} said{f' in turn {said.turn}' if said.turn else ''}, above"
+    return "" if transcript.result is None else text(transcript.result)
+
+
+def text(value: Any) -> str:
+    """Give a value: a text as it is, anything else as JSON."""
+    from llm_gc.transcript import dumps
+
+    return value if isinstance(value, str) else dumps(value)
+
+
+def newest(transcript: Transcript) -> TurnRecord | None:
+    """Give the last turn that did not fail."""
+    return next((turn for turn in reversed(transcript.turns) if turn.error is None and not turn.is_pick), None)
 
 
 def _count(value: int | None) -> str:

@@ -22,7 +22,7 @@ HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION")
               help="Where the transcripts are.")  # fmt: skip
 @click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="The newest N alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def command(sessions: Path, limit: int | None, as_json: bool) -> int:  # noqa: FBT001  # click gives it by name
+def command(sessions: Path, limit: int | None, as_json: bool) -> int:  # noqa: FBT001
     """List the sessions, newest first: how they ended, and what they cost."""
     from llm_gc.listing import sessions_in
 

@@ -17,7 +17,6 @@ from llm_gc.cli.voices import Voice
 from llm_gc.conversation import Outcome, Turn
 from llm_gc.protocol import Ask, Failure
 from llm_gc.records import Transcript
-from llm_gc.transcript import dumps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -162,12 +161,8 @@ class Screen:
             if cut:
                 self._notes.warn("(cut off here; this turn is not kept)\n")
         self._notes.say(figures.summary(transcript), "red" if outcome.status == "failed" else "bold")
-        newest = next((t for t in reversed(transcript.turns) if t.error is None and not t.is_pick), None)
-        if newest is not None and transcript.result == newest.content:
-            turn = f" in turn {newest.turn}" if newest.turn else ""
-            self._notes.say(f"result: what {newest.label} said{turn}, above", "none")
-        elif transcript.result not in (None, ""):
-            self._notes.say(f"result: {_as_text(transcript.result)}", "none")
+        if result := figures.result(transcript):
+            self._notes.say(f"result: {result}", "none")
         if path is not None:
             self._notes.say(f"transcript: {path}", "none")
 
@@ -192,7 +187,7 @@ class Screen:
         self._notes.still()
         if not shown.streamed:
             shown.streamed = True
-            self._voice.begin(shown.ask, shown.model)
+            self._voice.begin(shown.ask.label, shown.model, shown.ask.turn)
         for piece in shown.pieces:
             if piece.thinking:
                 self._voice.thought(piece.thinking)
@@ -220,7 +215,7 @@ class Screen:
             if not shown.streamed and not shown.pieces:
                 shown.model, shown.pieces = model, [Delta(message.content)]
             self._show(shown)
-            self._voice.end(turn)
+            self._voice.end(message)
         for warning in turn.warnings:
             self._notes.warn(f"warning: {where}: {warning}")
         if self._thinking and reply.thinking and not self._voice.names_speakers:  # else it was shown as it came
@@ -258,10 +253,6 @@ class _Shown:
         self.pieces: list[Delta] = []
         self.streamed = False
         self.waits = ""
-
-
-def _as_text(result: Any) -> str:
-    return result if isinstance(result, str) else dumps(result)
 
 
 def _key(ask: Ask) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import os
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from llm_gc.cli.clean import clean
 from llm_gc.cli.wrap import Wrap
-from llm_gc.conversation import Turn
-from llm_gc.protocol import Ask
+from llm_gc.protocol import Message
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,8 +21,8 @@ class Voice(Protocol):
     names_speakers: bool
     """Whether the speaker and its model stand above each turn, so that the line under it need not repeat them."""
 
-    def begin(self, ask: Ask, model: str) -> None:
-        """A turn begins to be shown; ``model`` is who really speaks."""
+    def begin(self, label: str, model: str, number: int | None) -> None:
+        """A turn begins to be shown; ``model`` is who really speaks, ``number`` the turn's, where it is known."""
 
     def text(self, text: str) -> None:
         """A piece of it."""
@@ -30,8 +30,8 @@ class Voice(Protocol):
     def thought(self, text: str) -> None:
         """A piece of what the model thinks, which nobody hears."""
 
-    def end(self, turn: Turn) -> None:
-        """It is over, and counts."""
+    def end(self, message: Message) -> None:
+        """It is over, and counts; the whole of it is the message."""
 
     def void(self) -> None:
         """What was shown of it does not count: it is tried again, or has failed."""
@@ -42,13 +42,13 @@ class Silent:
 
     names_speakers = False
 
-    def begin(self, ask: Ask, model: str) -> None: ...
+    def begin(self, label: str, model: str, number: int | None) -> None: ...
 
     def text(self, text: str) -> None: ...
 
     def thought(self, text: str) -> None: ...
 
-    def end(self, turn: Turn) -> None: ...
+    def end(self, message: Message) -> None: ...
 
     def void(self) -> None: ...
 
@@ -56,9 +56,9 @@ class Silent:
 class Plain(Silent):
     """Plain lines, each prefixed with the role; a turn is shown when it is known to count."""
 
-    def end(self, turn: Turn) -> None:
-        for line in clean(turn.message.content).strip("\n").split("\n"):
-            click.echo(f"{turn.message.role}: {line}".rstrip(), color=False)
+    def end(self, message: Message) -> None:
+        for line in clean(message.content).strip("\n").split("\n"):
+            click.echo(f"{message.role}: {line}".rstrip(), color=False)
 
 
 class Styled:
@@ -72,12 +72,12 @@ class Styled:
         self._wrap = Wrap(console.width)
         self._is_thought = False
 
-    def begin(self, ask: Ask, model: str) -> None:
+    def begin(self, label: str, model: str, number: int | None) -> None:
         from rich.text import Text
 
-        number = f" · turn {ask.turn}" if ask.turn is not None else ""
+        turn = f" · turn {number}" if number is not None else ""
         self._wrap = Wrap(self._console.width)
-        head = Text(clean(ask.label), style="bold cyan") + Text(f"  {clean(model)}{number}", style="dim")
+        head = Text(clean(label), style="bold cyan") + Text(f"  {clean(model)}{turn}", style="dim")
         self._console.print(head, soft_wrap=True)
 
     def text(self, text: str) -> None:
@@ -88,7 +88,7 @@ class Styled:
         self._turn_to(thought=True)
         self._put(self._wrap.feed(clean(text)))
 
-    def end(self, turn: Turn) -> None:
+    def end(self, message: Message) -> None:
         self.void()
 
     def void(self) -> None:
@@ -112,3 +112,12 @@ class Styled:
         elif text:
             self._console.file.write(text)
             self._console.file.flush()
+
+
+def console(stream: Any) -> Any:
+    """Give a rich console for a terminal, none for anything else: rich is loaded only where it shows."""
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, markup=False, emoji=False)

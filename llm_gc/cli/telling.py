@@ -1,0 +1,108 @@
+"""A session told in a terminal as the run was, or as plain lines: the conversation on standard output."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_gc.cli import figures
+from llm_gc.cli.clean import clean
+from llm_gc.cli.screen import Notes
+from llm_gc.cli.voices import Plain, Styled, console
+from llm_gc.protocol import Message
+from llm_gc.records import AttemptRecord, Transcript, TurnRecord
+
+if TYPE_CHECKING:
+    from llm_gc.cli.voices import Voice
+
+SHORT = 200
+"""So much of an input stands above a conversation."""
+
+
+class Teller:
+    """Tells turns by a voice, and all about them by notes on standard error."""
+
+    def __init__(self, *, thinking: bool) -> None:
+        """Look where the output goes; ``thinking`` tells what models thought as well."""
+        terminal = console(sys.stdout)
+        self._voice: Voice = Plain() if terminal is None else Styled(terminal)
+        self._notes, self._terminal = Notes(console(sys.stderr)), terminal
+        self._thinking = thinking
+
+    def session(self, transcript: Transcript) -> None:
+        """Tell all of it."""
+        self._notes.say(f"{transcript.pipeline.name} · {transcript.id}", "bold")
+        for name, value in transcript.inputs.items():
+            self._notes.say(f"{name}: {_shortened(figures.text(value))}", "none")
+        self._notes.say("")
+        for turn in transcript.turns:
+            self.turn(turn)
+        self._notes.say(figures.summary(transcript), "red" if transcript.status == "failed" else "bold")
+        if result := figures.result(transcript):
+            self._notes.say(f"result: {result}", "none")
+
+    def turn(self, turn: TurnRecord, *, whole: bool = False) -> None:
+        """Tell one turn; ``whole`` gives what had arrived of the tries that came to nothing as well."""
+        who = f"turn {turn.turn}, {turn.label} ({turn.model})" if turn.turn else f"{turn.label} ({turn.model})"
+        tries = turn.attempts[:-1] if turn.error else turn.attempts
+        for number, attempt in enumerate(tries, 1):
+            self._notes.warn(f"{who}, attempt {number} failed: {attempt.error.message}")
+            self._arrived(turn, attempt, whole=whole)
+        if self._thinking and turn.thinking:
+            self._aside(turn, "thinking", turn.thinking)
+        if turn.error is not None:
+            chose = "chose nobody" if turn.is_pick else "failed"
+            self._notes.warn(f"warning: {who} {chose}: {turn.error.message}")
+            self._arrived(turn, turn.attempts[-1] if turn.attempts else None, whole=whole)
+        elif not turn.is_pick or whole:
+            self._voice.begin(turn.label, turn.model, turn.turn)
+            self._voice.text(turn.content)
+            self._voice.end(Message(turn.role, turn.label, turn.content))
+        for note in _notes(turn):
+            self._notes.warn(f"{who}: {note}")
+        named = self._voice.names_speakers and turn.error is None and not turn.is_pick
+        chosen = f"{turn.label} chooses {turn.data['next']}" if turn.is_pick and turn.error is None else who
+        line = " · ".join(filter(None, ["" if named else chosen, figures.line_of(turn)]))
+        self._notes.say(f"{line}\n")
+
+    def request(self, messages: list[dict[str, str]], options: Any) -> None:
+        """Tell what was sent, message by message."""
+        for message in messages:
+            if self._terminal is not None:
+                self._terminal.print(f"→ {message['role']}", style="bold magenta")
+                click.echo(clean(message["content"]) + "\n")
+            else:
+                Plain().end(Message(message["role"], content=message["content"]))
+        words = ", ".join(f"{name} {figures.text(value)}" for name, value in options.items())
+        self._notes.say(f"options: {words}\n")
+
+    def _arrived(self, turn: TurnRecord, attempt: AttemptRecord | None, *, whole: bool) -> None:
+        if whole and attempt is not None and attempt.content:
+            self._aside(turn, "void", attempt.content)
+
+    def _aside(self, turn: TurnRecord, what: str, text: str) -> None:
+        """Tell what is no part of the conversation."""
+        if self._terminal is not None:
+            self._terminal.print(f"{clean(turn.label)} ({what})", style="dim bold", markup=False)
+            self._terminal.print(clean(text).strip("\n") + "\n", style="dim italic", markup=False)
+        else:
+            Plain().end(Message(f"{turn.role} ({what})", content=text))
+
+
+def _notes(turn: TurnRecord) -> list[str]:
+    """Give what is odd about a turn, and what the others made of it."""
+    notes = list(turn.warnings)
+    if turn.error is None and not turn.heard and not turn.is_pick:
+        notes.append("nobody else heard this")
+    elif turn.said is not None and turn.error is None and turn.heard:
+        notes.append(f"the others heard instead: {turn.said}")
+    if turn.tool_calls:
+        notes.append(f"a call of {len(turn.tool_calls)} tool(s) was refused; none are offered")
+    return notes
+
+
+def _shortened(text: str) -> str:
+    folded = " ".join(text.split())
+    return folded if len(folded) <= SHORT else folded[: SHORT - 1] + "…"

@@ -1,0 +1,60 @@
+"""Files that a command was asked for: whole or not at all, and over another one only where that was said."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from llm_gc.errors import UsageError
+
+OUT = "-"
+"""Stands for standard output."""
+
+
+def check(name: str, *, force: bool) -> None:
+    """Look whether a file may be written, before the work is done.
+
+    Raises:
+        UsageError: where it is there and may not be written over, or is no place for a file.
+
+    """
+    path = Path(name)
+    if name == OUT:
+        return
+    if path.is_dir():
+        raise UsageError(f"{name} is a folder; give the name of a file in it")
+    if path.exists() and not force:
+        raise UsageError(f"{name} is there already; write over it with --force, or give another name")
+
+
+def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
+    """Write a file piece by piece under another name, and give it its own at the end.
+
+    Raises:
+        UsageError: where it cannot be written, or is there and may not be written over.
+
+    """
+    if name == OUT:
+        _put(sys.stdout.buffer, pieces)
+        sys.stdout.buffer.flush()
+        return
+    check(name, force=force)
+    path = Path(name)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            _put(file, pieces)
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written: {(error.strerror or str(error)).lower()}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _put(file: BinaryIO, pieces: Iterable[str]) -> None:
+    for piece in pieces:
+        file.write(piece.encode("utf-8", "replace"))
