@@ -47,7 +47,6 @@ LAYERS = [
     "gallery",
     "restored",
     "sessions",
-    "listing",
     "drivers",
     "testing",
     "validation",

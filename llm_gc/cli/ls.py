@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from llm_gc.listing import Listed
+    from llm_gc.sessions import Listed
 
 HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION")
 
@@ -22,14 +22,14 @@ HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION")
               help="Where the transcripts are.")  # fmt: skip
 @click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="The newest N alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def command(sessions: Path, limit: int | None, as_json: bool) -> int:  # noqa: FBT001
+def command(sessions: Path, limit: int | None, as_json: bool) -> int:
     """List the sessions, newest first: how they ended, and what they cost."""
-    from llm_gc.listing import sessions_in
+    from llm_gc.sessions import listed
 
-    listed = islice(sessions_in(sessions), limit)
+    newest = islice(listed(sessions), limit)
     if as_json:
-        _print_json(listed)
-    elif not _print_lines(listed):
+        _print_json(newest)
+    elif not _print_lines(newest):
         click.echo(f"There are no sessions in {sessions}; llm-gc run leaves one there.", err=True)
     return 0
 

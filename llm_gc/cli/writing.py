@@ -56,5 +56,4 @@ def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
 
 
 def _put(file: BinaryIO, pieces: Iterable[str]) -> None:
-    for piece in pieces:
-        file.write(piece.encode("utf-8", "replace"))
+    file.writelines(piece.encode("utf-8", "replace") for piece in pieces)

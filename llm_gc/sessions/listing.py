@@ -8,23 +8,20 @@ kept of a session that has been given.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llm_gc._version import FORMAT
-from llm_gc.errors import SessionError
+from llm_gc.sessions.finding import session_files
 
 CHUNK = 32 * 1024
 """Bytes read at once; most transcripts are whole in fewer."""
 
 _TURNS = b'\n "turns": ['
 _NAME = re.compile(rb'\n  "name": ("(?:[^"\\]|\\.)*")')
-_STAMP = re.compile(r"\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +47,21 @@ class Listed:
         return self.prompt + self.completion
 
 
-def sessions_in(folder: Path) -> Iterator[Listed]:
+def listed(folder: Path) -> Iterator[Listed]:
     """Give what there is to say of each session in a folder, newest first; one that cannot be read is given as such.
 
     Raises:
-        SessionError: where nobody can look into the folder.
+        UsageError: where nobody can look into the folder.
 
     """
-    for path in _newest_first(folder):
+    for path in session_files(folder):
         try:
-            yield _listed(path)
+            yield _read(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             yield Listed(path.stem, path, problem=_why(error))
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    """Sort by the moment in a file's name, which needs no look into it; a file of another name has that of its date.
-
-    Of a transcript and the journal that it came from, which a power cut can leave behind, there is the transcript.
-    """
-    try:
-        names = {entry.name for entry in os.scandir(folder) if entry.name.endswith((".json", ".jsonl"))}
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise SessionError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    kept = [name for name in names if not (name.endswith(".jsonl") and name.removesuffix("l") in names)]
-    return [folder / name for name in sorted(kept, key=lambda name: _age(folder, name), reverse=True)]
-
-
-def _age(folder: Path, name: str) -> tuple[str, int, str]:
-    """Give what sorts by age; of one second the longer name is the later one, for it has a number at its end."""
-    stamp = _STAMP.match(name)
-    if stamp is None:
-        try:
-            moment = datetime.fromtimestamp((folder / name).stat().st_mtime, UTC)
-        except OSError:  # gone since, or a link that leads nowhere: it is told of when it is read
-            return "", 0, name
-        return f"{moment:%Y%m%dT%H%M%SZ}", len(name), name
-    return stamp[0], len(name), name
-
-
-def _listed(path: Path) -> Listed:
+def _read(path: Path) -> Listed:
     with path.open("rb", buffering=0) as file:
         head = file.read(CHUNK) or b""
         if not head or head.startswith(b'{"start":'):
