@@ -1,0 +1,39 @@
+"""What the page's script needs to put every request together again: the records themselves, as JSON inside HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from llm_gc.records import RequestRecord, Transcript
+from llm_gc.transcript import plain
+
+_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+"""What could end the script's element or begin a comment in it, and what UTF-8 does not know."""
+
+
+def embedded(transcript: Transcript) -> Markup:
+    """Give the texts, the turns and the requests as JSON that no parser of HTML takes for anything else."""
+    turns: list[Mapping[str, Any]] = []
+    requests: dict[str, Any] = {}
+    for turn in transcript.turns:
+        said = {} if turn.said is None else {"said": turn.said}
+        turns.append({"id": turn.id, "label": turn.label, "content": turn.content, **said})
+        for attempt in turn.attempts:
+            if attempt.request is not None:
+                requests[attempt.id] = _lean(attempt.request)
+        requests[turn.id] = _lean(turn.request)
+    text = json.dumps(
+        {"texts": plain(transcript.texts), "turns": turns, "requests": requests},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    return Markup(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: S704  # no mark of HTML is left
+
+
+def _lean(request: RequestRecord) -> Any:
+    return {key: value for key, value in plain(request).items() if value not in (0, [])}

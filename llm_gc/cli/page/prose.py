@@ -1,0 +1,114 @@
+"""What models wrote, as HTML that can do nothing: Markdown without HTML in it, then a second fence around that.
+
+Nothing of it loads anything: images become their words. Links stay links, for they are followed by hand alone, and only
+those of the web and of mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+
+from llm_gc.cli.clean import clean
+from llm_gc.transcript import dumps
+
+MAX_PROSE = 64 * 1024
+"""A longer text is shown as it stands: to read it as Markdown could take more than its share of time."""
+
+MAX_CODE = 32 * 1024
+"""Longer code is not coloured."""
+
+LANGUAGES = frozenset(
+    "bash c c++ console cpp cs csharp css diff docker dockerfile go golang html ini java javascript jinja js json jsx"
+    " kotlin lua make makefile markdown md php pl perl powershell py python python3 r rb rs ruby rust scala sh shell sql"
+    " swift toml ts tsx typescript xml yaml yml zsh".split()
+)
+"""What is coloured; the lexers of rarer languages are less tried, and a model may write anything."""
+
+SINK = 3
+"""The headings of the page itself take the first ranks."""
+
+TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "span",
+    "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, **{tag: {"class"} for tag in ("pre", "code", "span", "td", "th")}}
+
+
+def prose(text: str) -> Markup:
+    """Give what a model wrote as Markdown."""
+    if len(text) > MAX_PROSE:
+        return plain(text)
+    return _fenced(_reader().render(clean(text)))
+
+
+def plain(text: str) -> Markup:
+    """Give a text as it stands."""
+    return Markup("<pre>{}</pre>").format(clean(text))
+
+
+def data(value: Any) -> Markup:
+    """Give data as JSON, indented and coloured."""
+    return _fenced(_coloured(clean(dumps(value, indent=2)), "json", ""))
+
+
+def code(text: str, language: str) -> Markup:
+    """Give code, coloured."""
+    return _fenced(_coloured(clean(text), language, ""))
+
+
+def _fenced(html: str) -> Markup:
+    return Markup(  # noqa: S704  # what is left after this fence is the list above, and nothing else
+        nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"})
+    )
+
+
+@cache
+def _reader() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _coloured})
+    reader.enable(["table", "strikethrough"])
+    reader.core.ruler.push("page", _adapt)
+    reader.add_render_rule("image", _image)
+    return reader
+
+
+def _adapt(state: StateCore) -> None:
+    """Let headings sink below those of the page, and tell the sides of cells by class: styles are forbidden here."""
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + SINK, 6)}"
+        elif token.type in ("th_open", "td_open") and (style := token.attrs.pop("style", "")):
+            token.attrs["class"] = str(style).removeprefix("text-align:")
+
+
+def _image(_renderer: Any, tokens: Sequence[Token], at: int, _options: Any, _environment: Any) -> str:
+    """Give an image in words: to load it would tell somebody that the page was looked at."""
+    token = tokens[at]
+    return escape(f"[image: {token.content} {token.attrs.get('src', '')}]")
+
+
+def _coloured(text: str, language: str, _attributes: str) -> str:
+    name = language.lower()
+    inner = highlight(text, _lexer(name), _FORMATTER) if name in LANGUAGES and len(text) <= MAX_CODE else escape(text)
+    return f'<pre class="code"><code>{inner}</code></pre>'
+
+
+@cache
+def _lexer(name: str) -> Lexer:
+    lexer: Lexer = get_lexer_by_name(name, stripnl=False, ensurenl=False)
+    return lexer
+
+
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
