@@ -1,8 +1,9 @@
 """A session as one page for a browser: it holds all that it shows, runs no script but its own, and asks nobody.
 
-The Content-Security-Policy allows the one style and the one script that stand in the page, each by its hash, and nothing
-else: no request, no handler in an attribute, no style in one. So bars are drawn by SVG's own attributes. What models
-wrote goes through ``prose``; everything else is escaped by Jinja. Without a script all can be read but the requests.
+The Content-Security-Policy allows the one style and the one script that stand in the page, each by its hash, and
+nothing else: no request, no handler in an attribute, no style in one. So bars are drawn by SVG's own attributes. What
+models wrote goes through ``prose``; everything else is escaped by Jinja. Without a script all can be read but the
+requests.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from itertools import islice
+from math import floor, log10
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -30,8 +32,8 @@ from llm_gc.cli.page.views import Views
 from llm_gc.records import Transcript, TurnRecord
 from llm_gc.transcript import dumps
 
-TICKS = 4
-"""Into so many parts the time line is divided."""
+TICKS = 6
+"""The time line has at most so many marks."""
 
 PIECES = 200
 """So many pieces of the template are written at once."""
@@ -62,8 +64,10 @@ def _values(transcript: Transcript) -> dict[str, Any]:
         "roles": views.roles(transcript),
         "windows": [turn for turn in map(views.turn, transcript.turns) if turn.context],
         "whole": whole,
-        "ticks": [whole * tick / TICKS for tick in range(TICKS + 1)],
+        "ticks": list(_ticks(whole)),
         "phases": PHASES,
+        "used": [phase for phase in PHASES if any(phase in dict(bar.phases) for bar in bars.values())],
+        "has_branches": any(".parallel" in turn.id for turn in transcript.turns),
         "clock": _clock(transcript),
         "above": above,
         "result": _result(transcript.result),
@@ -103,6 +107,17 @@ def _digest(text: str) -> str:
 @cache
 def _file(name: str) -> Markup:
     return Markup(files("llm_gc.cli.page").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704  # our own file
+
+
+def _ticks(whole: float) -> Iterator[tuple[str, str]]:
+    """Give the marks of the time line, at round numbers of seconds: what each says, and where it stands."""
+    if not whole:
+        return
+    rough = whole / TICKS
+    unit = 10 ** floor(log10(rough))
+    step = next(unit * times for times in (1, 2, 5, 10) if unit * times >= rough)
+    for number in range(int(whole / step) + 1):
+        yield f"{number * step:g} s", f"{100 * number * step / whole:.5g}%"
 
 
 def _result(result: Any) -> Markup:

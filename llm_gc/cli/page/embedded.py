@@ -17,23 +17,26 @@ _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
 
 
 def embedded(transcript: Transcript) -> Markup:
-    """Give the texts, the turns and the requests as JSON that no parser of HTML takes for anything else."""
+    """Give the texts, the turns and the requests as JSON that no parser of HTML takes for anything else.
+
+    A part of a request is a pair: its role, and the key of its text or the place of the turn that it repeats.
+    """
     turns: list[Mapping[str, Any]] = []
     requests: dict[str, Any] = {}
+    places = {turn.id: place for place, turn in enumerate(transcript.turns)}
     for turn in transcript.turns:
         said = {} if turn.said is None else {"said": turn.said}
-        turns.append({"id": turn.id, "label": turn.label, "content": turn.content, **said})
+        turns.append({"label": turn.label, "content": turn.content, **said})
         for attempt in turn.attempts:
             if attempt.request is not None:
-                requests[attempt.id] = _lean(attempt.request)
-        requests[turn.id] = _lean(turn.request)
-    text = json.dumps(
-        {"texts": plain(transcript.texts), "turns": turns, "requests": requests},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+                requests[attempt.id] = _lean(attempt.request, places)
+        requests[turn.id] = _lean(turn.request, places)
+    whole = {"texts": plain(transcript.texts), "turns": turns, "requests": requests}
+    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
     return Markup(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))  # noqa: S704  # no mark of HTML is left
 
 
-def _lean(request: RequestRecord) -> Any:
-    return {key: value for key, value in plain(request).items() if value not in (0, [])}
+def _lean(request: RequestRecord, places: Mapping[str, int]) -> dict[str, Any]:
+    parts = [(part.role, part.text if part.turn is None else places.get(part.turn)) for part in request.parts]
+    whole = {**plain(request), "parts": parts}
+    return {key: value for key, value in whole.items() if value not in (0, [])}

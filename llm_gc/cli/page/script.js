@@ -13,10 +13,7 @@
   let data = null; // parsed when the first request is looked at
 
   function known() {
-    if (data === null) {
-      data = JSON.parse(document.getElementById("data").textContent);
-      data.turns = new Map(data.turns.map((turn) => [turn.id, turn]));
-    }
+    data ??= JSON.parse(document.getElementById("data").textContent);
     return data;
   }
 
@@ -25,7 +22,7 @@
     const pieces = [request.parts ?? []];
     let keep = request.keep ?? 0;
     let after = request.after;
-    for (let left = known().turns.size * 2; keep && after && left; left--) {
+    for (let left = Object.keys(known().requests).length; keep && after && left; left--) {
       const link = known().requests[after];
       const kept = link.keep ?? 0;
       if (kept < keep) {
@@ -37,19 +34,20 @@
     return pieces.reverse().flat();
   }
 
-  function textOf(part) {
-    if (part.turn === undefined) return known().texts[part.text];
-    const turn = known().turns.get(part.turn);
-    return part.role === "assistant" ? turn.content : `${turn.label}: ${turn.said ?? turn.content}`;
+  // Its text by its key, or the turn that it repeats: as it was said to its speaker, with its label to the others.
+  function textOf([role, place]) {
+    if (typeof place === "string") return known().texts[place];
+    const { label, content, said } = known().turns[place];
+    return role === "assistant" ? content : `${label}: ${said ?? content}`;
   }
 
   function messagesOf(request) {
     const messages = [];
     for (const part of partsOf(request)) {
       const last = messages.at(-1);
-      const content = textOf(part);
-      if (last?.role === part.role) last.content += "\n\n" + content;
-      else messages.push({ content, role: part.role }); // sorted by key, as the digest has it
+      const [content, role] = [textOf(part), part[0]];
+      if (last?.role === role) last.content += "\n\n" + content;
+      else messages.push({ content, role }); // sorted by key, as the digest has it
     }
     return messages;
   }
@@ -144,7 +142,9 @@
 
   function toggle(kind) {
     const details = turns[now]?.querySelector(`.more > details.${kind}`);
-    if (details) details.open = !details.open;
+    if (!details) return;
+    details.open = !details.open;
+    if (details.open) setTimeout(() => details.scrollIntoView({ block: "nearest" })); // when it has been filled
   }
 
   const help = document.getElementById("help");

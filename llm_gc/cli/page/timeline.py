@@ -16,14 +16,18 @@ from llm_gc.records import TurnRecord
 Phase = Literal["tries", "load", "prompt", "wait", "generation", "rest"]
 
 PHASES: dict[Phase, str] = {
-    "tries": "failed tries",
+    "tries": "failed",
     "load": "load",
     "prompt": "prompt",
-    "wait": "first token",
+    "wait": "until the first token",
     "generation": "generation",
     "rest": "other",
 }
 """What the phases are called, in order."""
+
+
+SHORTEST = 0.0005
+"""So many seconds are none: what is left over where figures were rounded."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,17 @@ def phases(turn: TurnRecord) -> Iterator[tuple[Phase, float]]:
     if generation is None:  # a server that does not say: all that came after the first token
         generation = 0.0 if first is None else last
     known: list[tuple[Phase, float]] = [("load", load), ("prompt", prompt), ("wait", wait), ("generation", generation)]
-    if tries > 0.0005:
+    if turn.error is not None:  # all of it came to nothing
+        tries, last = tries + last, 0.0
+    if tries > SHORTEST:
         yield "tries", tries
     left = last
     for phase, seconds in known:
         seconds = min(seconds, left)
         left -= seconds
-        if seconds > 0.0005:
+        if seconds > SHORTEST:
             yield phase, seconds
-    if left > 0.0005:
+    if left > SHORTEST:
         yield "rest", left
 
 

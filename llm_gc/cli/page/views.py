@@ -20,12 +20,16 @@ COLOURS = 8
 """So many roles have a colour of their own."""
 
 
+THINNEST = 0.5
+"""A piece of fewer hundredths is not drawn where a bar stands for itself."""
+
+
 class Piece(NamedTuple):
-    """A piece of a bar, in hundredths of the whole width."""
+    """A piece of a bar, as SVG has it: in hundredths of the whole width."""
 
     phase: Phase
-    x: float
-    width: float
+    x: str
+    width: str
 
 
 class Context(NamedTuple):
@@ -58,7 +62,9 @@ class TurnView:
     @property
     def name(self) -> str:
         """What the turn is called."""
-        return f"turn {self.record.turn}" if self.record.turn is not None else "choice" if self.record.is_pick else "turn"
+        return (
+            f"turn {self.record.turn}" if self.record.turn is not None else "choice" if self.record.is_pick else "turn"
+        )
 
     @property
     def body(self) -> Markup:
@@ -104,13 +110,14 @@ class TurnView:
             yield "warn", "cut by length"
         if record.error is None and not record.heard and not record.is_pick:
             yield "quiet", "nobody else heard this"
-        if record.copy:
-            yield "quiet", f"copy {record.copy + 1}"
 
     @property
-    def figures(self) -> str:
-        """Its figures in a line."""
-        return figures.line_of(self.record)
+    def figures(self) -> list[str]:
+        """Its figures, each in a few words."""
+        found = list(filter(None, figures.line_of(self.record).split(" · ")))
+        if (context := self.context) is not None:
+            found.append(f"{context.used:.0f} % of {context.window:,} tokens of context")
+        return found
 
     @property
     def context(self) -> Context | None:
@@ -127,11 +134,12 @@ class TurnView:
         return ", ".join(f"{PHASES[phase]} {figures.seconds(taken)}" for phase, taken in self.bar.phases)
 
     def pieces(self, whole: float | None = None) -> Iterator[Piece]:
-        """Give the pieces of its bar: on the time line of ``whole`` seconds, or for itself."""
+        """Give the pieces of its bar: on the time line of ``whole`` seconds, or for itself, as far as they show there."""
         scale, start = (100 / whole, self.bar.start) if whole else (100 / (self.bar.seconds or 1), 0.0)
         ends = accumulate((taken for _, taken in self.bar.phases), initial=start)
         for (phase, taken), begin in zip(self.bar.phases, ends, strict=False):
-            yield Piece(phase, round(begin * scale, 3), round(taken * scale, 3))
+            if whole or taken * scale > THINNEST:
+                yield Piece(phase, f"{begin * scale:.5g}%", f"{taken * scale:.4g}%")
 
 
 @dataclass
@@ -185,7 +193,11 @@ class Views:
                 view.models.append(clean(turn.model))
             view.turns += not turn.is_pick
             view.failed += turn.error is not None
-            for one in (turn, *(attempt for attempt in turn.attempts if attempt.id != turn.id)):
+            asked: list[TurnRecord | AttemptRecord] = [
+                turn,
+                *(attempt for attempt in turn.attempts if attempt.id != turn.id),
+            ]
+            for one in asked:
                 view.prompt += one.tokens.prompt or 0
                 view.completion += one.tokens.completion or 0
                 view.seconds += one.seconds
@@ -200,4 +212,4 @@ def _label(transcript: Transcript, turn: TurnRecord) -> str:
     roles: Any = transcript.pipeline.document.get("roles", {})
     declared = roles.get(turn.role) if isinstance(roles, Mapping) else None
     label = declared.get("label") if isinstance(declared, Mapping) else None
-    return label if isinstance(label, str) else turn.role.replace("_", " ").capitalize()
+    return label if isinstance(label, str) else turn.role
