@@ -51,10 +51,8 @@ def seconds(text: str) -> int:
 It takes mixed units as well: `1h30m` is 5400.'''
 
 VIEWS = (
-    "An empty text should be refused with a word about what was expected. The regular expression does that, since `+` "
-    "asks for one unit at least.",
-    "What of negative numbers? `-5s` is refused too. I would say so in the message.\n\nThe order of units is free: "
-    "`30m1h` passes. Is that wanted?",
+    "An empty text should be refused with a word about what was expected. The expression does: `+` asks for a unit.",
+    "What of negative ones? `-5s` is refused too. I would say so.\n\nThe order is free: `30m1h` passes. Is it meant?",
     "Numbers may be huge: `99999999999h` gives an integer without any bound. Give it one, say a year.",
 )
 

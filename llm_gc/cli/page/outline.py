@@ -18,7 +18,7 @@ class Place(NamedTuple):
 
     key: str
     number: int | None
-    index: int
+    which: int
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def way(id_: str) -> tuple[Place, ...]:
     """Read an id; one that is none is a way without a step."""
     words = id_.partition("#")[0].removesuffix(".by").split(".")
     try:
-        pairs = [(word.partition(":"), int(index)) for word, index in zip(words[::2], words[1::2], strict=True)]
-        return tuple(Place(key, int(number) if number else None, index) for (key, _, number), index in pairs)
+        pairs = [(word.partition(":"), int(which)) for word, which in zip(words[::2], words[1::2], strict=True)]
+        return tuple(Place(key, int(number) if number else None, which) for (key, _, number), which in pairs)
     except ValueError:
         return ()
 
@@ -100,5 +100,5 @@ def _inner(placed: Sequence[_Placed], depth: int) -> Block:
     branches: dict[Place, list[_Placed]] = {}
     for one in placed:
         branches.setdefault(one[0][depth], []).append(one)
-    ordered = sorted(branches, key=lambda place: (place.number or 0, place.index))
+    ordered = sorted(branches, key=lambda place: (place.number or 0, place.which))
     return Beside(tuple(tuple(_blocks(branches[place], depth + 1)) for place in ordered))

@@ -62,9 +62,9 @@ class TurnView:
     @property
     def name(self) -> str:
         """What the turn is called."""
-        return (
-            f"turn {self.record.turn}" if self.record.turn is not None else "choice" if self.record.is_pick else "turn"
-        )
+        if self.record.is_pick:
+            return "choice"
+        return "turn" if self.record.turn is None else f"turn {self.record.turn}"
 
     @property
     def body(self) -> Markup:
@@ -134,7 +134,7 @@ class TurnView:
         return ", ".join(f"{PHASES[phase]} {figures.seconds(taken)}" for phase, taken in self.bar.phases)
 
     def pieces(self, whole: float | None = None) -> Iterator[Piece]:
-        """Give the pieces of its bar: on the time line of ``whole`` seconds, or for itself, as far as they show there."""
+        """Give the pieces of its bar: on a time line of ``whole`` seconds, or for itself, as far as they show there."""
         scale, start = (100 / whole, self.bar.start) if whole else (100 / (self.bar.seconds or 1), 0.0)
         ends = accumulate((taken for _, taken in self.bar.phases), initial=start)
         for (phase, taken), begin in zip(self.bar.phases, ends, strict=False):
