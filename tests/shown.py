@@ -164,7 +164,9 @@ def rich() -> Transcript:
 
 def hostile(*contents: str) -> Transcript:
     """Give a conversation in which models wrote these things, as what they thought as well."""
-    conversation = talk(["anna", "ben"] * len(contents), roles={"anna": {}, "ben": {"label": "<b>Ben</b>"}})
+    conversation = talk(
+        (["anna", "ben"] * len(contents))[: len(contents)], roles={"anna": {}, "ben": {"label": "<b>Ben</b>"}}
+    )
     chance = Random(1)
     replies = (reply(conversation.pending[0], content, chance, thinking=content) for content in contents)
     about = header("hostile", {"name": "hostile", "roles": {"anna": {"model": "m"}}}, task=contents[0])

@@ -59,7 +59,10 @@ def test_what_is_odd_is_told(folder: Path) -> None:
     result = llm_gc("show", ID, cwd=folder)
     assert "moderator chooses tester · 0.9 s" in result.err
     assert "turn 2, coder (qwen2.5-coder:7b), attempt 1 failed: The connection broke off" in result.err
-    assert "warning: turn 7, critic (deepseek-coder:1.3b) failed: deepseek-coder:1.3b did not end within 30 s" in result.err
+    assert (
+        "warning: turn 7, critic (deepseek-coder:1.3b) failed: deepseek-coder:1.3b did not end within 30 s"
+        in result.err
+    )
     assert "turn 9, critic (deepseek-coder:1.3b): nobody else heard this" in result.err
     assert "turn 6, tester (llama3.2:3b): a line of the reply speaks as coder" in result.err
     assert "a call of 1 tool(s) was refused" in result.err
@@ -102,7 +105,9 @@ def test_nothing_that_a_terminal_would_obey(tmp_path: Path, args: tuple[str, ...
 def test_a_journal_is_shown_as_far_as_it_goes(folder: Path) -> None:
     """What a crash has left is told like anything else, and that it was interrupted."""
     transcript = rich()
-    start = {key: plain(getattr(transcript, key)) for key in ("id", "pipeline", "inputs", "seed", "started_at", "versions")}
+    start = {
+        key: plain(getattr(transcript, key)) for key in ("id", "pipeline", "inputs", "seed", "started_at", "versions")
+    }
     lines = [{"start": {**start, "format": 1}}, {"turn": plain(transcript.turns[0]), "texts": plain(transcript.texts)}]
     (folder / "cut.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     result = llm_gc("show", "cut.jsonl", cwd=folder)

@@ -35,7 +35,7 @@ from llm_gc.transcript import dumps
 TICKS = 6
 """The time line has at most so many marks."""
 
-PIECES = 200
+PIECES = 50
 """So many pieces of the template are written at once."""
 
 

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from llm_gc.records import RequestRecord, Transcript
 from llm_gc.transcript import plain
 
-_UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
-"""What could end the script's element or begin a comment in it, and what UTF-8 does not know."""
+_UNSAFE = re.compile("[<>&\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What could end the script's element or begin a comment in it, what deceives the eye, and what UTF-8 does not know."""
 
 
 def embedded(transcript: Transcript) -> Markup:
