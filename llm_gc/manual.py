@@ -1,8 +1,9 @@
 """The tables of the manuals, from the models: ``python -m llm_gc.manual [FILE...]`` writes them into docs/*.md.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. NAME is a model (``Role``), several of them
-(``Say, Turn``), ``map`` (all keys of a pipeline at a glance) or ``steps`` (all step kinds). The table of a model has
-the keys that it declares itself; those that it inherits stand in the table of its base.
+(``Say, Turn``), ``map`` (all keys of a pipeline at a glance), ``steps`` (all step kinds) or a record of a transcript
+(``TurnRecord``). The table of a model has the keys that it declares itself; those that it inherits stand in the table
+of its base.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from llm_gc.duration import PATTERN
 from llm_gc.pipeline import Pipeline
-from llm_gc.schema import REF
+from llm_gc.schema import REF, transcript_schema
 from llm_gc.steps import KINDS, Step, Strict
 from llm_gc.steps.base import NAME
 
@@ -46,6 +47,8 @@ def table(name: str) -> str:
             return _lines(("Key", "What stands below it"), map(_top_level, keys(Pipeline)))
         case "steps":
             return _lines(("Step", "What it does", "Its other keys"), map(_kind, KINDS.values()))
+    if name in (known := records()):
+        return _lines(("Field", "What it holds", "Meaning"), _fields(known[name]))
     rows = (row for one in name.split(", ") for row in _rows(models()[one]))
     return _lines(("Key", "What it expects", "Default", "Meaning"), rows)
 
@@ -59,6 +62,12 @@ def models() -> dict[str, type[BaseModel]]:
         found |= {model.__name__: model for model in more if model.__module__.startswith("llm_gc.")}
         waiting += more
     return found
+
+
+def records() -> dict[str, Mapping[str, Any]]:
+    """Give the JSON Schema of every record in a transcript, by the record's name."""
+    schema = transcript_schema()
+    return {"Transcript": schema, **schema["$defs"]}
 
 
 def keys(model: type[BaseModel], *, inherited: bool = True) -> dict[str, FieldInfo]:
@@ -118,6 +127,29 @@ def _rows(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
     properties = model.model_json_schema(ref_template=REF)["properties"]
     for key, field in keys(model, inherited=False).items():
         yield f"`{key}`", _either(expects(properties[key])), _default(field), _text(field.description or "")
+
+
+def _fields(record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    for field, node in record["properties"].items():
+        words = list(dict.fromkeys(_holds(branch) for branch in node.get("anyOf", [node])))
+        if {"type": "null"} in node.get("anyOf", []):
+            words.remove("")
+            words.append("left out" if node.get("default", field) is None else "`null`")
+        yield f"`{field}`", _either(words), _text(node["description"])
+
+
+def _holds(node: Mapping[str, Any]) -> str:
+    """Say what stands in a field of a record; a record in it leads to the table of that one."""
+    if node.get("type") == "null":
+        return ""
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    items = node.get("items", {})
+    if "$ref" in items:
+        return f"list of {_holds(items)}"
+    inner = node.get("additionalProperties")
+    return f"map of {_holds(inner)}" if isinstance(inner, dict) and "$ref" in inner else _either(expects(node))
 
 
 def _default(field: FieldInfo) -> str:
