@@ -168,20 +168,37 @@ def test_the_marks_of_the_time_line_stand_where_they_say(looker: Looker, file: P
             )
 
 
-def test_every_request_is_put_together_exactly(looker: Looker, file: Path) -> None:
+def mixed() -> Transcript:
+    """Give a conversation whose requests keep parts of the middle of one another: the steps differ in what they see."""
+    own: Any = {"say": "anna", "sees": "own", "instruction": "And?"}
+    few: Any = {"say": "ben", "sees": {"from": "all", "last": 1}}
+    conversation = talk(
+        ["anna", "ben", "anna", own, few, {"say": "anna", "result": "Well."}, "ben", own, "anna", few, "ben"]
+    )
+    answer_all(conversation, *(f"words {number}" for number in range(11)))
+    return transcript(conversation)
+
+
+@pytest.mark.parametrize("told", [rich(), mixed()], ids=["rich", "mixed"])
+def test_every_request_is_put_together_exactly(looker: Looker, tmp_path: Path, told: Transcript) -> None:
     """Every turn's and every repair's: the messages are those that were sent, and the page proves it by their hash."""
-    told = rich()
+    file = put(tmp_path, told)
     tried: list[TurnRecord | AttemptRecord]
     tried = [attempt for turn in told.turns for attempt in turn.attempts if attempt.request is not None]
     with looker.open(file) as opened:
         opened.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
-        for record in [*told.turns, *tried]:
-            sent = opened.locator(f'details.request[data-id="{record.id}"] .sent').first
-            sent.locator(".proof.good, .proof.bad").wait_for()
-            assert "as recorded" in sent.locator(".proof.good").inner_text()
-            titles = sent.locator("section:not(.options, .format) h4").all_text_contents()
-            texts = sent.locator("section:not(.options, .format) pre").all_text_contents()
-            assert [{"role": r, "content": c} for r, c in zip(titles, texts, strict=True)] == messages_of(told, record)
+        count = len(told.turns) + len(tried)
+        opened.wait_for_function(f"document.querySelectorAll('.proof.good, .proof.bad').length === {count}")
+        assert opened.locator(".proof.good").count() == count
+        shown = opened.evaluate("""() => [...document.querySelectorAll('.request')].map((request) => [
+            request.dataset.id,
+            [...request.querySelectorAll('section:not(.options, .format)')].map((section) => (
+                {role: section.querySelector('h4').textContent, content: section.querySelector('pre').textContent}
+            )),
+        ])""")
+    sent = {record.id: messages_of(told, record) for record in [*told.turns, *tried]}
+    assert len(shown) == count
+    assert dict(shown) == sent
 
 
 @pytest.mark.parametrize("content", ["äöü \U0001f600 \x7f \u2028", '\\ " / \b \f \t \x00', "lone \udc80 half"])
