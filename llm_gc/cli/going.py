@@ -156,22 +156,12 @@ def _keep_on_screen(run: Run, options: dict[str, Any]) -> None:
 def screens(options: dict[str, Any]) -> tuple[Screen, Notes]:
     """Give what shows the conversation, and what shows everything about it."""
     from llm_gc.cli.screen import Notes, Screen
-    from llm_gc.cli.voices import Plain, Silent, Styled, Voice
+    from llm_gc.cli.voices import Plain, Silent, Styled, Voice, console
 
     quiet, as_json = options["quiet"], options["as_json"]
-    notes = Notes(_console(sys.stderr), quiet=quiet)
-    console = _console(sys.stdout)
-    voice: Voice = Silent() if quiet or as_json else Styled(console) if console is not None else Plain()
+    notes, terminal = Notes(console(sys.stderr), quiet=quiet), console(sys.stdout)
+    voice: Voice = Silent() if quiet or as_json else Styled(terminal) if terminal is not None else Plain()
     return Screen(voice, notes, thinking=options["thinking"]), notes
-
-
-def _console(stream: Any) -> Any:
-    """Give a rich console for a terminal, none for anything else: rich is loaded only where it shows."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        return None
-    from rich.console import Console
-
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
 def _fallen_back(notes: Notes, error: LlmGcError) -> None:

@@ -65,6 +65,8 @@ def _facts(transcript: Transcript) -> Iterator[str]:
         "Time": figures.seconds(totals.seconds),
         "Seed": str(transcript.seed),
         "Models": models,
+        **({"Forked from": f"{parent.id}, at turn {parent.turn}"} if (parent := transcript.parent) else {}),
+        **({"Went on": ", ".join(again.at for again in transcript.resumed)} if transcript.resumed else {}),
         **{f"Input {name}": figures.text(value) for name, value in transcript.inputs.items()},
     }
     yield "| | |\n| --- | --- |\n"

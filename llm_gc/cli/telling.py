@@ -34,6 +34,10 @@ class Teller:
     def session(self, transcript: Transcript) -> None:
         """Tell all of it."""
         self._notes.say(f"{transcript.pipeline.name} · {transcript.id}", "bold")
+        if transcript.parent is not None:
+            self._notes.say(f"forked from {transcript.parent.id}, at turn {transcript.parent.turn}", "none")
+        for again in transcript.resumed:
+            self._notes.say(f"went on at {again.at}, after {again.after} turn{'' if again.after == 1 else 's'}", "none")
         for name, value in transcript.inputs.items():
             self._notes.say(f"{name}: {_shortened(figures.text(value))}", "none")
         self._notes.say("")

@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llm_gc._version import FORMAT
 from llm_gc.sessions.finding import session_files
+from llm_gc.sessions.locking import lock
 
 CHUNK = 32 * 1024
 """Bytes read at once; most transcripts are whole in fewer."""
 
+_START = b'{"start":'
 _TURNS = b'\n "turns": ['
 _NAME = re.compile(rb'\n  "name": ("(?:[^"\\]|\\.)*")')
 
@@ -47,6 +49,11 @@ class Listed:
         return self.prompt + self.completion
 
 
+def is_journal(data: bytes) -> bool:
+    """Tell a journal by how it begins, whatever it is called; one without a line was left before the first turn."""
+    return _START.startswith(data[: len(_START)])
+
+
 def listed(folder: Path) -> Iterator[Listed]:
     """Give what there is to say of each session in a folder, newest first; one that cannot be read is given as such.
 
@@ -64,9 +71,11 @@ def listed(folder: Path) -> Iterator[Listed]:
 def _read(path: Path) -> Listed:
     with path.open("rb", buffering=0) as file:
         head = file.read(CHUNK) or b""
-        if not head or head.startswith(b'{"start":'):
-            return _journal(path)
-        return _transcript(path, _whole_head(file, head))
+        if not is_journal(head):
+            return _transcript(path, _whole_head(file, head))
+        session = _journal(path)
+        is_free = lock(file.fileno())  # for no longer than this look takes: the file is closed at once
+        return session if is_free else replace(session, status="running", reason="")
 
 
 def _whole_head(file: BinaryIO, head: bytes) -> bytes:

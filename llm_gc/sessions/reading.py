@@ -11,12 +11,10 @@ from llm_gc.conversation import Outcome
 from llm_gc.errors import SessionError
 from llm_gc.loading import load, load_journal
 from llm_gc.records import Transcript
+from llm_gc.sessions.listing import is_journal
 from llm_gc.transcript import assemble
 
 LOST = "the program was gone before the conversation ended; the journal holds the finished turns"
-
-START = b'{"start":'
-"""How a journal begins, whatever the file is called; one without a first line was left before the first turn."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def read_session(path: Path) -> Session:
     """
     try:
         data = path.read_bytes()
-        if START.startswith(data[: len(START)]):
+        if is_journal(data):
             return Session(_from_journal(path, data), is_closed=False, is_torn=not data.endswith(b"\n"))
         return Session(load(json.loads(data)), is_closed=True)
     except OSError as error:

@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     text = dumps(rich(), indent=1)
     (sessions / "20260101T000000Z-durations.json").write_text(text, encoding="utf-8")
     (sessions / "20260102T000000Z-\x1b[31mred.json").write_text(text, encoding="utf-8")
-    (sessions / "20260103T000000Z-m1.json").write_text("{", encoding="utf-8")
+    (sessions / "20260103T000000Z-m1.json").write_text("[", encoding="utf-8")
     return tmp_path
 
 

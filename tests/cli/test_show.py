@@ -71,6 +71,15 @@ def test_what_is_odd_is_told(folder: Path) -> None:
     assert not any(line.startswith("moderator:") for line in result.out.splitlines())
 
 
+def test_where_it_comes_from(tmp_path: Path) -> None:
+    """A fork names its parent, on standard error and in Markdown."""
+    llm_gc("run", M1, "--task", "x", "--backend", "rehearsal", "--sessions", "old", cwd=tmp_path)
+    (parent,) = (tmp_path / "old").glob("*.json")
+    llm_gc("run", "--from", str(parent), "--turn", "3", "--quiet", cwd=tmp_path)
+    assert f"forked from {parent.stem}, at turn 3\n" in llm_gc("show", "last", cwd=tmp_path).err
+    assert f"| Forked from | {parent.stem}, at turn 3 |" in llm_gc("show", "last", "--markdown", "-", cwd=tmp_path).out
+
+
 def test_thinking_on_demand(folder: Path) -> None:
     """It is shown where it was asked for, and told from what was said."""
     assert THOUGHTS.splitlines()[0] not in llm_gc("show", ID, cwd=folder).out

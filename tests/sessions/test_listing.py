@@ -98,7 +98,8 @@ def test_a_journal_line_by_line(tmp_path: Path, torn: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("a.json", "{", "it is no JSON that can be read"),
+        ("a.json", "{", "nothing was written to it yet"),
+        ("a.json", "{]", "it is no JSON that can be read"),
         ("a.json", "[]", "this is no transcript of llm-gc"),
         ("a.json", "{}", "this is no transcript of llm-gc"),
         ("a.json", "3", "this is no transcript of llm-gc"),
@@ -152,3 +153,13 @@ def test_the_header_of_a_journal_is_enough(tmp_path: Path) -> None:
     journal.append({"start": header("m1", {"roles": {}})})
     journal.close()
     assert (only(tmp_path).turns, only(tmp_path).pipeline) == (0, "m1")
+
+
+def test_a_run_that_goes_on(tmp_path: Path) -> None:
+    """It is told from one that was interrupted by the lock that it holds, which a look at it does not take away."""
+    journal = reserve(tmp_path, "m1", NOW)
+    assert only(tmp_path).problem == "nothing was written to it yet"
+    journal.append({"start": header("m1", {"roles": {}})})
+    assert [only(tmp_path).status for _ in range(2)] == ["running", "running"]
+    journal.close()
+    assert [only(tmp_path).status for _ in range(2)] == ["interrupted", "interrupted"]

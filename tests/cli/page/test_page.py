@@ -15,7 +15,7 @@ import pytest
 from llm_gc.cli import figures
 from llm_gc.cli.page import page
 from llm_gc.cli.page.views import Views
-from llm_gc.records import Transcript
+from llm_gc.records import Parent, Resumption, Transcript
 from llm_gc.transcript import plain
 from tests.shown import CODE, THOUGHTS, hostile, long, rich
 from tests.talks import answer_all, talk
@@ -197,6 +197,16 @@ def test_a_session_without_times_or_turns() -> None:
     still = [replace(t, seconds=0.0, latency=replace(t.latency, total=0.0), attempts=()) for t in told.turns]
     assert 'class="timeline"' not in made(replace(told, turns=tuple(still)))
     assert "Nobody took a turn." in made(replace(told, turns=()))
+
+
+def test_where_it_comes_from() -> None:
+    """The conversation that it was forked from, and when it went on."""
+    told = rich()
+    resumed = Resumption("2026-01-02T03:05:06.000Z", 2, told.versions)
+    text = Elements(made(replace(told, parent=Parent("20260101T000000Z-<b>", 7), resumed=(resumed,)))).text
+    assert "20260101T000000Z-<b>, at turn 7" in text
+    assert "2026-01-02 03:05:06 UTC" in text
+    assert "Forked from" not in Elements(made(told)).text
 
 
 def test_a_result_of_its_own() -> None:
