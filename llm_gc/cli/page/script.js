@@ -102,10 +102,11 @@
     });
   }
 
-  document.addEventListener("toggle", (event) => {
-    const details = event.target;
+  function fill(details) {
     if (details.open && details.matches("details.request") && !details.querySelector(".sent")) show(details);
-  }, true);
+  }
+
+  document.addEventListener("toggle", (event) => fill(event.target), true);
 
   // --- Keys
 
@@ -144,7 +145,8 @@
     const details = turns[now]?.querySelector(`.more > details.${kind}`);
     if (!details) return;
     details.open = !details.open;
-    if (details.open) setTimeout(() => details.scrollIntoView({ block: "nearest" })); // when it has been filled
+    fill(details); // now, for the event comes later
+    if (details.open) details.scrollIntoView({ block: "nearest" });
   }
 
   const help = document.getElementById("help");
