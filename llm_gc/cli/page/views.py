@@ -53,6 +53,7 @@ class TurnView:
     anchor: str
     colour: str
     bar: Bar
+    window: int | None = None
 
     @property
     def label(self) -> str:
@@ -122,11 +123,10 @@ class TurnView:
     @property
     def context(self) -> Context | None:
         """Its use of the context window, where that is known."""
-        record = self.record
-        window = record.request.options.get("num_ctx")
-        if not isinstance(window, int) or window <= 0 or not record.tokens.total:
+        tokens = self.record.tokens
+        if not self.window or not tokens.total:
             return None
-        return Context(record.tokens.prompt or 0, record.tokens.completion or 0, window)
+        return Context(tokens.prompt or 0, tokens.completion or 0, self.window)
 
     @property
     def phases(self) -> str:
@@ -174,14 +174,20 @@ class Views:
 
     def __init__(self, transcript: Transcript, bars: Mapping[str, Bar]) -> None:
         """Take where each turn stands in time."""
-        self._bars = bars
+        self._bars, self._windows = bars, transcript.versions.windows
         names = list(dict.fromkeys(turn.role for turn in transcript.turns))
         self._colours = {name: f"r{number % COLOURS}" for number, name in enumerate(names)}
         self._anchors = {turn.id: f"t{turn.turn or f'-{at}'}" for at, turn in enumerate(transcript.turns, 1)}
 
     def turn(self, record: TurnRecord) -> TurnView:
         """Give the view of a turn."""
-        return TurnView(record, self._anchors[record.id], self._colours[record.role], self._bars[record.id])
+        anchor, colour = self._anchors[record.id], self._colours[record.role]
+        return TurnView(record, anchor, colour, self._bars[record.id], self._window(record))
+
+    def _window(self, record: TurnRecord) -> int | None:
+        """Give the context window that a turn was asked with: the one it named, else the server's own."""
+        asked = record.request.options.get("num_ctx", self._windows.get(record.request.model or record.model))
+        return asked if isinstance(asked, int) and asked > 0 else None
 
     def roles(self, transcript: Transcript) -> list[RoleView]:
         """Add up what each role cost, tries that were asks of their own included."""

@@ -191,6 +191,16 @@ def test_the_context_is_held_against_the_window() -> None:
     ]
 
 
+def test_a_window_that_nobody_declared_is_the_servers() -> None:
+    """A request that names none is held against what the server gave its model."""
+    conversation = talk(["anna", "ben"])
+    answer_all(conversation)
+    told = transcript(conversation)
+    assert "tokens of context" not in made(told)
+    windows = replace(told, versions=replace(told.versions, windows={"m": 150}))
+    assert Elements(made(windows)).text.count("10 % of 150 tokens of context") == 2
+
+
 def test_a_session_without_times_or_turns() -> None:
     """The stand-in takes no time, and a run may be cut before its first turn: neither has a time line."""
     told = rich()
