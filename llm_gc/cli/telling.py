@@ -54,14 +54,17 @@ class Teller:
         for number, attempt in enumerate(tries, 1):
             self._notes.warn(f"{who}, attempt {number} failed: {attempt.error.message}")
             self._arrived(turn, attempt, whole=whole)
-        if self._thinking and turn.thinking:
-            self._aside(turn, "thinking", turn.thinking)
+        thinking = turn.thinking if self._thinking else ""
+        if thinking and not self._streams(turn, whole=whole):
+            self._aside(turn, "thinking", thinking)
         if turn.error is not None:
             chose = "chose nobody" if turn.is_pick else "failed"
             self._notes.warn(f"warning: {who} {chose}: {turn.error.message}")
             self._arrived(turn, turn.attempts[-1] if turn.attempts else None, whole=whole)
         elif not turn.is_pick or whole:
             self._voice.begin(turn.label, turn.model, turn.turn)
+            if thinking:
+                self._voice.thought(thinking)
             self._voice.text(turn.content)
             self._voice.end(Message(turn.role, turn.label, turn.content))
         for note in _notes(turn):
@@ -81,6 +84,10 @@ class Teller:
                 Plain().end(Message(message["role"], content=message["content"]))
         words = ", ".join(f"{name} {figures.text(value)}" for name, value in options.items())
         self._notes.say(f"options: {words}\n")
+
+    def _streams(self, turn: TurnRecord, *, whole: bool) -> bool:
+        """Tell whether a turn is shown below its speaker's name, what it thought too."""
+        return self._terminal is not None and turn.error is None and (whole or not turn.is_pick)
 
     def _arrived(self, turn: TurnRecord, attempt: AttemptRecord | None, *, whole: bool) -> None:
         if whole and attempt is not None and attempt.content:

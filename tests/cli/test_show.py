@@ -85,6 +85,8 @@ def test_thinking_on_demand(folder: Path) -> None:
     assert THOUGHTS.splitlines()[0] not in llm_gc("show", ID, cwd=folder).out
     out = llm_gc("show", ID, "--thinking", cwd=folder).out
     assert out.startswith("".join(f"planner (thinking): {line}\n" for line in THOUGHTS.splitlines()))
+    text, _ = shown(folder, ID, "--thinking")
+    assert f"planner  qwen3:4b · turn 1\n{THOUGHTS}\n{PLAN.splitlines()[0]}" in text
 
 
 def test_in_a_terminal(folder: Path) -> None:
