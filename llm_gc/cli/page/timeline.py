@@ -13,10 +13,11 @@ from typing import Literal
 from llm_gc.cli.page.outline import Beside, Block, Inside
 from llm_gc.records import TurnRecord
 
-Phase = Literal["tries", "load", "prompt", "wait", "generation", "rest"]
+Phase = Literal["tries", "slot", "load", "prompt", "wait", "generation", "rest"]
 
 PHASES: dict[Phase, str] = {
     "tries": "failed",
+    "slot": "waiting for a slot",
     "load": "load",
     "prompt": "prompt",
     "wait": "until the first token",
@@ -60,11 +61,13 @@ def phases(turn: TurnRecord) -> Iterator[tuple[Phase, float]]:
     others = sum(attempt.seconds for attempt in turn.attempts if attempt.id != turn.id)
     tries = max(turn.seconds - last, 0.0) + others
     load, prompt, first = latency.load or 0.0, latency.prompt or 0.0, latency.first_token
-    wait = 0.0 if first is None else max(first - prompt - (load if load <= first else 0.0), 0.0)
+    slot = latency.wait or 0.0
+    wait = 0.0 if first is None else max(first - slot - prompt - (load if load <= first else 0.0), 0.0)
     generation = latency.generation
     if generation is None:  # a server that does not say: all that came after the first token
         generation = 0.0 if first is None else last
-    known: list[tuple[Phase, float]] = [("load", load), ("prompt", prompt), ("wait", wait), ("generation", generation)]
+    known: list[tuple[Phase, float]]
+    known = [("slot", slot), ("load", load), ("prompt", prompt), ("wait", wait), ("generation", generation)]
     if turn.error is not None:  # all of it came to nothing
         tries, last = tries + last, 0.0
     if tries > SHORTEST:

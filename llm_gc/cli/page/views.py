@@ -107,6 +107,8 @@ class TurnView:
         record = self.record
         if record.error is not None:
             yield "bad", record.error.kind.replace("_", " ")
+        if record.context is not None and record.context.dropped and record.error is None:
+            yield "warn", f"{record.context.dropped} older dropped"
         if record.cut:
             yield "warn", "cut by length"
         if record.error is None and not record.heard and not record.is_pick:
@@ -185,7 +187,9 @@ class Views:
         return TurnView(record, anchor, colour, self._bars[record.id], self._window(record))
 
     def _window(self, record: TurnRecord) -> int | None:
-        """Give the context window that a turn was asked with: the one it named, else the server's own."""
+        """Give the context window that a turn was asked with: the one on record, that it named, or the server's own."""
+        if record.context is not None and record.context.window:
+            return record.context.window
         asked = record.request.options.get("num_ctx", self._windows.get(record.request.model or record.model))
         return asked if isinstance(asked, int) and asked > 0 else None
 

@@ -15,7 +15,7 @@ import pytest
 from llm_gc.cli import figures
 from llm_gc.cli.page import page
 from llm_gc.cli.page.views import Views
-from llm_gc.records import Parent, Resumption, Transcript
+from llm_gc.records import ContextRecord, Parent, Resumption, Transcript
 from llm_gc.transcript import plain
 from tests.shown import CODE, THOUGHTS, hostile, long, rich
 from tests.talks import answer_all, talk
@@ -199,6 +199,16 @@ def test_a_window_that_nobody_declared_is_the_servers() -> None:
     assert "tokens of context" not in made(told)
     windows = replace(told, versions=replace(told.versions, windows={"m": 150}))
     assert Elements(made(windows)).text.count("10 % of 150 tokens of context") == 2
+
+
+def test_what_was_dropped_to_make_room_is_seen() -> None:
+    """And the window is the one on record."""
+    told = rich()
+    turns = [replace(turn, context=ContextRecord(3, 5, 1000, 900)) for turn in told.turns]
+    text = Elements(made(replace(told, turns=tuple(turns)))).text
+    assert text.count("5 older dropped") == 13  # the turn that failed was heard by nobody
+    assert "of 1,000 tokens of context" in text
+    assert "5 older messages dropped" in text
 
 
 def test_a_session_without_times_or_turns() -> None:

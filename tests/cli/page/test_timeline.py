@@ -35,6 +35,12 @@ def test_a_load_of_its_own_is_not_in_the_first_token() -> None:
     assert found == pytest.approx({"load": 4.0, "prompt": 1.0, "wait": 0.5, "generation": 2.5})
 
 
+def test_waiting_for_a_slot_is_told_from_waiting_for_the_first_token() -> None:
+    """The server has done nothing in it; it is within the time until the first token."""
+    found = dict(phases(turn(Latency(total=9.0, load=1.0, first_token=7.5, prompt=0.5, generation=1.5, wait=5.5))))
+    assert found == pytest.approx({"slot": 5.5, "load": 1.0, "prompt": 0.5, "wait": 0.5, "generation": 1.5})
+
+
 def test_a_server_that_says_little() -> None:
     """Without the server's figures there is what was measured here."""
     assert dict(phases(turn(Latency(total=3.0, first_token=1.0)))) == pytest.approx({"wait": 1.0, "generation": 2.0})
@@ -60,13 +66,11 @@ def test_a_failed_turn_is_one_failed_try() -> None:
 SECONDS = st.one_of(st.none(), st.floats(0, 100))
 
 
-@given(SECONDS, SECONDS, SECONDS, SECONDS, SECONDS, st.floats(0, 100))
-def test_a_bar_is_as_long_as_its_turn(  # the figures of a turn
-    total: float | None, load: float | None, first: float | None, prompt: float | None, wrote: float | None, more: float
-) -> None:
+@given(st.builds(Latency, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS), st.floats(0, 100))
+def test_a_bar_is_as_long_as_its_turn(latency: Latency, more: float) -> None:
     """Whatever a server says of its phases, together they are the time that the turn took."""
-    seconds = (total or 0.0) + more
-    found = list(phases(turn(Latency(total, load, first, prompt, wrote), seconds)))
+    seconds = (latency.total or 0.0) + more
+    found = list(phases(turn(latency, seconds)))
     assert all(taken > 0 for _, taken in found)
     assert sum(taken for _, taken in found) == pytest.approx(seconds, abs=0.004)
 
