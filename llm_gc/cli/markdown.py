@@ -15,6 +15,12 @@ from llm_gc.records import Transcript, TurnRecord
 _CODE = re.compile(r"(?<![`\\])(`+)(?!`)(?:.*?[^`])\1(?!`)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>#|!~$&])")
+MAX_CHECKED = 64 * 1024
+"""A longer text could take more than its share of time."""
+
+DEEPEST = 16
+"""What stands in deeper lists and quotations, a reader of Markdown may not even look at."""
+
 _LIVE = ("html_block", "html_inline", "image")
 """What must not come of a text."""
 
@@ -39,7 +45,7 @@ def quoted(text: str) -> Iterator[str]:
     """Give what a model wrote, as a quotation; where it would still become more than text, as a block of code."""
     text = clean(text).strip("\n")
     safe = _harmless(text)
-    if any(token.type in _LIVE for token in _tokens(safe)):
+    if not _is_text(safe):
         fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=2) + 1)
         safe = f"{fence.ljust(3, '`')}\n{text}\n{fence.ljust(3, '`')}"
     for line in safe.split("\n"):
@@ -122,6 +128,15 @@ def _outside_code(line: str) -> str:
 
 def _disarmed(text: str) -> str:
     return re.sub(r"(?<!\\)<", r"\\<", text).replace("![", r"!\[")
+
+
+def _is_text(text: str) -> bool:
+    """Look whether a text is no HTML and no image; one that is too long or too deep to be looked through is not."""
+    if "<" not in text and "![" not in text:
+        return True
+    if len(text) > MAX_CHECKED:
+        return False
+    return all(token.type not in _LIVE and token.level < DEEPEST for token in _tokens(text))
 
 
 def _tokens(text: str) -> Iterator[Token]:

@@ -68,6 +68,9 @@ def test_thinking_on_demand() -> None:
         "![a][b]\n\n[b]: http://example.org/x.png",
         "a\n```x`y\n<b>\n```",
         "\x1b[31mred",
+        "> " * 30 + "<script>",
+        "<b>" + "- " * 30 + "<script>\n\n" + "[" * 100,
+        "<script>" + "x" * 70_000,
     ],
 )
 def test_hostile_texts_stay_text(text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.rules_core import StateCore
+from markdown_it.rules_core import StateCore, inline
 from markdown_it.token import Token
 from markupsafe import Markup
 from pygments import highlight
@@ -28,6 +28,12 @@ from llm_gc.transcript import dumps
 
 MAX_PROSE = 64 * 1024
 """A longer text is shown as it stands: to read it as Markdown could take more than its share of time."""
+
+DEEPEST = 100
+"""A text with lists and quotations deeper in each other is shown as it stands; a list in a list is two levels."""
+
+INLINE = 20
+"""So deep are emphasis and links in each other read."""
 
 MAX_CODE = 32 * 1024
 """Longer code is not coloured."""
@@ -58,7 +64,12 @@ def prose(text: str) -> Markup:
     """Give what a model wrote as Markdown."""
     if len(text) > MAX_PROSE:
         return plain(text)
-    return _fenced(_reader().render(clean(text)))
+    reader = _reader()
+    environment: dict[str, Any] = {}
+    tokens = reader.parse(clean(text), environment)
+    if any(token.level > DEEPEST for token in tokens):  # what stands deeper yet would be left out
+        return plain(text)
+    return _fenced(reader.renderer.render(tokens, reader.options, environment))
 
 
 def plain(text: str) -> Markup:
@@ -84,11 +95,23 @@ def _fenced(html: str) -> Markup:
 
 @cache
 def _reader() -> MarkdownIt:
-    reader = MarkdownIt("commonmark", {"html": False, "breaks": True, "highlight": _coloured})
-    reader.enable(["table", "strikethrough"])
+    options = {"html": False, "breaks": True, "highlight": _coloured, "maxNesting": DEEPEST + 4}
+    reader = MarkdownIt("commonmark", options)
+    reader.enable(["table", "strikethrough"]).disable("reference")  # what defines a link would not be shown
+    reader.core.ruler.at("inline", _inline)
     reader.core.ruler.push("page", _adapt)
     reader.add_render_rule("image", _image)
     return reader
+
+
+def _inline(state: StateCore) -> None:
+    """Read what stands on the lines less deeply than the blocks: nothing is lost there, and brackets cost time."""
+    options = state.md.options
+    deepest, options["maxNesting"] = options["maxNesting"], INLINE
+    try:
+        inline(state)
+    finally:
+        options["maxNesting"] = deepest
 
 
 def _adapt(state: StateCore) -> None:

@@ -111,11 +111,17 @@ def test_links_to_the_web_tell_nothing_of_the_page() -> None:
     assert "mailto:a@example.org" in html
 
 
-@pytest.mark.parametrize("text", ["![alt](http://example.org/x.png)", "![alt][1]\n\n[1]: http://example.org/x.png"])
-def test_an_image_is_told_and_not_loaded(text: str) -> None:
+def test_an_image_is_told_and_not_loaded() -> None:
     """Its words and where it would have come from."""
-    assert Found(prose(text)).text.strip() == "[image: alt http://example.org/x.png]"
-    assert "<img" not in prose(text)
+    html = prose("![alt](http://example.org/x.png)")
+    assert Found(html).text.strip() == "[image: alt http://example.org/x.png]"
+    assert "<img" not in html
+
+
+def test_what_defines_a_link_is_shown() -> None:
+    """Nothing that was said is hidden."""
+    text = "![alt][1] [x]\n\n[1]: http://example.org/x.png\n[x]: y"
+    assert Found(prose(text)).text.split() == text.split()
 
 
 def test_control_characters_are_shown() -> None:
@@ -129,6 +135,17 @@ def test_what_is_too_long_is_shown_as_it_stands() -> None:
     """No text takes more than its share of time."""
     assert prose("*a* " * MAX_PROSE).startswith("<pre>*a* ")
     assert "<span" not in code("1 " * MAX_CODE, "python")
+
+
+@pytest.mark.parametrize("depth", [5, 15, 45, 60, 400])
+@pytest.mark.parametrize("mark", ["- ", "> ", "1. "])
+def test_nothing_is_lost_however_deep(mark: str, depth: int) -> None:
+    """Lists in lists and quotations in quotations, on one line or on a line each: every word is there."""
+    indent = mark if mark == "> " else " " * len(mark)
+    lines = [f"{indent * level}{mark}word{level}." for level in range(depth)]
+    for text in ("\n".join(lines), f"{mark * depth}word{depth - 1}."):
+        shown = Found(prose(text)).text
+        assert [word for level in range(depth) if (word := f"word{level}.") in text and word not in shown] == []
 
 
 def test_data_is_json() -> None:
