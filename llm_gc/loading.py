@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llm_gc.records import FORMAT, Header, Transcript, TurnRecord
+from llm_gc._version import FORMAT
+from llm_gc.records import Header, Transcript, TurnRecord
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
