@@ -215,7 +215,7 @@ class Course:
         if not speakers:
             return
         instruction = self._sizes.of(step.instruction, told)
-        if isinstance(step, Say):
+        if isinstance(step, Say) and not self._subject.pipeline.roles[step.say].raw:
             self._visit(step, path, told, is_sure=is_sure and not instruction)
         for name in speakers:
             self._fits(name, step, told, instruction)
@@ -244,13 +244,9 @@ class Course:
         window, role = self._windows.get(name), self._subject.pipeline.roles[name]
         if window is None or role.human:
             return
-        view = (step.sees if step else None) or role.sees
-        prompt = (
-            self._sizes.of(role.prompt, told)
-            + (told.opening if view.opening else 0)
-            + told.seen(name, view)
-            + instruction
-        )
+        view, prompt = (step.sees if step else None) or role.sees, self._sizes.of(role.prompt, told)
+        if not role.raw:
+            prompt += (told.opening if view.opening else 0) + told.seen(name, view) + instruction
         reply = self._reply(name, step)
         if prompt + reply > window > reply:
             self.overflow = Overflow(name, told.turns, prompt, reply, window)

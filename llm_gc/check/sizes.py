@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 from llm_gc.check.subject import Subject
 from llm_gc.check.told import Told
+from llm_gc.conversation.context import CHARACTERS
 from llm_gc.frozen import as_text
 from llm_gc.templates import Use
-
-CHARACTERS = 4
-"""So many characters of plain text are about a token."""
 
 MOST = 10**9
 """Nothing is longer than that."""
@@ -22,7 +21,7 @@ _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 def as_tokens(characters: int) -> int:
     """Estimate the tokens of so many characters."""
-    return -(-characters // CHARACTERS)
+    return ceil(characters / CHARACTERS)
 
 
 class Sizes:

@@ -97,6 +97,12 @@ _PASSING = frozenset((
 """The filters that give what they are given, or the items of it."""
 
 
+_KEEPING = frozenset((
+    " each", "list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique",
+))  # fmt: skip
+"""The filters that give a list of what was in the list."""
+
+
 def _come_out(tree: nodes.Template) -> Iterator[nodes.Node]:
     """Give the names, with what follows them, whose values come out as they are."""
     starts: list[nodes.Node] = [piece for output in tree.find_all(nodes.Output) for piece in output.nodes]
@@ -177,6 +183,32 @@ def _asking(node: nodes.Filter | nodes.Test, bound: set[str]) -> Iterator[_Found
         if asks and inner is node.node and isinstance(inner, (nodes.Getattr, nodes.Getitem, nodes.Name)):
             found = (one._replace(asked=True) for one in found)
         yield from found
+    if isinstance(node, nodes.Filter):
+        yield from _of_items(node, bound)
+
+
+def _of_items(node: nodes.Filter, bound: set[str]) -> Iterator[_Found]:
+    """Give what a filter looks at in each item of a list: ``messages | map(attribute='data.score')``."""
+    attribute, items = _attribute(node), node.node
+    while isinstance(items, nodes.Filter) and items.name in _KEEPING:
+        items = items.node
+    if attribute is None or not isinstance(items, (nodes.Getattr, nodes.Getitem, nodes.Name)):
+        return
+    first, at = next(_walk([items], bound), None), 1
+    if first is not None and attribute.value.replace(".", "").isidentifier():
+        words: Words = [*first.words, ("", attribute.lineno)]
+        for word in attribute.value.split("."):
+            words.append((word, _moved(attribute.lineno, at)))
+            at += len(word) + 1
+        is_asked = any(argument.key == "default" for argument in node.kwargs)
+        yield _Found(words, node, asked=is_asked)
+
+
+def _attribute(node: nodes.Filter) -> nodes.Const | None:
+    """Give the fixed text that names what a filter looks at."""
+    given = [argument.value for argument in node.kwargs if argument.key == "attribute"]
+    given += node.args[:1] if node.name in ("groupby", "majority", "rejectattr", "selectattr") else []
+    return given[0] if given and isinstance(given[0], nodes.Const) and isinstance(given[0].value, str) else None
 
 
 def _with(node: nodes.With, bound: set[str]) -> Iterator[_Found]:

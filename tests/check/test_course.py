@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from llm_gc.check import run_rules
 from llm_gc.check.course import Course, Overflow
-from llm_gc.check.sizes import CHARACTERS
 from llm_gc.check.subject import Subject
 from llm_gc.conversation import Conversation, Files
+from llm_gc.conversation.context import CHARACTERS
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Reply

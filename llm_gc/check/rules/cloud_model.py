@@ -19,7 +19,7 @@ def check(subject: Subject) -> Iterator[Problem]:
     """Report every model whose tag says that it runs elsewhere."""
     for name, role in subject.pipeline.roles.items():
         tag = (role.model or "").rpartition("/")[2].partition(":")[2]
-        if role.human or not (tag == "cloud" or tag.endswith("-cloud")):
+        if role.human or role.backend == "openai" or not (tag == "cloud" or tag.endswith("-cloud")):
             continue
         if (urlsplit(role.host or "").hostname or "").endswith("ollama.com"):
             continue
