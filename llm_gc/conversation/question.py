@@ -209,6 +209,8 @@ class Question:
     def _drop(self) -> bool:
         """Drop the older half of the messages that the speaker still sees; false where there is no half left."""
         branch, start = self.scope.branch, self.dropped
+        if self.scope.stage.castings[self.speaker.role].raw:  # its text is the author's: nothing in it is ours to drop
+            return False
         entries = ranked(branch.history, len(branch.history), self.view, self.speaker, start)
         shown = [rank for rank, entry in entries if isinstance(entry, Said)]
         if len(shown) < 2:

@@ -300,7 +300,11 @@ def test_no_attempt_queues_behind_a_zombie() -> None:
 
         assert run(go()).content == "done"
         assert server.load_counts == {"demo:1b": 1}
+        paths = [request.path for request in server.requests if request.path != "/api/show"]
     assert gone == [[], [True], [True] * 2, [True] * 3, [True] * 4]
+    # before each of them the server has answered something else, and so had time to notice
+    asked, loaded = ["/api/ps", "/api/chat"], ["/api/ps", "/api/chat", "/api/ps", "/api/chat"]
+    assert paths == [*loaded, *asked * 4, "/api/ps", "/api/chat"]
 
 
 def test_the_first_token_has_a_deadline_of_its_own() -> None:

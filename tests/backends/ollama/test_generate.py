@@ -9,7 +9,7 @@ import pytest
 
 import llm_gc
 from llm_gc.records import Transcript
-from tests.standin import Model, Say, StandIn
+from tests.standin import EngineError, Model, Say, StandIn
 
 BASE = "{model: 'base:1b', api: generate, prompt: Anna and Ben talk., label: %s, num_ctx: 512}"
 FIRESIDE = f"""
@@ -106,3 +106,13 @@ def test_a_structured_reply_of_a_completion(tmp_path: Path) -> None:
         transcript = played(text, server, tmp_path)
         assert server.chats[0].json["format"]["properties"] == {"ok": {"type": "boolean"}}
     assert transcript.turns[0].data == {"ok": True}
+
+
+def test_nothing_is_dropped_from_a_raw_prompt(tmp_path: Path) -> None:
+    """What does not fit is asked once, and ends it: the text is the author's."""
+    text = RAW + "limits: {on_overflow: drop_oldest}\n"
+    with StandIn([Model("base:1b", context=512)]) as server:
+        server.script(Say("Why?"), Say("So."), Say("And?"), EngineError("too long", "exceed_context_size_error"))
+        transcript = played(text, server, tmp_path)
+        assert len(server.chats) == 4
+    assert transcript.ended_by.reason == "overflow"
