@@ -19,7 +19,7 @@ from typing import Any
 
 from llm_gc.conversation.branch import Branch, Tally
 from llm_gc.conversation.scope import Setting, StepScope
-from llm_gc.conversation.stage import Files, Stage
+from llm_gc.conversation.stage import Draw, Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
@@ -62,17 +62,19 @@ class Conversation:
         inputs: Mapping[str, Any],
         files: Files | None = None,
         visit: Callable[[Visit], object] | None = None,
+        draw: Draw | None = None,
     ) -> None:
         """Begin, and go as far as can be gone without a reply.
 
         ``inputs`` are complete: checked, and with their defaults. ``files`` are the texts of the prompt files, and the
         pipelines that scenes play. ``visit`` is told of every step, branch and stop that is come to, as it happens.
+        ``draw`` draws in place of the seed: whoever looks at all that chance may bring tries every number.
 
         Raises:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit)
+        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit, draw)
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
         opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
         setting = Setting(stage, opening, stops)
@@ -210,6 +212,8 @@ class Conversation:
             result = self._last_said()
             if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
                 ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
+            else:
+                self._scope.visit("stood_in", str(error))
         self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
 
     def _all_turns(self) -> Iterator[Turn]:

@@ -1,0 +1,122 @@
+"""The state of a conversation, as far as what comes next depends on it: the key by which states are merged.
+
+It holds where the conversation stands (the asks that are pending, with their rounds), its counters, and the values
+that may still be read (``liveness``), each as far as it is read (``projection``). Of all that was said, what nobody
+reads but in prompts counts only by who has been heard at all: without anything to hear, a request cannot be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from llm_gc.conversation import Conversation, Files
+from llm_gc.drivers.explore.liveness import Liveness
+from llm_gc.drivers.explore.projection import ABSENT, Projection, Tree
+from llm_gc.drivers.explore.reads import HEARD, JOINED, NOTHING, PREVIOUS, decided
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Message, Path, Speaker
+from llm_gc.steps.repeat import Repeat
+from llm_gc.steps.scene import Scene
+from llm_gc.texts import models
+
+Said = Sequence[tuple[Speaker, Message]]
+
+
+class Key(NamedTuple):
+    """A state, in a form to compare: where it stands with which values, and what has been counted so far.
+
+    A loop without an end of its own comes again and again to states that differ in nothing but ``counted``.
+    """
+
+    standing: Hashable
+    counted: Hashable
+
+
+class States:
+    """Makes keys. ``costs`` tells whether some limit counts tokens or seconds, ``echoes`` whether one counts echoes."""
+
+    def __init__(self, pipeline: Pipeline, files: Files, liveness: Liveness, *, costs: bool, echoes: bool) -> None:
+        """Take what is read where."""
+        self._liveness, self._costs, self._echoes = liveness, costs, echoes
+        live = NOTHING.union(*liveness.at.values())
+        self._turn_matters = decided(live, "turn")
+        self._endless = frozenset(() if decided(live, "round") else _endless(pipeline, files, ()))
+        self._tree = lru_cache(maxsize=None)(self._plant)
+        self._standing = lru_cache(maxsize=4096)(self._without_rounds)
+
+    def key(self, conversation: Conversation) -> Key:
+        """Give the key of a conversation that waits for a reply."""
+        ids, *branch, endings = conversation.state
+        tree = self._tree(tuple([ask.step for ask in conversation.pending]))
+        succeeded = any(not turn.message.failed for turn in conversation.log if not turn.is_pick)
+        counted, values, memory = self._branch(Projection(), tree, branch)
+        ended = tuple([ending and (ending[0], *ending[2:]) for ending in endings])
+        standing = tuple([self._standing(id_) for id_ in ids])
+        kept = tuple([(self._standing(key), value) for key, value in memory])
+        if self._turn_matters:
+            return Key((standing, kept, values, succeeded, ended, counted), ids)
+        return Key((standing, kept, values, succeeded, ended), (counted, ids))
+
+    def _plant(self, steps: tuple[Path, ...]) -> Tree:
+        live = NOTHING.union(*(self._liveness.at.get(step, NOTHING) for step in steps))
+        return Tree.of(live)
+
+    def _branch(self, projection: Projection, tree: Tree, state: Any) -> tuple[Any, Any, list[Any]]:
+        """Give the counters, the values and the loops of one line of the conversation, and of those inside it."""
+        tallies, names, dropped, memory, said, inner = state
+        counted = tallies if self._costs else tuple([(turns, most) for turns, _, _, most in tallies])
+        read = tree.branches
+        values: list[Any] = [(name, projection.value(names[name], read[name])) for name in read if name in names]
+        values.append(self._spoken(projection, tree, said))
+        if dropped:
+            values.append(tuple(sorted(dropped.items())))
+        loops = [(key, projection.value(kept, Tree(True))) for key, kept in memory.items()]
+        if not inner:
+            return counted, tuple(values), loops
+        below = [self._branch(projection, tree, one) for one in inner]
+        return (counted, *[b[0] for b in below]), (*values, *[b[1] for b in below]), loops + [l for b in below for l in b[2]]
+
+    def _spoken(self, projection: Projection, tree: Tree, said: Said) -> Hashable:
+        """Give what is read of the messages of one line."""
+        if not said:
+            return None
+        read, (speaker, newest) = tree.branches, said[-1]
+        found: list[Hashable] = [frozenset([one.role for one, message in said if message.content])]
+        for name in ("last", JOINED):
+            if name in read:
+                found.append(projection.value(newest, read[name]))
+        if PREVIOUS in read:
+            found.append(speaker.role)
+        if HEARD in read:
+            last = next((message for _, message in reversed(said) if not message.failed), None)
+            found.append(ABSENT if last is None else projection.value(last, read[HEARD]))
+        if "said" in read:
+            by_role = {one.role: message for one, message in said}
+            found.append(projection.value(by_role, read["said"]))
+        whole = True if self._echoes else read["messages"].whole if "messages" in read else None
+        if whole is not None:
+            found.append(projection.value([message for _, message in said], Tree(whole)))
+        return tuple(found)
+
+    def _without_rounds(self, place: str) -> str:
+        """Give a place without the rounds of loops that have no end of their own."""
+        if not self._endless:
+            return place
+        path: list[str | int] = []
+        words: list[str] = []
+        for word in place.split("."):
+            key, colon, round_ = word.partition(":")
+            words.append(key if colon and tuple(path) in self._endless else word)
+            path.append(int(key) if key.isdigit() else key)
+        return ".".join(words)
+
+
+def _endless(pipeline: Pipeline, files: Files, path: Path) -> Iterator[Path]:
+    """Give the loops without ``times`` or ``for``, by their paths."""
+    for at, model in models(pipeline.turns, (*path, "turns")):
+        if isinstance(model, Repeat) and model.times is None and model.for_ is None:
+            yield at
+        if isinstance(model, Scene) and isinstance(model.scene, str) and model.scene in files.scenes:
+            yield from _endless(*files.scenes[model.scene], (*at, "scene"))
