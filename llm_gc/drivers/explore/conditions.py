@@ -31,10 +31,11 @@ class Conditions:
         deciding: Mapping[tuple[str, TextKind], Templates],
         inputs: Mapping[str, Any],
     ) -> None:
-        """Read them; a name of an input stands for its value."""
+        """Read them; a name of an input stands for its value. ``compares``: whether values are held against values."""
         self._inputs = inputs
         self.groups: list[frozenset[str]] = []
         self.patterns: list[str] = []
+        self.compares = False
         self._numbers: list[tuple[frozenset[str], float]] = []
         self._texts: list[tuple[frozenset[str], str]] = []
         variables = _variables(pipeline)
@@ -72,6 +73,8 @@ class Conditions:
     def _constants(self, tree: nodes.Template) -> Iterator[Any]:
         for compare in tree.find_all(nodes.Compare):
             operands = [compare.expr, *(operand.expr for operand in compare.ops)]
+            fixed = [one for one in operands if isinstance(one, (nodes.Const, nodes.List))]
+            self.compares |= not fixed and any(operand.op in ("eq", "ne") for operand in compare.ops)
             if not any(isinstance(one, nodes.Getattr) and one.attr in _NAMES_OF_PEOPLE for one in operands):
                 for operand in operands:
                     yield from self._values(operand)

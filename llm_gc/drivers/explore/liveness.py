@@ -51,14 +51,14 @@ class Setting:
 
 
 class Liveness:
-    """For each step that asks somebody, what may be read from its answer on: ``at[path]``.
+    """For each step that asks somebody, what may be read from the answer on: ``at[path, is_pick]``.
 
     ``deciding`` are the texts on which the course hangs, with the templates that they are compiled by.
     """
 
     def __init__(self, pipeline: Pipeline, files: Files) -> None:
         """Go through a pipeline and the pipelines that its scenes play."""
-        self.at: dict[Path, Live] = {}
+        self.at: dict[tuple[Path, bool], Live] = {}
         self.deciding: dict[tuple[str, TextKind], Templates] = {}
         templates = Templates.over(files.prompts)
         end = reads(templates, pipeline.result, "template", decides=False)
@@ -113,12 +113,14 @@ class Liveness:
         own = setting.shown(step.instruction, step.temperature, *prompts)
         heard = after | setting.end | setting.stops | setting.shown(step.result, step.speaker)
         said = f"said.{step.say}" if isinstance(step, Say) else None
-        rest = without(heard, step.as_, "last", said) | own
+        asked = without(heard, step.as_, "last", said, PREVIOUS)
+        picked = asked | own
         if isinstance(step, Choose):
-            rest |= {Read((PREVIOUS,), True)} | self._decides(setting, step.by, "template")
-            rest |= self._decides(setting, step.choose, "template")
-        self.at[path] = self.at.get(path, NOTHING) | rest | setting.around
-        return rest
+            picked |= {Read((PREVIOUS,), True)} | self._decides(setting, step.by, "template")
+            picked |= self._decides(setting, step.choose, "template")
+        for is_pick, live in ((False, asked), (True, picked)):
+            self.at[path, is_pick] = self.at.get((path, is_pick), NOTHING) | live | setting.around
+        return picked
 
     def _repeat(self, setting: Setting, step: Repeat, path: Path, after: Live) -> Live:
         until, head = self._decides(setting, step.until), after

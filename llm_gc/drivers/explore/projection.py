@@ -8,7 +8,7 @@ they are the same, so marks are numbered anew in the order in which they are com
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -113,10 +113,19 @@ class Projection:
             return self.shapes(value)
         return "<number>" if isinstance(value, float) else value
 
-    def shapes(self, values: Iterable[Any]) -> Hashable:
-        """Give what can be told of a list: whether it has none, one or several, of which kinds, and its last one."""
-        shapes = [self.shape(value) for value in values]
-        return (min(len(shapes), 2), frozenset(shapes), shapes[-1] if shapes else None)
+    def shapes(self, values: Sequence[Any]) -> Hashable:
+        """Give what can be told of a list: whether it has none, one or several, of which kinds, and of which the last."""
+        kinds = [_kind(value) for value in values]
+        return (min(len(kinds), 2), frozenset(kinds), kinds[-1] if kinds else None)
+
+
+def _kind(value: Any) -> Hashable:
+    """Give what can be told of an item of a list that is only shown."""
+    if isinstance(value, Message):
+        return (value.failed, bool(value.content), type(value.data).__name__)
+    if isinstance(value, Mapping):
+        return tuple(value)
+    return bool(value) if isinstance(value, (str, list)) else type(value).__name__
 
 
 def _fields(value: Any) -> Mapping[str, Any] | None:

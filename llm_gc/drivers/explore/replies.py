@@ -22,6 +22,9 @@ from llm_gc.texts import models
 CHARACTERS_PER_TOKEN = 4
 """What a token is taken to be worth; the same guess as everywhere else."""
 
+CUT_DATA = '{"cut'
+"""A structured reply that is cut by length; it fails as one does that never came."""
+
 _FILLERS = ("word ", "talk ", "hmm ", "7 ", "- ")
 _NUMBER = mark(0)
 """Stands in a prepared text for the mark that a reply gets when it is given."""
@@ -34,6 +37,12 @@ class Way:
     name: str
     reply: Reply
     line: Any
+
+    @property
+    def effect(self) -> tuple[Any, ...]:
+        """All of it that the core can tell from another way: not, whether a text that is heard was cut by length."""
+        failed = self.reply.failure is not None or (self.reply.cut and self.reply.content == CUT_DATA)
+        return (None if failed else self.reply.content, self.reply.tokens, self.reply.seconds)
 
     def numbered(self, number: int) -> Way:
         """Give it with a mark of its own in its texts, so that it can be told from what was said before."""
@@ -65,14 +74,18 @@ class Replies:
         self.not_made: list[Stop] = []
 
     def to(self, ask: Ask, previous: str | None) -> tuple[Way, ...]:
-        """Give the classes for an ask; ``previous`` is what the same speaker said last, none where it has not."""
+        """Give the classes for an ask, of those with the same effect the first alone.
+
+        ``previous`` is what the same speaker said last, none where it has not spoken.
+        """
         allowed = tuple(ask.format["properties"]["next"]["enum"]) if ask.is_pick else None
         key = (ask.step, ask.speaker.role, allowed, ask.deadline)
         if key not in self._known:
-            self._known[key] = tuple(self._make(ask))
+            made = list(self._make(ask))
+            self._known[key] = tuple({way.effect: way for way in reversed(made)}.values())[::-1]
         ways = self._known[key]
         if self._matters.echoes and previous and ask.format is None:
-            echo = Way("the same text again", _said(previous, 0), None)
+            echo = Way("the same text again", self._said(previous, 0), None)
             return (*ways, echo)
         return ways
 
@@ -80,28 +93,28 @@ class Replies:
         yield from self._structured(ask) if ask.format is not None else self._texts(ask)
         if not ask.casting.human:
             failure = Failure("timeout", f"there was no whole reply within {ask.deadline:g} s")
-            seconds = ask.deadline if self._matters.seconds else 0.0
-            yield Way("an error or a timeout", Reply(failure=failure, seconds=seconds), {"error": "timeout"})
+            late = ask.deadline if self._matters.seconds else 0.0
+            yield Way("an error or a timeout", Reply(failure=failure, seconds=late), {"error": "timeout"})
 
     def _texts(self, ask: Ask) -> Iterator[Way]:
         stops, size = self._stops_of(ask), int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
         plain, line = _filling(f"Words {_NUMBER} of {ask.speaker.role}.", size, stops), f"Words of {ask.speaker.role}."
         tokens = size // CHARACTERS_PER_TOKEN
-        yield Way("a plain text", _said(plain, tokens), line)
+        yield Way("a plain text", self._said(plain, tokens), line)
         if self._matters.tokens:
-            yield Way("a short text", _said(f"Words {_NUMBER}.", 1), {"text": line, "tokens": 1})
+            yield Way("a short text", self._said(f"Words {_NUMBER}.", 1), {"text": line, "tokens": 1})
         if self._matters.seconds:
-            late = replace(_said(plain, tokens), seconds=ask.deadline)
+            late = replace(self._said(plain, tokens), seconds=ask.deadline)
             yield Way("a plain text, late", late, {"text": line, "seconds": ask.deadline})
         for stop in stops:
             spoken = self._spoken(stop)
             if spoken is not None:
                 text = f"{_filling(f'Words {_NUMBER}.', size - len(spoken) - 1, ())}\n{spoken}"
-                yield Way(f"a text with {stop.token}", _said(text, tokens), f"{line}\n{spoken}")
+                yield Way(f"a text with {stop.token}", self._said(text, tokens), f"{line}\n{spoken}")
         for text in self._met(stops):
-            yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", _said(text, tokens), text)
+            yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", self._said(text, tokens), text)
         if not ask.casting.human:
-            cut = replace(_said(plain, tokens), done_reason="length")
+            cut = replace(self._said(plain, tokens), done_reason="length")
             yield Way("a text cut by length", cut, {"text": line, "cut": True})
 
     def _met(self, stops: Sequence[Stop]) -> list[str]:
@@ -116,13 +129,13 @@ class Replies:
         made = Values(ask.format, self._conditions, self._read).all()
         for data in made:
             content, short = _sized(data, ask.speaker.role, size), filled(data, "Some words.")
-            yield Way(_shown(short, made), _said(content, tokens), {"data": short})
+            yield Way(_shown(short, made), self._said(content, tokens), {"data": short})
         for stop in self._stops_of(ask):
             yield from self._stopping(ask, made, stop, tokens)
-        yield Way("a reply that is no JSON", _said("This is no JSON.", tokens), {"text": "This is no JSON."})
+        yield Way("a reply that is no JSON", self._said("This is no JSON.", tokens), {"text": "This is no JSON."})
         if not ask.casting.human:
-            cut = replace(_said('{"cut', tokens), done_reason="length")
-            yield Way("a structured reply cut by length", cut, {"text": '{"cut', "cut": True})
+            cut = replace(self._said(CUT_DATA, tokens), done_reason="length")
+            yield Way("a structured reply cut by length", cut, {"text": CUT_DATA, "cut": True})
 
     def _stopping(self, ask: Ask, made: Sequence[Any], stop: Stop, tokens: int) -> Iterator[Way]:
         """Give data with a stop token in one of its texts, where that is how the token is looked for."""
@@ -132,12 +145,15 @@ class Replies:
         data = filled(made[0], spoken)
         content = json.dumps(data, ensure_ascii=False)
         if says(stop, content):
-            yield Way(f"data with {stop.token}", _said(content, tokens), {"data": data})
+            yield Way(f"data with {stop.token}", self._said(content, tokens), {"data": data})
 
     def _stops_of(self, ask: Ask) -> list[Stop]:
         """Give the stops with a token that listen to an ask: those of the scene that it stands in."""
         scene = max((path for path in self._stops if ask.step[: len(path)] == path), key=len)
         return [stop for stop in self._stops[scene] if stop.token and stop.role in (None, ask.speaker.role)]
+
+    def _said(self, content: str, tokens: int) -> Reply:
+        return Reply(content, done_reason="stop", tokens=Tokens(0, tokens if self._matters.tokens else 0))
 
     def _spoken(self, stop: Stop) -> str | None:
         """Give a text that says a stop's token; none where none could be made up, which is kept in ``not_made``."""
@@ -188,10 +204,6 @@ def _says(stop: Stop, text: str) -> bool:
         return says(stop, text)
     except TemplateError:  # no regular expression: the checker says so
         return False
-
-
-def _said(content: str, tokens: int) -> Reply:
-    return Reply(content, done_reason="stop", tokens=Tokens(0, tokens))
 
 
 def _filling(start: str, size: int, stops: Sequence[Stop]) -> str:

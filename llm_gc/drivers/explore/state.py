@@ -17,6 +17,7 @@ from llm_gc.drivers.explore.projection import ABSENT, Projection, Tree
 from llm_gc.drivers.explore.reads import HEARD, JOINED, NOTHING, PREVIOUS, decided
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Message, Path, Speaker
+from llm_gc.steps.fields import View
 from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.scene import Scene
 from llm_gc.texts import models
@@ -43,23 +44,32 @@ class States:
         live = NOTHING.union(*liveness.at.values())
         self._turn_matters = decided(live, "turn")
         self._endless = frozenset(() if decided(live, "round") else _endless(pipeline, files, ()))
+        self._may_hear_nothing = any(_without_opening(one) for one in (pipeline, *_inner(files)))
         self._tree = lru_cache(maxsize=None)(self._plant)
         self._standing = lru_cache(maxsize=4096)(self._without_rounds)
 
     def key(self, conversation: Conversation) -> Key:
         """Give the key of a conversation that waits for a reply."""
         ids, *branch, endings = conversation.state
-        tree = self._tree(tuple([ask.step for ask in conversation.pending]))
+        pending = conversation.pending
+        tree = self._tree(tuple([(ask.step, ask.is_pick) for ask in pending]))
         succeeded = any(not turn.message.failed for turn in conversation.log if not turn.is_pick)
         counted, values, memory = self._branch(Projection(), tree, branch)
         ended = tuple([ending and (ending[0], *ending[2:]) for ending in endings])
-        standing = tuple([self._standing(id_) for id_ in ids])
+        standing = tuple([(self._standing(ask.id), ask.speaker) for ask in pending])
         kept = tuple([(self._standing(key), value) for key, value in memory])
         if self._turn_matters:
             return Key((standing, kept, values, succeeded, ended, counted), ids)
         return Key((standing, kept, values, succeeded, ended), (counted, ids))
 
-    def _plant(self, steps: tuple[Path, ...]) -> Tree:
+    def turns_left(self, conversation: Conversation) -> int:
+        """Give how many turns there may still be before a limit; as many as can be where no loop could use them up."""
+        tallies = conversation.state[1]
+        if not self._endless:
+            return 0
+        return min((most - turns for turns, _, _, most in tallies if most is not None), default=0)
+
+    def _plant(self, steps: tuple[tuple[Path, bool], ...]) -> Tree:
         live = NOTHING.union(*(self._liveness.at.get(step, NOTHING) for step in steps))
         return Tree.of(live)
 
@@ -83,7 +93,8 @@ class States:
         if not said:
             return None
         read, (speaker, newest) = tree.branches, said[-1]
-        found: list[Hashable] = [frozenset([one.role for one, message in said if message.content])]
+        heard = {one.role for one, message in said if message.content}
+        found: list[Hashable] = [frozenset(heard) if self._may_hear_nothing else bool(heard)]
         for name in ("last", JOINED):
             if name in read:
                 found.append(projection.value(newest, read[name]))
@@ -120,3 +131,16 @@ def _endless(pipeline: Pipeline, files: Files, path: Path) -> Iterator[Path]:
             yield at
         if isinstance(model, Scene) and isinstance(model.scene, str) and model.scene in files.scenes:
             yield from _endless(*files.scenes[model.scene], (*at, "scene"))
+
+
+def _inner(files: Files) -> list[Pipeline]:
+    return [one for scene, inner in files.scenes.values() for one in (scene, *_inner(inner))]
+
+
+def _without_opening(pipeline: Pipeline) -> bool:
+    """Tell whether there may be somebody in a pipeline who is not shown an opening: for want of one, or on purpose."""
+    found = [pipeline.opening is None]
+    for _, model in models(pipeline):
+        found.append(isinstance(model, Scene) and model.opening is None and not isinstance(model.scene, str))
+        found.append(isinstance(model, View) and not model.opening)
+    return any(found)

@@ -1,0 +1,106 @@
+"""What an exploration has seen: endings, what was come to, failures, sizes; each with the shortest way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_gc.conversation import Outcome, Visit
+from llm_gc.drivers.explore.projection import unmarked
+from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
+from llm_gc.drivers.explore.walks import Node
+from llm_gc.protocol import Ask, Path
+
+
+@dataclass
+class End:
+    """One way to end. ``at`` is its shortest way there; ``turns`` the fewest and the most turns; ``silent`` the roles
+    that had not spoken at the end of the way on which most were silent.
+    """
+
+    reason: str
+    detail: str
+    status: str
+    failure: str | None
+    at: Node
+    turns: tuple[int, int]
+    result: Any
+    silent: tuple[str, ...] = ()
+    silent_at: Node | None = None
+    times: int = 1
+
+
+@dataclass
+class Fault:
+    """Something that goes wrong on a way."""
+
+    kind: str
+    what: str
+    at: Node
+
+
+@dataclass
+class Prompt:
+    """The largest prompt of a role, in tokens as they are guessed from characters."""
+
+    tokens: int
+    window: int | None
+    most: int
+    at: Node
+
+
+@dataclass
+class Seen:
+    """All of it. The first ones that are told are kept: whoever goes breadth-first tells the shortest ways first."""
+
+    visits: dict[Visit, Node] = field(default_factory=dict)
+    ends: dict[tuple[str, ...], End] = field(default_factory=dict)
+    order: list[End] = field(default_factory=list)
+    faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+    anew: dict[tuple[str, Path], Node] = field(default_factory=dict)
+
+    def visited(self, visits: Iterable[Visit], at: Node) -> None:
+        """Take what was come to."""
+        for visit in visits:
+            value = visit.value if isinstance(visit.value, (str, bool, type(None))) else str(visit.value)
+            self.visits.setdefault(Visit(visit.kind, visit.path, value), at)
+
+    def fault(self, kind: str, what: str, at: Node) -> None:
+        """Take something that went wrong."""
+        what = unmarked(what)
+        self.faults.setdefault((kind, what), Fault(kind, what, at))
+
+    def ended(self, outcome: Outcome, turns: int, silent: tuple[str, ...], place: str, at: Node) -> int:
+        """Take an ending; give its number."""
+        key = (outcome.reason, outcome.failure or "", place)
+        end = self.ends.get(key)
+        if end is None:
+            detail = unmarked(outcome.detail)
+            end = End(outcome.reason, detail, outcome.status, outcome.failure, at, (turns, turns), outcome.result)
+            end.silent, end.silent_at = silent, at
+            self.ends[key] = end
+            self.order.append(end)
+        else:
+            end.times += 1
+            end.turns = (min(end.turns[0], turns), max(end.turns[1], turns))
+            if len(silent) > len(end.silent):
+                end.silent, end.silent_at = silent, at
+        if outcome.failure == "template":
+            self.fault("template", outcome.detail, at)
+        return self.order.index(end)
+
+    def asked(self, ask: Ask, parts: tuple[int, ...], size: int, at: Node) -> None:
+        """Take a request of ``size`` characters: how large it is, and whether it extends its speaker's last one."""
+        tokens, window = -(-size // CHARACTERS_PER_TOKEN), ask.options.get("num_ctx")
+        known = self.prompts.get(ask.speaker.role)
+        if known is None or tokens > known.tokens:
+            self.prompts[ask.speaker.role] = Prompt(tokens, window, int(ask.options["num_predict"]), at)
+        before = at.parent
+        while before is not None:
+            if before.speaker == ask.speaker and before.sent is not None and before.attempt == 1:
+                if parts[: len(before.sent)] != before.sent:
+                    self.anew.setdefault((ask.speaker.role, ask.step), at)
+                return
+            before = before.parent
