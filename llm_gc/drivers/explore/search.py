@@ -193,17 +193,20 @@ class Search:
         self._seen.asked(ask, node.sent, sum([len(part.text) for part in parts]), node)
 
     def _end(self, conversation: Conversation, node: Node) -> int:
-        outcome = conversation.outcome
+        """Take an ending; a stop and an ``end`` are told apart by their places, a stop by who said it too."""
+        outcome, visits = conversation.outcome, self._walker.visits
         assert outcome is not None  # noqa: S101  # it was looked at before
-        turns = [turn for turn in conversation.log if not turn.is_pick]
-        spoke = {turn.message.role for turn in conversation.log} | {turn.exchange.ask.speaker.role for turn in turns}
-        silent = tuple(role for role in self._pipeline.roles if role not in spoke)
-        visit = self._walker.visits[-1] if self._walker.visits else None
-        steps = [one.path for one in self._walker.visits if one.kind in ("step", "stop")]
-        place = str(steps[-1]) if visit is not None and steps and outcome.reason in ("end_step", "stop_token") else ""
-        if outcome.reason == "stop_token" and node.parent is not None:
-            place += node.parent.speaker.role
-        return self._seen.ended(outcome, len(turns), silent, place, node)
+        turns = [turn.exchange.ask.speaker.role for turn in conversation.log if not turn.is_pick]
+        silent = tuple(role for role in self._pipeline.roles if role not in turns)
+        places = [str(visit.path) for visit in visits if visit.kind in ("step", "stop")]
+        place = places[-1] if places and outcome.reason in ("end_step", "stop_token") else ""
+        if outcome.reason == "stop_token":
+            place += turns[-1]
+        number = self._seen.ended(outcome, len(turns), silent, place, node)
+        for visit in visits:
+            if visit.kind == "stood_in" and visit.path == ():
+                self._seen.stood_in(number, str(visit.value), node)
+        return number
 
 
 def _inner(files: Files) -> list[Pipeline]:

@@ -15,8 +15,11 @@ from llm_gc.protocol import Ask, Path
 
 @dataclass
 class End:
-    """One way to end. ``at`` is its shortest way there; ``turns`` the fewest and the most turns; ``silent`` the roles
-    that had not spoken at the end of the way on which most were silent.
+    """One way to end. ``at`` is the shortest way there; ``turns`` are the fewest and the most turns.
+
+    ``silent`` are the roles that have not spoken by then, on the way on which they are most; ``stood_in`` tells why the
+    result could not be rendered on some way, so that the last message stood in; ``empty_at`` is a way on which it
+    is empty.
     """
 
     reason: str
@@ -25,10 +28,12 @@ class End:
     failure: str | None
     at: Node
     turns: tuple[int, int]
-    result: Any
     silent: tuple[str, ...] = ()
     silent_at: Node | None = None
-    times: int = 1
+    stood_in: str = ""
+    stood_in_at: Node | None = None
+    empty_at: Node | None = None
+    times: int = 0
 
 
 @dataclass
@@ -75,21 +80,27 @@ class Seen:
     def ended(self, outcome: Outcome, turns: int, silent: tuple[str, ...], place: str, at: Node) -> int:
         """Take an ending; give its number."""
         key = (outcome.reason, outcome.failure or "", place)
-        end = self.ends.get(key)
-        if end is None:
-            detail = unmarked(outcome.detail)
-            end = End(outcome.reason, detail, outcome.status, outcome.failure, at, (turns, turns), outcome.result)
+        if key not in self.ends:
+            self.ends[key] = End(
+                outcome.reason, unmarked(outcome.detail), outcome.status, outcome.failure, at, (turns, turns)
+            )
+            self.order.append(self.ends[key])
+        end = self.ends[key]
+        end.times += 1
+        end.turns = (min(end.turns[0], turns), max(end.turns[1], turns))
+        if len(silent) > len(end.silent):
             end.silent, end.silent_at = silent, at
-            self.ends[key] = end
-            self.order.append(end)
-        else:
-            end.times += 1
-            end.turns = (min(end.turns[0], turns), max(end.turns[1], turns))
-            if len(silent) > len(end.silent):
-                end.silent, end.silent_at = silent, at
+        if end.empty_at is None and (outcome.result is None or not str(outcome.result).strip()):
+            end.empty_at = at
         if outcome.failure == "template":
             self.fault("template", outcome.detail, at)
         return self.order.index(end)
+
+    def stood_in(self, number: int, why: str, at: Node) -> None:
+        """Take that the result of an ending could not be rendered."""
+        end = self.order[number]
+        if end.stood_in_at is None:
+            end.stood_in, end.stood_in_at = unmarked(why), at
 
     def asked(self, ask: Ask, parts: tuple[int, ...], size: int, at: Node) -> None:
         """Take a request of ``size`` characters: how large it is, and whether it extends its speaker's last one."""
