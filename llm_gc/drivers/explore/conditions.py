@@ -38,10 +38,10 @@ class Conditions:
         self.compares = False
         self._numbers: list[tuple[frozenset[str], float]] = []
         self._texts: list[tuple[frozenset[str], str]] = []
-        variables = _variables(pipeline)
+        self._variables = _variables(pipeline)
         for (text, kind), templates in deciding.items():
             source = templates.get(text, text)
-            self._read(source, kind, _closure(words(source), variables))
+            self._read(source, kind, self.closed(source))
 
     @property
     def words(self) -> frozenset[str]:
@@ -55,6 +55,14 @@ class Conditions:
     def texts(self, name: str | None = None) -> list[str]:
         """Give the texts with which the named is compared, or anything at all, in the order of the document."""
         return list(dict.fromkeys(text for group, text in self._texts if name is None or name in group))
+
+    def closed(self, text: str) -> frozenset[str]:
+        """Give the words of a text, with those of the variables that it speaks of, and so on."""
+        known, new = frozenset[str](), words(text)
+        while new:
+            known |= new
+            new = frozenset[str]().union(*(self._variables.get(word, frozenset()) for word in new)) - known
+        return known
 
     def _read(self, source: str, kind: TextKind, group: frozenset[str]) -> None:
         self.groups.append(group)
@@ -129,15 +137,6 @@ def _variables(pipeline: Pipeline) -> dict[str, frozenset[str]]:
             if isinstance(expression, str):
                 found[name] |= words(expression)
     return found
-
-
-def _closure(start: frozenset[str], variables: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Give the words of a text, with those of the variables that it speaks of, and so on."""
-    known, new = frozenset[str](), start
-    while new:
-        known |= new
-        new = frozenset[str]().union(*(variables.get(word, frozenset()) for word in new)) - known
-    return known
 
 
 def _strings(args: Iterable[nodes.Expr]) -> Iterator[str]:

@@ -111,7 +111,9 @@ class Projection:
             return ("map", *[(key, self.shape(item)) for key, item in sorted(value.items())])
         if isinstance(value, list):
             return self.shapes(value)
-        return "<number>" if isinstance(value, float) else value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return (value > 0) - (value < 0)
+        return value
 
     def shapes(self, values: Sequence[Any]) -> Hashable:
         """Give what can be told of a list: whether it has none, one or several, of which kinds, and of which the last."""

@@ -32,7 +32,10 @@ _NUMBER = mark(0)
 
 @dataclass(frozen=True)
 class Way:
-    """One class of replies: its name for people, the reply, and the line of a test file that says the same."""
+    """One class of replies: its name for people, the reply, and the line of a test file that says the same.
+
+    The line is none where it is that of the speaker's last reply.
+    """
 
     name: str
     reply: Reply
@@ -48,7 +51,9 @@ class Way:
         """Give it with a mark of its own in its texts, so that it can be told from what was said before."""
         if _NUMBER not in self.reply.content:
             return self
-        return replace(self, reply=replace(self.reply, content=self.reply.content.replace(_NUMBER, mark(number))))
+        reply = replace(self.reply, content=self.reply.content.replace(_NUMBER, mark(number)))
+        line = self.line.replace(_NUMBER, str(number)) if isinstance(self.line, str) else self.line
+        return replace(self, reply=reply, line=line)
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,10 @@ class Replies:
         allowed = tuple(ask.format["properties"]["next"]["enum"]) if ask.is_pick else None
         key = (ask.step, ask.speaker.role, allowed, ask.deadline)
         if key not in self._known:
-            made = list(self._make(ask))
-            self._known[key] = tuple({way.effect: way for way in reversed(made)}.values())[::-1]
+            found: dict[Any, Way] = {}
+            for way in self._make(ask):
+                found.setdefault(way.effect, way)
+            self._known[key] = tuple(found.values())
         ways = self._known[key]
         if self._matters.echoes and previous and ask.format is None:
             echo = Way("the same text again", self._said(previous, 0), None)
@@ -95,10 +102,21 @@ class Replies:
             failure = Failure("timeout", f"there was no whole reply within {ask.deadline:g} s")
             late = ask.deadline if self._matters.seconds else 0.0
             yield Way("an error or a timeout", Reply(failure=failure, seconds=late), {"error": "timeout"})
+            yield self._cut(ask)
+
+    def _cut(self, ask: Ask) -> Way:
+        size = int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
+        if ask.format is not None:
+            cut = replace(self._said(CUT_DATA, size // CHARACTERS_PER_TOKEN), done_reason="length")
+            return Way("a structured reply cut by length", cut, {"text": CUT_DATA, "cut": True})
+        plain = next(self._texts(ask))
+        line = {"text": plain.line, "cut": True}
+        return Way("a text cut by length", replace(plain.reply, done_reason="length"), line)
 
     def _texts(self, ask: Ask) -> Iterator[Way]:
         stops, size = self._stops_of(ask), int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
-        plain, line = _filling(f"Words {_NUMBER} of {ask.speaker.role}.", size, stops), f"Words of {ask.speaker.role}."
+        plain = _filling(f"Words {_NUMBER} of {ask.speaker.role}.", size, stops)
+        line = f"Words {_NUMBER + ' ' if self._matters.echoes else ''}of {ask.speaker.role}."
         tokens = size // CHARACTERS_PER_TOKEN
         yield Way("a plain text", self._said(plain, tokens), line)
         if self._matters.tokens:
@@ -113,9 +131,6 @@ class Replies:
                 yield Way(f"a text with {stop.token}", self._said(text, tokens), f"{line}\n{spoken}")
         for text in self._met(stops):
             yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", self._said(text, tokens), text)
-        if not ask.casting.human:
-            cut = replace(self._said(plain, tokens), done_reason="length")
-            yield Way("a text cut by length", cut, {"text": line, "cut": True})
 
     def _met(self, stops: Sequence[Stop]) -> list[str]:
         """Give the texts that a condition looks for, but those that are stop tokens anyway."""
@@ -133,9 +148,6 @@ class Replies:
         for stop in self._stops_of(ask):
             yield from self._stopping(ask, made, stop, tokens)
         yield Way("a reply that is no JSON", self._said("This is no JSON.", tokens), {"text": "This is no JSON."})
-        if not ask.casting.human:
-            cut = replace(self._said(CUT_DATA, tokens), done_reason="length")
-            yield Way("a structured reply cut by length", cut, {"text": CUT_DATA, "cut": True})
 
     def _stopping(self, ask: Ask, made: Sequence[Any], stop: Stop, tokens: int) -> Iterator[Way]:
         """Give data with a stop token in one of its texts, where that is how the token is looked for."""

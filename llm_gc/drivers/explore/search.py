@@ -7,7 +7,7 @@ before a limit; there again in all ways, so that what the limit cuts off is seen
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ MAX_STATES = 20_000
 FULL = 2
 """So often states that differ only in what was counted are gone on from in all ways."""
 
-CLOSE = 3
+CLOSE = 2
 """So few turns before a limit are close to it."""
 
 KEPT = 256
@@ -88,7 +88,7 @@ class Search:
         self._kinds: dict[Hashable, int] = {}
         self._standing: list[int] = []
         self._often: Counter[int] = Counter()
-        self._onward: dict[int, int] = {}
+        self._onward: dict[int, dict[int, None]] = defaultdict(dict)
         self._full: set[int] = set()
         self._alive: dict[int, Conversation] = {}
         self._frontier: deque[Node] = deque()
@@ -127,8 +127,8 @@ class Search:
             self._walker.answer(conversation, way, script)
             left = [(index, other) for other in self._walker.others()] + left
             number = self._arrive(conversation, node, way)
-            if number >= 0:
-                self._onward.setdefault(self._standing[node.number], index)
+            if number >= 0 and way.reply.failure is None:
+                self._onward[self._standing[node.number]].setdefault(index)
             if left:
                 conversation = self._walker.to(node)
 
@@ -139,9 +139,9 @@ class Search:
         said = (turn.message.content for turn in reversed(conversation.log) if turn.message.role == ask.speaker.role)
         ways = self._replies.to(ask, next((content for content in said if content), None))
         kind = self._standing[node.number]
-        if self._often[kind] >= FULL and self._left[node.number] > CLOSE and kind in self._onward:
-            onward = self._onward[kind]
-            return ways[onward : onward + 1] or ways[:1]
+        if self._often[kind] >= FULL and self._left[node.number] > CLOSE and self._onward[kind]:
+            onward = list(self._onward[kind])  # one after the other, so that everybody has a turn again and again
+            return (ways[onward[self._left[node.number] % len(onward)]],)
         self._often[kind] += 1
         self._full.add(node.number)
         return ways

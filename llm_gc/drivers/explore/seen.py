@@ -47,12 +47,16 @@ class Fault:
 
 @dataclass
 class Prompt:
-    """The largest prompt of a role, in tokens as they are guessed from characters."""
+    """The largest prompt of a role, in tokens as they are guessed from characters.
+
+    ``over`` is the first one that does not fit its context window, by its size and where it is sent.
+    """
 
     tokens: int
     window: int | None
     most: int
     at: Node
+    over: tuple[int, int, Node] | None = None
 
 
 @dataclass
@@ -105,9 +109,12 @@ class Seen:
     def asked(self, ask: Ask, parts: tuple[int, ...], size: int, at: Node) -> None:
         """Take a request of ``size`` characters: how large it is, and whether it extends its speaker's last one."""
         tokens, window = -(-size // CHARACTERS_PER_TOKEN), ask.options.get("num_ctx")
-        known = self.prompts.get(ask.speaker.role)
-        if known is None or tokens > known.tokens:
-            self.prompts[ask.speaker.role] = Prompt(tokens, window, int(ask.options["num_predict"]), at)
+        role, most = ask.speaker.role, int(ask.options["num_predict"])
+        prompt = self.prompts.setdefault(role, Prompt(tokens, window, most, at))
+        if tokens > prompt.tokens:
+            prompt.tokens, prompt.window, prompt.most, prompt.at = tokens, window, most, at
+        if prompt.over is None and window is not None and tokens > window:
+            prompt.over = (tokens, window, at)
         before = at.parent
         while before is not None:
             if before.speaker == ask.speaker and before.sent is not None and before.attempt == 1:

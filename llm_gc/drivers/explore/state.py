@@ -73,29 +73,29 @@ class States:
         live = NOTHING.union(*(self._liveness.at.get(step, NOTHING) for step in steps))
         return Tree.of(live)
 
-    def _branch(self, projection: Projection, tree: Tree, state: Any) -> tuple[Any, Any, list[Any]]:
+    def _branch(
+        self, projection: Projection, tree: Tree, state: Any, *, inside: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
         """Give the counters, the values and the loops of one line of the conversation, and of those inside it."""
-        tallies, names, dropped, memory, said, inner = state
+        tallies, names, _, memory, said, inner = state  # what is dropped from prompts concerns prompts alone
         counted = tallies if self._costs else tuple([(turns, most) for turns, _, _, most in tallies])
         read = tree.branches
         values: list[Any] = [(name, projection.value(names[name], read[name])) for name in read if name in names]
-        values.append(self._spoken(projection, tree, said))
-        if dropped:
-            values.append(tuple(sorted(dropped.items())))
+        values.append(self._spoken(projection, tree, said, inside=inside))
         loops = [(key, projection.value(kept, Tree(True))) for key, kept in memory.items()]
         if not inner:
             return counted, tuple(values), loops
-        below = [self._branch(projection, tree, one) for one in inner]
+        below = [self._branch(projection, tree, one, inside=True) for one in inner]
         return (counted, *[b[0] for b in below]), (*values, *[b[1] for b in below]), loops + [l for b in below for l in b[2]]
 
-    def _spoken(self, projection: Projection, tree: Tree, said: Said) -> Hashable:
+    def _spoken(self, projection: Projection, tree: Tree, said: Said, *, inside: bool) -> Hashable:
         """Give what is read of the messages of one line."""
         if not said:
             return None
         read, (speaker, newest) = tree.branches, said[-1]
         heard = {one.role for one, message in said if message.content}
         found: list[Hashable] = [frozenset(heard) if self._may_hear_nothing else bool(heard)]
-        for name in ("last", JOINED):
+        for name in ("last", JOINED) if inside else ("last",):
             if name in read:
                 found.append(projection.value(newest, read[name]))
         if PREVIOUS in read:

@@ -1,16 +1,16 @@
 """Data for structured replies, class by class: each value at which something may change, one of all that are alike.
 
-The first one is the plain case: all properties, lists with several items. The others differ from it in one place each;
-properties that one deciding text reads together are tried in all combinations, as far as these are few.
+The first one is the plain case: all properties, lists with several items. The properties of an object are tried in all
+combinations where these are few, else any two of them in all, the others as in the plain case (pairwise coverage).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 from random import Random
 from typing import Any
 
@@ -20,7 +20,7 @@ from llm_gc.conversation import structured
 from llm_gc.drivers.explore.conditions import Conditions
 
 MAX_PRODUCT = 24
-"""So many combinations of properties that are read together are tried; beyond that, each value once."""
+"""So many combinations of all properties are tried; where there are more, those of any two."""
 
 MAX_DEPTH = 8
 TRIES = 20
@@ -103,7 +103,7 @@ class Values:
         if {"pattern", "format"} & set(schema):
             return [sample(schema, Random(0))]  # noqa: S311
         free = Text(int(schema.get("minLength", 0)), schema.get("maxLength"))
-        return [free, *self._conditions.texts(name)]
+        return [free, *self._conditions.texts(name), *([""] if name in self._conditions.words else [])]
 
     def _numbers(self, schema: Mapping[str, Any], name: str, *, whole: bool) -> list[Any]:
         step = schema.get("multipleOf", 1 if whole else 0)
@@ -152,12 +152,12 @@ class Values:
         made += [{k: v for k, v in plain.items() if k != key} for key in values if key not in required]
         return _unique(made)
 
-    def _groups(self, values: Mapping[str, list[Any]]) -> Iterator[list[str]]:
-        """Give the properties that are to be tried together: those that one deciding text reads, where they are few."""
-        together = [[key for key in values if key in group] for group in self._conditions.groups]
-        for group in [*together, *([key] for key in values)]:
-            if group and math.prod(len(values[key]) for key in group) <= (MAX_PRODUCT if len(group) > 1 else math.inf):
-                yield group
+    def _groups(self, values: Mapping[str, list[Any]]) -> Iterable[tuple[str, ...]]:
+        """Give the properties that are to be tried together: all, where their combinations are few, else any two."""
+        several = [key for key, options in values.items() if len(options) > 1]
+        if math.prod(len(values[key]) for key in several) <= MAX_PRODUCT:
+            return [tuple(several)]
+        return combinations(several, 2)
 
 
 def filled(data: Any, text: str) -> Any:
