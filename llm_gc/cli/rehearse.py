@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--max-states", type=click.IntRange(min=1), default=20_000, show_default=True,
               help="How many states are looked at, at most.")  # fmt: skip
 @click.option("--write-tests", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
-              help="Write a test file with one case for each ending that was found; - for standard output.")  # fmt: skip
+              help="Write a test file with a case for each ending that was found; - for standard output.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Write over a test file that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:

@@ -25,7 +25,7 @@ def lines(report: Report) -> Iterator[str]:
     yield "It ends on every path:" if report.whole else "As far as it was looked at, it ends:"
     yield from _endings(report)
     yield ""
-    yield f"The largest prompts, in tokens of {CHARACTERS_PER_TOKEN} characters, when every reply is as long as it may be:"
+    yield f"The largest prompts in tokens ({CHARACTERS_PER_TOKEN} characters each), replies being as long as they may:"
     yield from _prompts(report)
     yield ""
     yield from _requests(report)

@@ -14,7 +14,7 @@ from llm_gc.steps.set import Set
 from llm_gc.templates import Templates
 from llm_gc.texts import TextKind, models
 
-_PARSER = Environment(autoescape=False)  # noqa: S701  # it parses, and renders nothing
+_PARSER = Environment(autoescape=False)  # it parses, and renders nothing
 
 _NAMES_OF_PEOPLE = ("role", "label", "name")
 """Attributes that hold a role's name: no reply changes them."""

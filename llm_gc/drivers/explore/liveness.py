@@ -51,7 +51,7 @@ class Setting:
 
 
 class Liveness:
-    """For each step that asks somebody, what may be read from the answer on: ``at[path, is_pick]``.
+    """For each step that asks somebody, what may be read from the request on: ``at[path, is_pick]``.
 
     ``deciding`` are the texts on which the course hangs, with the templates that they are compiled by.
     """
@@ -94,18 +94,22 @@ class Liveness:
                 taken = self._parallel(setting, step, path, after)
             case Scene():
                 taken = self._scene(setting, step, path, after)
-            case Set():
-                taken = self._set(setting, step, after)
-            case Post():
-                matters = decided(after, *SPOKEN)
-                taken = after | reads(setting.templates, step.post, "template", decides=matters)
-            case End():
-                taken = setting.end | setting.shown(step.end)
             case _:
-                taken = after
+                taken = self._at_once(setting, step, after)
         if step.when is None:
             return taken
         return taken | after | self._decides(setting, step.when)
+
+    def _at_once(self, setting: Setting, step: Step, after: Live) -> Live:
+        """Give what may be read from before a step on that asks nobody, and has no steps in it."""
+        match step:
+            case Set():
+                return self._set(setting, step, after)
+            case Post():
+                return after | reads(setting.templates, step.post, "template", decides=decided(after, *SPOKEN))
+            case End():
+                return setting.end | setting.shown(step.end)
+        return after
 
     def _turn(self, setting: Setting, step: Turn, path: Path, after: Live) -> Live:
         roles = [step.say] if isinstance(step, Say) else list(setting.pipeline.roles)
@@ -113,8 +117,8 @@ class Liveness:
         own = setting.shown(step.instruction, step.temperature, *prompts)
         heard = after | setting.end | setting.stops | setting.shown(step.result, step.speaker)
         said = f"said.{step.say}" if isinstance(step, Say) else None
-        asked = without(heard, step.as_, "last", said, PREVIOUS)
-        picked = asked | own
+        asked = without(heard, step.as_, "last", said, PREVIOUS) | own
+        picked = asked
         if isinstance(step, Choose):
             picked |= {Read((PREVIOUS,), True)} | self._decides(setting, step.by, "template")
             picked |= self._decides(setting, step.choose, "template")
@@ -170,8 +174,6 @@ class Liveness:
         """Give what the inputs of another pipeline and the limits of a scene read."""
         given = [text for text in (step.with_ or {}).values() if isinstance(text, str)]
         given += [text.text for text in texts(step.limits)] if step.limits is not None else []
-        limits = step.limits.model_dump(exclude_unset=True).values() if step.limits is not None else ()
-        given += [text for text in limits if isinstance(text, str) and "{" in text]
         return NOTHING.union(*(self._decides(setting, text, "template") for text in given))
 
     def _set(self, setting: Setting, step: Set, after: Live) -> Live:

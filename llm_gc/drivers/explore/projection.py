@@ -31,8 +31,8 @@ def mark(number: int) -> str:
 
 
 def unmarked(text: str) -> str:
-    """Give a text without such marks, for people."""
-    return _MARK.sub(lambda found: found[1], text)
+    """Give a text without such marks, or what is left of them where it was cut, for people."""
+    return _MARK.sub(lambda found: found[1], text).translate({ord(_OPEN): None, ord(_CLOSE): None})
 
 
 @dataclass
@@ -68,10 +68,12 @@ class Projection:
         fields = _fields(value)
         if fields is None:
             return self._exact(value) if self._decides(tree) else self.shape(value)
-        return tuple([
-            self.value(fields[word], branch) if word in fields else self._missing(value, word, branch)
-            for word, branch in tree.branches.items()
-        ])
+        return tuple(
+            [
+                self.value(fields[word], branch) if word in fields else self._missing(value, word, branch)
+                for word, branch in tree.branches.items()
+            ]
+        )
 
     def _missing(self, value: Any, word: str, tree: Tree) -> Hashable:
         """A word that is no field may be a map's method (``notes.items()``), which reads all of it; else it is none."""
@@ -113,10 +115,11 @@ class Projection:
             return self.shapes(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return (value > 0) - (value < 0)
-        return value
+        hashable: Hashable = value
+        return hashable
 
     def shapes(self, values: Sequence[Any]) -> Hashable:
-        """Give what can be told of a list: whether it has none, one or several, of which kinds, and of which the last."""
+        """Give what can be told of a list: whether it has none, one or several, which kinds, and which the last is."""
         kinds = [_kind(value) for value in values]
         return (min(len(kinds), 2), frozenset(kinds), kinds[-1] if kinds else None)
 

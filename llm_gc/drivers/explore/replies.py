@@ -1,4 +1,4 @@
-"""The classes of replies that an ask may get: one reply of each, as long as it may be, so that sizes are worst cases."""
+"""The classes of replies that an ask may get: one reply of each, as long as it may be, for the worst case of sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from llm_gc.backends.patterns import matching
 from llm_gc.conversation import Files
 from llm_gc.conversation.stops import says
 from llm_gc.drivers.explore.conditions import Conditions
-from llm_gc.drivers.explore.projection import mark
+from llm_gc.drivers.explore.projection import mark, unmarked
 from llm_gc.drivers.explore.values import Values, filled
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline, Stop
@@ -45,15 +45,14 @@ class Way:
     def effect(self) -> tuple[Any, ...]:
         """All of it that the core can tell from another way: not, whether a text that is heard was cut by length."""
         failed = self.reply.failure is not None or (self.reply.cut and self.reply.content == CUT_DATA)
-        return (None if failed else self.reply.content, self.reply.tokens, self.reply.seconds)
+        return (None if failed else self.reply.content, self.reply.tokens.total, self.reply.seconds)
 
     def numbered(self, number: int) -> Way:
         """Give it with a mark of its own in its texts, so that it can be told from what was said before."""
         if _NUMBER not in self.reply.content:
             return self
         reply = replace(self.reply, content=self.reply.content.replace(_NUMBER, mark(number)))
-        line = self.line.replace(_NUMBER, str(number)) if isinstance(self.line, str) else self.line
-        return replace(self, reply=reply, line=line)
+        return replace(self, reply=reply, line=_numbered(self.line, number))
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Replies:
     def _met(self, stops: Sequence[Stop]) -> list[str]:
         """Give the texts that a condition looks for, but those that are stop tokens anyway."""
         texts = [text for text in self._conditions.texts() if text.strip() and text not in self._enumerated]
-        texts += [matching(pattern, Random(0)) for pattern in self._conditions.patterns]  # noqa: S311
+        texts += [matching(pattern, Random(0)) for pattern in self._conditions.patterns]
         return [text for text in dict.fromkeys(texts) if text.strip() and text not in {stop.token for stop in stops}]
 
     def _structured(self, ask: Ask) -> Iterator[Way]:
@@ -144,7 +143,8 @@ class Replies:
         made = Values(ask.format, self._conditions, self._read).all()
         for data in made:
             content, short = _sized(data, ask.speaker.role, size), filled(data, "Some words.")
-            yield Way(_shown(short, made), self._said(content, tokens), {"data": short})
+            line = filled(data, f"Some words {_NUMBER}.") if self._matters.echoes else short
+            yield Way(_shown(short, made), self._said(content, tokens), {"data": line})
         for stop in self._stops_of(ask):
             yield from self._stopping(ask, made, stop, tokens)
         yield Way("a reply that is no JSON", self._said("This is no JSON.", tokens), {"text": "This is no JSON."})
@@ -170,7 +170,7 @@ class Replies:
     def _spoken(self, stop: Stop) -> str | None:
         """Give a text that says a stop's token; none where none could be made up, which is kept in ``not_made``."""
         token = stop.token or ""
-        tries = [token] if stop.match != "regex" else [matching(token, Random(n), n) for n in range(4)]  # noqa: S311
+        tries = [token] if stop.match != "regex" else [matching(token, Random(n), n) for n in range(4)]
         found = next((text for text in tries if text and _says(stop, text)), None)
         if found is None and stop not in self.not_made:
             self.not_made.append(stop)
@@ -190,6 +190,15 @@ def _stops(pipeline: Pipeline, files: Files, path: Path) -> Iterator[tuple[Path,
         elif steps in files.scenes:
             for inner, stops in _stops(*files.scenes[steps], (*at, "scene")):
                 yield inner, [*stops, *mine] if inner == (*at, "scene") else stops
+
+
+def _numbered(line: Any, number: int) -> Any:
+    """Give a line of a test file with a number in the place of each mark."""
+    if isinstance(line, str):
+        return unmarked(line.replace(_NUMBER, str(number)))
+    if isinstance(line, dict):
+        return {key: _numbered(value, number) for key, value in line.items()}
+    return [_numbered(item, number) for item in line] if isinstance(line, list) else line
 
 
 def _enumerated(pipeline: Pipeline, files: Files) -> Iterator[str]:
@@ -220,6 +229,7 @@ def _says(stop: Stop, text: str) -> bool:
 
 def _filling(start: str, size: int, stops: Sequence[Stop]) -> str:
     """Give a text of a size that begins so, and that says no stop token by accident, where that can be helped."""
+    text = start
     for filler in _FILLERS:
         text = f"{start} {filler * (max(size - len(start), 0) // len(filler))}"[: max(size, len(start))].rstrip()
         if not any(_says(stop, text) for stop in stops):

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_gc.drivers.explore.findings import Found, Judge, parts
+from llm_gc.drivers.explore.findings import Found, wrong
 from llm_gc.drivers.explore.overall import switches
+from llm_gc.drivers.explore.parts import Part, parts
 from llm_gc.drivers.explore.scripts import Said, Scripts, told
 from llm_gc.drivers.explore.search import MAX_STATES, Exploration, Progress, Search
 from llm_gc.drivers.explore.seen import End
 from llm_gc.drivers.explore.supplied import Supplied
-from llm_gc.errors import Finding
+from llm_gc.drivers.explore.unreached import unreached
+from llm_gc.errors import Finding, Severity
 from llm_gc.project import Loaded
 from llm_gc.protocol import Path
-from llm_gc.steps import Step
-from llm_gc.texts import models
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,8 @@ def rehearse(
     values = {name: supplied.value for name, supplied in inputs.items()}
     pipeline, files = loaded.pipeline, loaded.files
     exploration = Search(pipeline, values, files, max_states=max_states, progress=progress).run()
-    found = Judge(pipeline, files, exploration).all()
+    listed = list(parts(pipeline, files))
+    found = [*wrong(exploration, listed), *unreached(exploration, listed)]
     reporter = _Reporter(loaded, exploration, Scripts(pipeline, values, files, exploration.replies))
     seen = exploration.seen
     return Report(
@@ -113,7 +114,7 @@ def rehearse(
         },
         switches=switches(exploration),
         anew=tuple(seen.anew),
-        reached=_reached(loaded, exploration),
+        reached=_reached(listed, exploration),
         findings=reporter.findings(found),
         cases=tuple(reporter.cases()),
     )
@@ -134,7 +135,7 @@ class _Reporter:
         return tuple(sorted(placed, key=lambda t: (t.is_note, t.finding.file, t.finding.line, t.finding.column)))
 
     def _located(self, found: Found) -> Finding:
-        severity = "warning" if found.is_note else "error"
+        severity: Severity = "warning" if found.is_note else "error"
         if found.error is not None and found.error.path:
             where = self._loaded.locate(found.error)
         else:
@@ -148,7 +149,7 @@ class _Reporter:
 
     def cases(self) -> list[Mapping[str, Any]]:
         """Give one case for each ending that a test file can say."""
-        cases = []
+        cases: list[Mapping[str, Any]] = []
         for end in self._exploration.seen.order:
             case = self._scripts.case(_named(end), end.at, end.reason)
             if case is not None and case["replies"]:
@@ -161,18 +162,12 @@ def _named(end: End) -> str:
     return f"It ends by {end.reason} after {turns}: {end.detail}."
 
 
-def _reached(loaded: Loaded, exploration: Exploration) -> dict[str, tuple[int, int]]:
+def _reached(listed: list[Part], exploration: Exploration) -> dict[str, tuple[int, int]]:
     """Count the steps and the stops that were come to, and all of them."""
-    steps: list[Path] = []
-    stops: list[Path] = []
-    for part in parts(loaded.pipeline, loaded.files):
-        listed = [(part.path, part.pipeline), *models(part.pipeline.turns, (*part.path, "turns"))]
-        for path, model in listed:
-            steps += [path] if isinstance(model, Step) else []
-            stops += [(*path, "stop", index) for index in range(len(getattr(model, "stop", None) or ()))]
     come = {(visit.kind, visit.path) for visit in exploration.seen.visits}
+    steps = [path for part in listed for path in part.steps]
+    stops = [path for part in listed for path in part.stops]
     return {
         "steps": (sum(("step", path) in come for path in steps), len(steps)),
         "stops": (sum(("stop", path) in come for path in stops), len(stops)),
     }
-

@@ -21,6 +21,9 @@ from llm_gc.protocol import Ask, Failure, Reply, Speaker
 MOST_REPLIES = 60
 """A case with more replies is nothing to read any more."""
 
+FEW = 12
+"""So many speakers are told by name; of more, how many turns they took."""
+
 SHORT = 60
 """A result that long is told as it is."""
 
@@ -76,7 +79,8 @@ class Scripts:
             case["set"] = {"seed": seed}
         case["replies"] = _by_speaker(told_)
         speakers = [turn.exchange.ask.speaker.role for turn in conversation.turns if not turn.is_pick]
-        case["expect"] = {"speakers": speakers, "ended": outcome.reason}
+        took = {"speakers": speakers} if len(speakers) <= FEW else {"turns": len(speakers)}
+        case["expect"] = {**took, "ended": outcome.reason}
         if isinstance(outcome.result, str) and len(outcome.result) <= SHORT and outcome.status != "failed":
             case["expect"]["result"] = outcome.result
         return case

@@ -77,7 +77,8 @@ class Search:
         self.conditions = Conditions(pipeline, liveness.deciding, inputs)
         limits = [model for one in (pipeline, *_inner(files)) for _, model in models(one) if isinstance(model, Limits)]
         echoes = any(limit.repetition is not None for limit in limits)
-        seconds, tokens = (any(getattr(one, key) is not None for one in limits) for key in ("max_time", "max_total_tokens"))
+        seconds = any(limit.max_time is not None for limit in limits)
+        tokens = any(limit.max_total_tokens is not None for limit in limits)
         self._states = States(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
         matters = Matters(tokens, seconds, echoes or self.conditions.compares)
         self._replies = Replies(pipeline, files, self.conditions, _words(pipeline, files), matters)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from llm_gc.conversation import Outcome, Visit
 from llm_gc.drivers.explore.projection import unmarked

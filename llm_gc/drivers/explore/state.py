@@ -7,7 +7,7 @@ reads but in prompts counts only by who has been heard at all: without anything 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -86,7 +86,10 @@ class States:
         if not inner:
             return counted, tuple(values), loops
         below = [self._branch(projection, tree, one, inside=True) for one in inner]
-        return (counted, *[b[0] for b in below]), (*values, *[b[1] for b in below]), loops + [l for b in below for l in b[2]]
+        for counted_below, values_below, loops_below in below:
+            counted, loops = (*counted, counted_below), loops + loops_below
+            values.append(values_below)
+        return counted, tuple(values), loops
 
     def _spoken(self, projection: Projection, tree: Tree, said: Said, *, inside: bool) -> Hashable:
         """Give what is read of the messages of one line."""
@@ -95,9 +98,8 @@ class States:
         read, (speaker, newest) = tree.branches, said[-1]
         heard = {one.role for one, message in said if message.content}
         found: list[Hashable] = [frozenset(heard) if self._may_hear_nothing else bool(heard)]
-        for name in ("last", JOINED) if inside else ("last",):
-            if name in read:
-                found.append(projection.value(newest, read[name]))
+        names = ("last", JOINED) if inside else ("last",)
+        found += [projection.value(newest, read[name]) for name in names if name in read]
         if PREVIOUS in read:
             found.append(speaker.role)
         if HEARD in read:
@@ -118,7 +120,7 @@ class States:
         path: list[str | int] = []
         words: list[str] = []
         for word in place.split("."):
-            key, colon, round_ = word.partition(":")
+            key, colon, _ = word.partition(":")
             words.append(key if colon and tuple(path) in self._endless else word)
             path.append(int(key) if key.isdigit() else key)
         return ".".join(words)

@@ -53,4 +53,4 @@ def _value(schema: Mapping[str, Any]) -> tuple[Any, Origin]:
         return example, "example"
     if schema.get("type", "string") == "string" and not misfit(LINES, schema):
         return LINES, "made up"
-    return sample(schema, Random(0)), "made up"  # noqa: S311  # it need not be unforeseeable, but the same each time
+    return sample(schema, Random(0)), "made up"  # it need not be unforeseeable, but the same each time

@@ -48,7 +48,7 @@ class Values:
         """
         fitting = [data for data in self._of(self._root, "", 0) if self._fits(data)]
         if not fitting:
-            tries = (sample(self._root, Random(number), daring=number > 1) for number in range(TRIES))  # noqa: S311
+            tries = (sample(self._root, Random(number), daring=number > 1) for number in range(TRIES))
             fitting = [data for data in tries if self._fits(data)][:1]
         return fitting
 
@@ -68,7 +68,8 @@ class Values:
             return [schema["const"]]
         if "enum" in schema:
             return list(schema["enum"])
-        types = schema.get("type") or ("object" if "properties" in schema else "array" if "items" in schema else "string")
+        told = "object" if "properties" in schema else "array" if "items" in schema else "string"
+        types = schema.get("type") or told
         listed = [types] if isinstance(types, str) else list(types)
         return _unique(value for type_ in listed for value in self._typed(type_, schema, name, depth))
 
@@ -101,9 +102,10 @@ class Values:
 
     def _texts(self, schema: Mapping[str, Any], name: str) -> list[Any]:
         if {"pattern", "format"} & set(schema):
-            return [sample(schema, Random(0))]  # noqa: S311
+            return [sample(schema, Random(0))]
         free = Text(int(schema.get("minLength", 0)), schema.get("maxLength"))
-        return [free, *self._conditions.texts(name), *([""] if name in self._conditions.words else [])]
+        met = [*self._conditions.texts(name), *([""] if name in self._conditions.words else [])]
+        return [free, *(text for text in met if len(filled(free, text)) == len(text))]
 
     def _numbers(self, schema: Mapping[str, Any], name: str, *, whole: bool) -> list[Any]:
         step = schema.get("multipleOf", 1 if whole else 0)
