@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from llm_gc.drivers.explore.loops import reached
 from llm_gc.drivers.explore.search import Exploration
 from llm_gc.drivers.explore.walks import Node
 
@@ -74,18 +75,9 @@ def endless(exploration: Exploration) -> Node | None:
                 good.add(kind)
         if node.number not in exploration.full and not node.next:
             good.add(kind)  # it was not gone on from: nothing is known of it
-    trapped = set(range(len(exploration.nodes))) - _reached(good, before)
+    trapped = set(range(len(exploration.nodes))) - reached(good, before)
     for node in exploration.nodes:
         kind = exploration.standing[node.number]
-        if kind in trapped and kind in _reached(after[kind], after):
+        if kind in trapped and kind in reached(after[kind], after):
             return node
     return None
-
-
-def _reached(start: set[int], edges: dict[int, set[int]]) -> set[int]:
-    known, new = set(start), list(start)
-    while new:
-        found = edges[new.pop()] - known
-        known |= found
-        new += found
-    return known

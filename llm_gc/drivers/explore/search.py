@@ -7,7 +7,7 @@ before a limit; there again in all ways, so that what the limit cuts off is seen
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from llm_gc.conversation import Conversation, Files
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.liveness import Liveness
+from llm_gc.drivers.explore.loops import Loops
 from llm_gc.drivers.explore.reads import words
 from llm_gc.drivers.explore.replies import Matters, Replies, Way
 from llm_gc.drivers.explore.seen import Seen
@@ -30,7 +31,7 @@ MAX_STATES = 20_000
 FULL = 2
 """So often states that differ only in what was counted are gone on from in all ways."""
 
-CLOSE = 2
+CLOSE = 1
 """So few turns before a limit are close to it."""
 
 KEPT = 256
@@ -89,7 +90,7 @@ class Search:
         self._kinds: dict[Hashable, int] = {}
         self._standing: list[int] = []
         self._often: Counter[int] = Counter()
-        self._onward: dict[int, dict[int, None]] = defaultdict(dict)
+        self._loops = Loops()
         self._full: set[int] = set()
         self._alive: dict[int, Conversation] = {}
         self._frontier: deque[Node] = deque()
@@ -128,8 +129,8 @@ class Search:
             self._walker.answer(conversation, way, script)
             left = [(index, other) for other in self._walker.others()] + left
             number = self._arrive(conversation, node, way)
-            if number >= 0 and way.reply.failure is None:
-                self._onward[self._standing[node.number]].setdefault(index)
+            if number >= 0:
+                self._loops.goes(self._standing[node.number], index, self._standing[number])
             if left:
                 conversation = self._walker.to(node)
 
@@ -140,9 +141,10 @@ class Search:
         said = (turn.message.content for turn in reversed(conversation.log) if turn.message.role == ask.speaker.role)
         ways = self._replies.to(ask, next((content for content in said if content), None))
         kind = self._standing[node.number]
-        if self._often[kind] >= FULL and self._left[node.number] > CLOSE and self._onward[kind]:
-            onward = list(self._onward[kind])  # one after the other, so that everybody has a turn again and again
-            return (ways[onward[self._left[node.number] % len(onward)]],)
+        if self._often[kind] >= FULL and self._left[node.number] > CLOSE:
+            back = [index for index in self._loops.back(kind) if ways[index].reply.failure is None]
+            if back:  # one after the other, so that everybody has a turn again and again
+                return (ways[back[self._left[node.number] % len(back)]],)
         self._often[kind] += 1
         self._full.add(node.number)
         return ways
