@@ -121,13 +121,23 @@ class Conversation:
         return self._branch.names
 
     @property
+    def branch(self) -> Branch:
+        """What it remembers, for whoever looks at less of it than the state; nobody else may change it."""
+        return self._branch
+
+    @property
+    def endings(self) -> tuple[Ending | None, ...]:
+        """How the flows of the blocks under way have ended, in declared order; none for those that have not."""
+        return tuple(node.ending for node in self._root.below())
+
+    @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store.
 
         Two conversations over one pipeline and the same inputs that are in the same state ask the same from there on,
         and end alike, if they are answered alike; it takes time linear in what was said.
         """
-        endings = tuple(node.ending and node.ending.why for node in self._root.below())
+        endings = tuple(ending and ending.why for ending in self.endings)
         return (tuple(ask.id for ask in self.pending), *self._branch.state, endings, self._outcome)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:

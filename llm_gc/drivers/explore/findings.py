@@ -17,7 +17,10 @@ from llm_gc.errors import TemplateError
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 
-_PLACE = re.compile(r"(?:(?P<file>\S+\.j2) \(used at (?P<used>[^)]+)\)|(?P<path>[\w.<>-]+))(?:, line (?P<line>\d+))?: ")
+_PLACE = re.compile(
+    r"(?:pipeline (?P<pipeline>[\w.-]+), )?(?:(?P<step>[a-z][\w.]*), (?!line ))?"
+    r"(?:(?P<file>\S+\.j2) \(used at (?P<used>[^)]+)\)|(?P<path>[a-z][\w.-]*))(?:, line (?P<line>[0-9]+))?: "
+)
 _STANDS_IN = frozenset({"or", "default", "else", "if"})
 """Words by which a template says itself what is to stand in for what is empty."""
 
@@ -144,4 +147,5 @@ def _placed(text: str) -> TemplateError | None:
     dotted = found["used"] or found["path"]
     path = tuple(int(word) if word.isdigit() else word for word in dotted.split("."))
     line = int(found["line"]) if found["line"] else None
-    return TemplateError(text[found.end() :], found["file"] or "", line, path)
+    error = TemplateError(text[found.end() :], found["file"] or "", line, path)
+    return error.within(found["pipeline"] or "")

@@ -137,7 +137,7 @@ class _Reporter:
     def _located(self, found: Found) -> Finding:
         severity: Severity = "warning" if found.is_note else "error"
         if found.error is not None and found.error.path:
-            where = self._loaded.locate(found.error)
+            where = _named(self._loaded, found.error.pipeline).locate(found.error)
         else:
             where = self._loaded.document.finding(found.path, found.code, found.message)
         return replace(where, code=found.code, message=found.message, severity=severity)
@@ -151,13 +151,19 @@ class _Reporter:
         """Give one case for each ending that a test file can say."""
         cases: list[Mapping[str, Any]] = []
         for end in self._exploration.seen.order:
-            case = self._scripts.case(_named(end), end.at, end.reason)
+            case = self._scripts.case(_title(end), end.at, end.reason)
             if case is not None and case["replies"]:
                 cases.append(case)
         return cases
 
 
-def _named(end: End) -> str:
+def _named(loaded: Loaded, pipeline: str) -> Loaded:
+    """Give the pipeline of a name among one and those that its scenes play; the first one where there is none."""
+    within = [one for scene in loaded.scenes.values() if (one := _named(scene, pipeline)).pipeline.name == pipeline]
+    return loaded if loaded.pipeline.name == pipeline or not within else within[0]
+
+
+def _title(end: End) -> str:
     turns = f"{end.turns[0]} turn{'' if end.turns[0] == 1 else 's'}"
     return f"It ends by {end.reason} after {turns}: {end.detail}."
 

@@ -71,8 +71,12 @@ class Search:
         *,
         max_states: int = MAX_STATES,
         progress: Progress | None = None,
+        states: type[States] = States,
     ) -> None:
-        """Work out what is read where, and which replies there may be."""
+        """Work out what is read where, and which replies there may be.
+
+        ``states`` says which states are the same.
+        """
         self._pipeline, self._max, self._progress = pipeline, max_states, progress
         liveness = Liveness(pipeline, files)
         self.conditions = Conditions(pipeline, liveness.deciding, inputs)
@@ -80,7 +84,7 @@ class Search:
         echoes = any(limit.repetition is not None for limit in limits)
         seconds = any(limit.max_time is not None for limit in limits)
         tokens = any(limit.max_total_tokens is not None for limit in limits)
-        self._states = States(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
+        self._states = states(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
         matters = Matters(tokens, seconds, echoes or self.conditions.compares)
         self._replies = Replies(pipeline, files, self.conditions, _words(pipeline, files), matters)
         self._walker = Walker(pipeline, inputs, files)

@@ -2,63 +2,69 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
 
-from llm_gc.conversation import Conversation, Files
-from llm_gc.drivers.explore import search as searching
+from llm_gc.conversation import Files
 from llm_gc.drivers.explore.search import Exploration, Search
-from llm_gc.drivers.explore.state import Key
+from llm_gc.drivers.explore.state import States
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from tests.conversation.test_properties import documents
+from tests.drivers.explore.exploring import Unmerged
 from tests.talks import pipeline
 
 ROLES = ("anna", "ben", "cleo")
-MOST = 1500
+MOST = 60
+"""Without merging there are soon more states than this; such pipelines are left out."""
 
 
-def unmerged(made: Pipeline) -> Exploration:
-    """Explore with each state new, and every loop followed in all ways."""
-    search, numbers = Search(made, {}, Files(), max_states=MOST), count()
-
-    def key(_: Conversation) -> Key:
-        return Key(next(numbers), None)
-
-    search._states.key = key  # type: ignore[method-assign]
-    return search.run()
+def explored(made: Pipeline, states: type[States] = States) -> Exploration:
+    """Explore it."""
+    return Search(made, {}, Files(), max_states=MOST, states=states).run()
 
 
 def come_to(exploration: Exploration) -> dict[str, set[Any]]:
-    """Give what an exploration came to, as far as it does not tell on which way."""
-    seen = exploration.seen
+    """Give what an exploration came to, as far as it does not hang on the way."""
     told = ("step", "when", "until", "spoke", "stop", "ended")
     return {
-        "visits": {visit for visit in seen.visits if visit.kind in told},
-        "endings": {(end.reason, end.failure, end.turns) for end in seen.order},
-        "faults": {what.partition(":")[0] for _, what in seen.faults},
+        "visits": {visit for visit in exploration.seen.visits if visit.kind in told},
+        "endings": {(end.reason, end.failure, end.turns) for end in exploration.seen.order},
+        "faults": {what.partition(":")[0] for _, what in exploration.seen.faults},
     }
 
 
-@settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(documents, st.none())
-def test_merging_loses_nothing(document: dict[str, Any], _: None) -> None:
-    """Steps, branches, stops, endings with their turns, and failures are the same without merging."""
-    document["limits"]["max_turns"] = min(document["limits"]["max_turns"], 5)
+def compare(document: dict[str, Any]) -> None:
+    """Explore a pipeline with and without merging, and see that both come to the same."""
+    document["limits"]["max_turns"] = min(document["limits"]["max_turns"], 4)
     made = pipeline(roles={name: {} for name in ROLES}, **document)
     try:
-        whole = unmerged(made)
+        whole = explored(made, Unmerged)
     except TemplateError:
-        return
-    if not whole.is_whole:
-        return
-    merged = Search(made, {}, Files(), max_states=MOST).run()
-    assert merged.is_whole
+        assume(False)
+        raise
+    assume(whole.is_whole)
+    merged = explored(made)
     assert len(merged.nodes) <= len(whole.nodes)
     assert come_to(merged) == come_to(whole)
 
 
-assert searching.FULL
+SETTINGS = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(SETTINGS, max_examples=25)
+@given(documents)
+def test_merging_loses_nothing(document: dict[str, Any]) -> None:
+    """Steps, branches, stops, endings with their turns, and failures are the same without merging."""
+    compare(document)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@settings(SETTINGS, max_examples=300)
+@given(documents)
+def test_merging_loses_nothing_of_many(document: dict[str, Any]) -> None:
+    """So it is for many pipelines."""
+    compare(document)
