@@ -79,7 +79,8 @@ def _overflows(exploration: Exploration, part: Part) -> Iterator[Found]:
         if prompt.over is None:
             continue
         tokens, window, at = prompt.over
-        message = f"a prompt of {role} may have {tokens:,} tokens, and its num_ctx is {window:,}"
+        room = "is more than" if tokens > window else "leaves the reply no room in"
+        message = f"a prompt of {role} may have {tokens:,} tokens, which {room} its num_ctx of {window:,}"
         message += "; the oldest of what was said is dropped then" if handled else ""
         yield Found("overflow", ("roles", role, "num_ctx"), message, at, handled)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from llm_gc.conversation import Conversation, Files
@@ -21,6 +22,7 @@ from llm_gc.drivers.explore.replies import Matters, Replies, Way
 from llm_gc.drivers.explore.seen import Seen
 from llm_gc.drivers.explore.state import Key, States
 from llm_gc.drivers.explore.walks import Node, Walker
+from llm_gc.drivers.explore.windows import Windows, windowless, windowless_files
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Failure, Reply
@@ -37,7 +39,8 @@ CLOSE = 1
 KEPT = 256
 """So many conversations are kept as they are, to be gone on with."""
 
-TOLD_EVERY = 200
+TOLD_EVERY = 50
+"""States between two words on how far it is."""
 
 Progress = Callable[[int, int], object]
 
@@ -87,8 +90,8 @@ class Search:
         self._states = states(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
         matters = Matters(tokens, seconds, echoes or self.conditions.compares)
         self._replies = Replies(pipeline, files, self.conditions, _words(pipeline, files), matters)
-        self._walker = Walker(pipeline, inputs, files)
-        self._seen = Seen()
+        self._walker = Walker(windowless(pipeline), inputs, windowless_files(files))
+        self._seen = Seen(Windows(pipeline, inputs, files))
         self._nodes: list[Node] = []
         self._known: dict[Key, Node] = {}
         self._kinds: dict[Hashable, int] = {}
@@ -111,9 +114,11 @@ class Search:
         self._arrive(self._walker.begin(), None, None)
         for script in list(self._walker.others()):
             self._arrive(self._walker.begin(script), None, None)
-        while self._frontier and len(self._nodes) < self._max:
+        for number in count(1):
+            if not self._frontier or len(self._nodes) >= self._max:
+                break
             self._go_on(self._frontier.popleft())
-            if self._progress is not None and self._generated % TOLD_EVERY < len(self._nodes[-1].next) + 1:
+            if self._progress is not None and number % TOLD_EVERY == 0:
                 self._progress(len(self._nodes), len(self._frontier))
         whole = not self._frontier
         seen, replies = self._seen, self._replies

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from llm_gc.conversation import Outcome, Visit
+from llm_gc.conversation.context import reserve
 from llm_gc.drivers.explore.projection import unmarked
 from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
 from llm_gc.drivers.explore.walks import Node
+from llm_gc.drivers.explore.windows import Windows
 from llm_gc.protocol import Ask, Path
 
 
@@ -48,7 +50,8 @@ class Fault:
 class Prompt:
     """The largest prompt of a role, in tokens as they are guessed from characters.
 
-    ``over`` is the first one that does not fit its context window, by its size and where it is sent.
+    ``over`` is the first one that leaves no room for the reply in its context window: its size, the window, and where
+    it is sent.
     """
 
     tokens: int
@@ -62,6 +65,7 @@ class Prompt:
 class Seen:
     """All of it. The first ones that are told are kept: whoever goes breadth-first tells the shortest ways first."""
 
+    windows: Windows
     visits: dict[Visit, Node] = field(default_factory=dict)
     ends: dict[tuple[str, ...], End] = field(default_factory=dict)
     order: list[End] = field(default_factory=list)
@@ -107,12 +111,12 @@ class Seen:
 
     def asked(self, ask: Ask, parts: tuple[int, ...], size: int, at: Node) -> None:
         """Take a request of ``size`` characters: how large it is, and whether it extends its speaker's last one."""
-        tokens, window = -(-size // CHARACTERS_PER_TOKEN), ask.options.get("num_ctx")
+        tokens, window = -(-size // CHARACTERS_PER_TOKEN), self.windows.of(ask)
         role, most = ask.speaker.role, int(ask.options["num_predict"])
         prompt = self.prompts.setdefault(role, Prompt(tokens, window, most, at))
         if tokens > prompt.tokens:
             prompt.tokens, prompt.window, prompt.most, prompt.at = tokens, window, most, at
-        if prompt.over is None and window is not None and tokens > window:
+        if prompt.over is None and window is not None and tokens + reserve(ask.options, window) > window:
             prompt.over = (tokens, window, at)
         before = at.parent
         while before is not None:
