@@ -11,13 +11,13 @@ from typing import Any
 from llm_gc.backends.patterns import matching
 from llm_gc.conversation import Files
 from llm_gc.conversation.context import CHARACTERS
-from llm_gc.conversation.stops import says
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.projection import mark, unmarked
 from llm_gc.drivers.explore.values import Values, filled
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline, Stop
 from llm_gc.protocol import Ask, Failure, Path, Reply, Tokens
+from llm_gc.steps.stops import says
 from llm_gc.texts import models
 
 CHARACTERS_PER_TOKEN = int(CHARACTERS)
