@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "Say where two conversations part, and why.",
     "validate": "Check pipelines, without a model.",
     "graph": "Draw a pipeline as a flowchart.",
+    "rehearse": "Try every kind of reply, without a model.",
     "test": "Play scripted conversations, and compare.",
     "show": "Show a session: here, as a page, or as Markdown.",
     "ls": "List the sessions, newest first.",

@@ -105,7 +105,7 @@ def _stage(scope: StepScope, inner: Inner) -> Stage:
     except UsageError as error:
         raise TemplateError(str(error), path=(*scope.path, "with")) from error
     try:
-        stage = Stage(pipeline, inputs, files, scope.stage.visit)
+        stage = Stage(pipeline, inputs, files, scope.stage.visit, scope.stage.draw)
     except TemplateError as error:
         raise error.within(pipeline.name) from error
     stage.seed = scope.stage.seed
@@ -137,6 +137,7 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
     except TemplateError as error:
         if ending is None:
             raise error.within(inside.stage.pipeline.name) from error
+        inside.visit("stood_in", str(error), inside.path)
         return last
     if isinstance(value, Message):
         return value

@@ -136,7 +136,10 @@ class StepScope:
 
     def render(self, key: str, template: Any) -> Any:
         """Render a template as things stand now."""
-        return self.stage.render(self._at_key(key), template, self.moment().lookup)
+        value = self.stage.render(self._at_key(key), template, self.moment().lookup)
+        if key == "by":
+            self.visit("by", value)
+        return value
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number, at least 0."""
@@ -163,6 +166,8 @@ class StepScope:
 
     def draw(self, count: int) -> int:
         """Draw a number from the conversation's seed and this place."""
+        if self.stage.draw is not None:
+            return self.stage.draw(self.place, count)
         digest = hashlib.sha256(f"{self.stage.seed}:{self.place} draw".encode()).digest()
         return int.from_bytes(digest) % count
 

@@ -89,6 +89,10 @@ def whole_number(value: Any, path: Path, least: int = 0) -> int:
     return value
 
 
+Draw = Callable[[str, int], int]
+"""Draws at a place (the front of an ask's id) a number below a count."""
+
+
 @dataclass(frozen=True)
 class Files:
     """What a pipeline names besides itself: the texts of its prompt files, and the pipelines of its scenes."""
@@ -106,8 +110,9 @@ class Stage:
         inputs: Mapping[str, Any],
         files: Files,
         visit: Callable[[Visit], object] | None = None,
+        draw: Draw | None = None,
     ) -> None:
-        """Work them out. ``visit`` is told what is come to, and changes nothing.
+        """Work them out. ``visit`` is told what is come to, and changes nothing; ``draw`` draws in place of the seed.
 
         Raises:
             TemplateError: where a template over the inputs fails.
@@ -115,7 +120,7 @@ class Stage:
         """
         self.pipeline = pipeline
         self.files = files
-        self.visit = visit
+        self.visit, self.draw = visit, draw
         self.templates = Templates.over(files.prompts)
         self.inputs: FrozenDict = freeze(inputs)
         self.castings: Mapping[str, Casting] = pipeline.castings(self.render_input)

@@ -6,14 +6,15 @@ from typing import Any, Literal, NamedTuple
 
 from llm_gc.protocol import Path
 
-VisitKind = Literal["step", "when", "until", "spoke", "stop", "ended"]
+VisitKind = Literal["step", "when", "until", "by", "spoke", "stop", "ended", "stood_in"]
 
 
 class Visit(NamedTuple):
     """Something that a walk has come to. ``path`` is where it stands; a scene that plays a file goes on below its own.
 
-    ``value`` is, for ``when`` and ``until``, what they gave; for ``spoke``, the role whose turn it was, also where a
-    choice gave it; for ``ended``, why a scene ended.
+    ``value`` is, for ``when``, ``until`` and the template of ``by``, what they gave; for ``spoke``, the role whose turn
+    it was, also where a choice gave it; for ``ended``, why a scene ended; for ``stood_in``, why the ``result`` at the
+    path could not be rendered after an early end, so that the last message stands in for it.
     """
 
     kind: VisitKind

@@ -19,7 +19,7 @@ from typing import Any
 
 from llm_gc.conversation.branch import Branch, Tally
 from llm_gc.conversation.scope import Setting, StepScope
-from llm_gc.conversation.stage import Files, Stage
+from llm_gc.conversation.stage import Draw, Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
@@ -62,17 +62,19 @@ class Conversation:
         inputs: Mapping[str, Any],
         files: Files | None = None,
         visit: Callable[[Visit], object] | None = None,
+        draw: Draw | None = None,
     ) -> None:
         """Begin, and go as far as can be gone without a reply.
 
         ``inputs`` are complete: checked, and with their defaults. ``files`` are the texts of the prompt files, and the
         pipelines that scenes play. ``visit`` is told of every step, branch and stop that is come to, as it happens.
+        ``draw`` draws in place of the seed: whoever looks at all that chance may bring tries every number.
 
         Raises:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit)
+        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit, draw)
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
         opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
         setting = Setting(stage, opening, stops)
@@ -119,13 +121,23 @@ class Conversation:
         return self._branch.names
 
     @property
+    def branch(self) -> Branch:
+        """What it remembers, for whoever looks at less of it than the state; nobody else may change it."""
+        return self._branch
+
+    @property
+    def endings(self) -> tuple[Ending | None, ...]:
+        """How the flows of the blocks under way have ended, in declared order; none for those that have not."""
+        return tuple(node.ending for node in self._root.below())
+
+    @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store.
 
         Two conversations over one pipeline and the same inputs that are in the same state ask the same from there on,
         and end alike, if they are answered alike; it takes time linear in what was said.
         """
-        endings = tuple(node.ending and node.ending.why for node in self._root.below())
+        endings = tuple(ending and ending.why for ending in self.endings)
         return (tuple(ask.id for ask in self.pending), *self._branch.state, endings, self._outcome)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
@@ -210,6 +222,8 @@ class Conversation:
             result = self._last_said()
             if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
                 ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
+            else:
+                self._scope.visit("stood_in", str(error))
         self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
 
     def _all_turns(self) -> Iterator[Turn]:

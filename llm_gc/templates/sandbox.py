@@ -60,6 +60,8 @@ class Missing(StrictUndefined):
     @property
     def _undefined_message(self) -> str:
         name, thing = self._undefined_name, self._undefined_obj
+        if isinstance(name, int) and not self._undefined_hint and thing is not missing:
+            return f"{meter.kind(thing)} has no item {name}"
         if self._undefined_hint or thing is missing or not isinstance(name, str):
             return self._undefined_hint or super()._undefined_message
         if isinstance(thing, Message):

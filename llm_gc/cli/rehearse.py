@@ -1,0 +1,101 @@
+"""rehearse: try every kind of reply, without a model, and say what can become of a conversation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_gc.cli.options import INPUT_HELP, InputsCommand
+from llm_gc.errors import PipelineError, TemplateError, UsageError
+
+if TYPE_CHECKING:
+    from llm_gc.drivers.explore.report import Report
+
+
+@click.command(cls=InputsCommand)
+@click.argument("file", required=False)
+@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@click.option("--max-states", type=click.IntRange(min=1), default=20_000, show_default=True,
+              help="How many states are looked at, at most.")  # fmt: skip
+@click.option("--write-tests", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+              help="Write a test file with a case for each ending that was found; - for standard output.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Write over a test file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+    """Explore every ending of the conversation in FILE, without a model.
+
+    Inputs that are not given have their defaults, an example, or a value that is made up.
+    """
+    from llm_gc import project
+    from llm_gc.drivers.explore.report import rehearse
+    from llm_gc.drivers.explore.supplied import supply
+
+    if file is None:
+        raise click.UsageError("Give the pipeline to rehearse, for example: llm-gc rehearse m1")
+    tests: Path | None = options["write_tests"]
+    if tests is not None and str(tests) != "-" and tests.exists() and not options["force"]:
+        raise UsageError(f"{tests} is there already; --force writes over it")
+    loaded = project.load(file, options["overrides"], options["models"])
+    for warning in loaded.warnings:
+        click.echo(str(warning), err=True)
+    supplied = supply(loaded.pipeline, inputs, texts=True)
+    try:
+        report = rehearse(loaded, supplied, options["max_states"], _progress())
+    except TemplateError as error:
+        raise PipelineError([loaded.locate(error)]) from error
+    finally:
+        _clear()
+    if tests is not None:
+        _write(report, tests, Path(file))
+    if tests is None or str(tests) != "-":
+        _print(report, as_json=options["as_json"])
+    return 1 if report.failed else 0
+
+
+def _print(report: Report, *, as_json: bool) -> None:
+    from llm_gc.cli.clean import clean, clean_json
+    from llm_gc.cli.rehearsed import as_data, lines, verdict
+
+    if as_json:
+        click.echo(clean_json(json.dumps(as_data(report), ensure_ascii=False, indent=1)))
+        return
+    for line in lines(report):
+        click.echo(clean(line))
+    click.echo()
+    click.secho(verdict(report), fg="red" if report.failed else "green")
+
+
+def _write(report: Report, tests: Path, file: Path) -> None:
+    """Write the proposed cases; what else a test file needs to find its pipeline is said in it."""
+    from llm_gc.cli.rehearsed import as_test_file
+
+    if not report.cases:
+        raise UsageError("no ending can be said in a test file, so there is nothing to write")
+    text = as_test_file(report)
+    if str(tests) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        tests.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{tests} cannot be written: {error.strerror}") from error
+    click.echo(f"{tests}: {len(report.cases)} cases for {file.stem}", err=True)
+
+
+def _progress() -> Callable[[int, int], object] | None:
+    """Give what shows in a terminal how far it is; nothing shows elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda states, waiting: click.echo(f"\r{states:,} states, {waiting:,} to look at ", nl=False, err=True)
+
+
+def _clear() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", nl=False, err=True)

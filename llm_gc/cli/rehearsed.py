@@ -1,0 +1,177 @@
+"""The report of a rehearsal: in lines for people, as JSON, and as a test file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
+from llm_gc.drivers.explore.report import Report, Told
+from llm_gc.drivers.explore.scripts import Said
+from llm_gc.source import dotted
+
+MOST_SHOWN = 12
+"""So many replies of a way are shown; of longer ones the first and the last."""
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Give a report as text."""
+    yield report.file
+    yield from _supplied(report)
+    yield from _explored(report)
+    yield ""
+    yield "It ends on every path:" if report.whole else "As far as it was looked at, it ends:"
+    yield from _endings(report)
+    yield ""
+    yield f"The largest prompts in tokens ({CHARACTERS_PER_TOKEN} characters each), replies being as long as they may:"
+    yield from _prompts(report)
+    yield ""
+    yield from _requests(report)
+    for told in report.findings:
+        yield ""
+        yield from _finding(told)
+
+
+def verdict(report: Report) -> str:
+    """Give the last word."""
+    errors = sum(not told.is_note for told in report.findings)
+    notes = len(report.findings) - errors
+    found = f"{errors} {'fault' if errors == 1 else 'faults'}" if errors else "no fault"
+    found += f", {notes} {'note' if notes == 1 else 'notes'}" if notes else ""
+    if report.whole:
+        return f"{report.states:,} states: {found}"
+    return f"{report.states:,} states, and there are more: {found} so far, and nothing is proved"
+
+
+def _supplied(report: Report) -> Iterator[str]:
+    for name, supplied in report.inputs.items():
+        value = json.dumps(supplied.value, ensure_ascii=False)
+        yield f"  {name} = {value if len(value) <= 60 else value[:59] + '…'} ({supplied.origin})"
+
+
+def _explored(report: Report) -> Iterator[str]:
+    yield f"  {report.states:,} states, come to {report.generated:,} times"
+    if not report.whole:
+        yield "  The bound on states was hit: what follows holds for those that were looked at; raise --max-states."
+
+
+def _endings(report: Report) -> Iterator[str]:
+    rows = []
+    for ending in report.endings:
+        low, high = ending.turns
+        turns = f"{low} to {high} turns" if low != high else f"{low} turn{'' if low == 1 else 's'}"
+        silent = f"; {', '.join(ending.silent)} may not have spoken" if ending.silent else ""
+        rows.append((ending.reason, turns, f"{ending.detail}{silent}"))
+    yield from _table(rows)
+
+
+def _prompts(report: Report) -> Iterator[str]:
+    rows = []
+    for role, one in report.prompts.items():
+        window = f"of num_ctx {one.num_ctx:,}" if one.num_ctx is not None else "num_ctx is left to the server"
+        rows.append((role, f"{one.tokens:,}", f"{window}; a reply has up to {one.max_tokens:,}"))
+    yield from _table(rows)
+
+
+def _requests(report: Report) -> Iterator[str]:
+    best, worst = report.switches
+    yield f"The model changes {f'{best} to {worst}' if best != worst else best} times."
+    if report.anew:
+        places = ", ".join(f"{role} at {dotted(path)}" for role, path in report.anew)
+        yield f"Requests that do not begin with the role's last one, so that the server reads all anew: {places}."
+    else:
+        yield "Every request begins with the role's last one."
+    (steps, all_steps), (stops, all_stops) = report.reached["steps"], report.reached["stops"]
+    yield f"{steps} of {all_steps} steps and {stops} of {all_stops} stops were come to."
+
+
+def _finding(told: Told) -> Iterator[str]:
+    yield str(told.finding)
+    if told.way is not None:
+        yield from _way(told.way)
+    if told.case is not None:
+        yield "  As a case for a test file:"
+        yield from (f"  {line}" for line in _written([told.case], {}).splitlines()[1:])
+
+
+def as_test_file(report: Report, schema: str | None = None) -> str:
+    """Give a test file with one case for each ending; inputs that have no default stand in it."""
+    given = {name: one.value for name, one in report.inputs.items() if one.origin != "default"}
+    return _written(report.cases, given, schema)
+
+
+def _written(cases: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any], schema: str | None = None) -> str:
+    from llm_gc.cases import CaseFile
+    from llm_gc.frozen import plain
+    from llm_gc.testing.writing import text_of
+
+    file = {"inputs": plain(inputs), "cases": list(cases)} if inputs else {"cases": list(cases)}
+    return text_of(CaseFile.model_validate(file), schema)
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """Give a report as plain data, for JSON."""
+    return {
+        "file": report.file,
+        "inputs": {name: {"value": one.value, "origin": one.origin} for name, one in report.inputs.items()},
+        "states": {"looked_at": report.states, "come_to": report.generated, "all": report.whole},
+        "turns": {"least": report.turns[0], "most": report.turns[1]},
+        "endings": [
+            {
+                "reason": one.reason,
+                "detail": one.detail,
+                "status": one.status,
+                "turns": {"least": one.turns[0], "most": one.turns[1]},
+                "silent": list(one.silent),
+                "way": [said._asdict() for said in one.way],
+            }
+            for one in report.endings
+        ],
+        "prompts": {
+            role: {
+                "tokens": one.tokens,
+                "num_ctx": one.num_ctx,
+                "max_tokens": one.max_tokens,
+                "way": [said._asdict() for said in one.way],
+            }
+            for role, one in report.prompts.items()
+        },
+        "model_switches": {"best": report.switches[0], "worst": report.switches[1]},
+        "requests_anew": [{"role": role, "step": dotted(path)} for role, path in report.anew],
+        "reached": {what: {"count": count, "all": all_} for what, (count, all_) in report.reached.items()},
+        "findings": [_finding_data(told) for told in report.findings],
+    }
+
+
+def _finding_data(told: Told) -> dict[str, Any]:
+    return {
+        **asdict(told.finding),
+        "way": None if told.way is None else [said._asdict() for said in told.way],
+        "case": told.case,
+    }
+
+
+def _way(way: Sequence[Said]) -> Iterator[str]:
+    if not way:
+        yield "  Before the first reply."
+        return
+    yield "  The shortest way there:"
+    half = MOST_SHOWN // 2
+    shown = list(enumerate(way, 1))
+    if len(way) > MOST_SHOWN:
+        shown = [*shown[:half], *shown[-half:]]
+    before = 0
+    for number, said in shown:
+        if number != before + 1:
+            yield f"    … {number - before - 1} more"
+        yield f"    {number}. {said.who}: {said.reply}"
+        before = number
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max((len(row[index]) for row in rows), default=0) for index in range(len(rows[0]) - 1)] if rows else []
+    for row in rows:
+        front = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
+        yield f"  {front}  {row[-1]}"

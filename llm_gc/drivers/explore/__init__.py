@@ -1,0 +1,1 @@
+"""Exploration: a conversation tried with every kind of reply, without a model."""

@@ -1,0 +1,152 @@
+"""What an exploration finds wrong on some way: each thing at its place in the document, with the shortest way to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llm_gc.drivers.explore.overall import endless
+from llm_gc.drivers.explore.parts import Part
+from llm_gc.drivers.explore.reads import words
+from llm_gc.drivers.explore.search import Exploration
+from llm_gc.drivers.explore.seen import End
+from llm_gc.drivers.explore.walks import Node
+from llm_gc.errors import TemplateError
+from llm_gc.protocol import Path
+from llm_gc.steps.choose import Choose
+
+_PLACE = re.compile(
+    r"(?:pipeline (?P<pipeline>[\w.-]+), )?(?:(?P<step>[a-z][\w.]*), (?!line ))?"
+    r"(?:(?P<file>\S+\.j2) \(used at (?P<used>[^)]+)\)|(?P<path>[a-z][\w.-]*))(?:, line (?P<line>[0-9]+))?: "
+)
+_STANDS_IN = frozenset({"or", "default", "else", "if"})
+"""Words by which a template says itself what is to stand in for what is empty."""
+
+Visits = dict[tuple[str, Path], dict[Any, Node]]
+"""What was come to: by kind and path, each value with the first way on which it was met."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that is wrong, or (a note) that may be meant so. ``at`` is where the shortest way leads to it.
+
+    ``ends`` is the reason by which it ends there, where it does; ``error`` the template that failed.
+    """
+
+    code: str
+    path: Path
+    message: str
+    at: Node | None = None
+    is_note: bool = False
+    ends: str | None = None
+    error: TemplateError | None = None
+
+
+def visits_of(exploration: Exploration) -> Visits:
+    """Give what was come to by kind and path."""
+    visits: Visits = {}
+    for visit, node in exploration.seen.visits.items():
+        visits.setdefault((visit.kind, visit.path), {}).setdefault(visit.value, node)
+    return visits
+
+
+def wrong(exploration: Exploration, parts: list[Part]) -> Iterator[Found]:
+    """Give all that goes wrong on some way."""
+    yield from _failures(exploration)
+    yield from _overflows(exploration, parts[0])
+    for end in exploration.seen.order:
+        yield from _results(end, parts[0])
+    visits = visits_of(exploration)
+    yield from _scenes(visits)
+    for part in parts:
+        yield from _strays(visits, part)
+    if exploration.is_whole:
+        yield from _endless(exploration, parts[0])
+
+
+def _failures(exploration: Exploration) -> Iterator[Found]:
+    """Give the templates and expressions that fail."""
+    for fault in exploration.seen.faults.values():
+        yield _at_template(Found("template", (), fault.what, fault.at, ends="error"), fault.what)
+
+
+def _overflows(exploration: Exploration, part: Part) -> Iterator[Found]:
+    """Give the prompts that do not fit; a note where the pipeline says what is to be done about that."""
+    handled = part.pipeline.limits.on_overflow == "drop_oldest"
+    for role, prompt in exploration.seen.prompts.items():
+        if prompt.over is None:
+            continue
+        tokens, window, at = prompt.over
+        room = "is more than" if tokens > window else "leaves the reply no room in"
+        message = f"a prompt of {role} may have {tokens:,} tokens, which {room} its num_ctx of {window:,}"
+        message += "; the oldest of what was said is dropped then" if handled else ""
+        yield Found("overflow", ("roles", role, "num_ctx"), message, at, handled)
+
+
+def _results(end: End, part: Part) -> Iterator[Found]:
+    """Give the result that is not there, though the conversation came to an end of its own."""
+    if end.stood_in_at is not None and end.status != "failed":
+        found = Found("no-result", ("result",), "", end.stood_in_at, end.status != "completed", end.reason)
+        yield _at_template(found, end.stood_in, f"there is no result where it ends by {end.reason} ({end.detail})")
+    elif end.empty_at is not None and end.reason in ("stop_token", "end_step"):
+        text = part.pipeline.result
+        if text is not None and not _STANDS_IN & words(part.templates.get(text, text)):
+            message = f"the result is empty where it ends by {end.reason} ({end.detail})"
+            yield Found("no-result", ("result",), message, end.empty_at, ends=end.reason)
+
+
+def _scenes(visits: Visits) -> Iterator[Found]:
+    """Give the scenes that have no result where they end early."""
+    for (kind, path), values in visits.items():
+        for why, node in values.items() if kind == "stood_in" and path else ():
+            message = "where the scene ends early it has no result, and its last message stands in"
+            yield _at_template(Found("no-result", (*path, "result"), "", node), str(why), message)
+
+
+def _strays(visits: Visits, part: Part) -> Iterator[Found]:
+    """Give the choices of somebody who is not there; a note where the pipeline says who speaks instead."""
+    for path, step in part.steps.items():
+        for name, node in visits.get(("by", path), {}).items() if isinstance(step, Choose) else ():
+            chosen, instead = str(name or "").strip(), getattr(step, "else_", None)
+            if chosen and chosen not in part.pipeline.roles:
+                message = f"'by' names {chosen!r}, which is no role; {instead or 'the first allowed'} speaks instead"
+                yield Found("unknown-choice", (*path, "by"), message, node, instead is not None)
+
+
+def _endless(exploration: Exploration, part: Part) -> Iterator[Found]:
+    """Give the loop that only a limit ends; a note where there is nothing else, and a limit was written down."""
+    node = endless(exploration)
+    if node is not None:
+        begins = node.parent is None
+        meant = begins and bool({"max_turns", "max_time", "max_total_tokens"} & part.pipeline.limits.model_fields_set)
+        where = "from its beginning on" if begins else "from here on"
+        message = f"{where} nothing but a limit ends it: no stop, no 'end', no last step can be come to"
+        yield Found("endless", _loop(node.step), message, node, meant)
+
+
+def _loop(path: Path) -> Path:
+    """Give the innermost loop around a step; the step itself where there is none."""
+    found = [index for index, word in enumerate(path) if word == "repeat"]
+    return path[: found[-1]] if found else path
+
+
+def _at_template(found: Found, text: str, front: str = "") -> Found:
+    """Give a finding with the place of the template that failed, and what it said of it."""
+    error = _placed(text)
+    what = error.message if error else text
+    path = found.path or (error.path if error else ())
+    return replace(found, path=path, message=f"{front}: {what}" if front else what, error=error)
+
+
+def _placed(text: str) -> TemplateError | None:
+    """Give a template's failure back from its text: with the path, and the file and line where they are told."""
+    found = _PLACE.match(text)
+    if found is None:
+        return None
+    dotted = found["used"] or found["path"]
+    path = tuple(int(word) if word.isdigit() else word for word in dotted.split("."))
+    line = int(found["line"]) if found["line"] else None
+    error = TemplateError(text[found.end() :], found["file"] or "", line, path)
+    return error.within(found["pipeline"] or "")

@@ -1,0 +1,83 @@
+"""What the graph of states tells as a whole: how often models change, and where there is no way to an end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from llm_gc.drivers.explore.loops import reached
+from llm_gc.drivers.explore.search import Exploration
+from llm_gc.drivers.explore.walks import Node
+
+ENDS_ITSELF = ("turns_done", "end_step", "stop_token")
+"""Reasons that the author has written down; all others are limits and failures."""
+
+
+def switches(exploration: Exploration) -> tuple[int, int]:
+    """Give how often another model than before is asked, on the way with the fewest changes and on that with the most.
+
+    People change no model.
+    """
+    nodes = exploration.nodes
+    best, worst = [0] * len(nodes), [0] * len(nodes)
+    for number in reversed(_order(nodes)):
+        costs = []
+        for other in nodes[number].next:
+            if other < 0:
+                costs.append((0, 0))
+            elif other != number:
+                changed = _changes(nodes[number], nodes[other])
+                costs.append((best[other] + changed, worst[other] + changed))
+        if costs:
+            best[number] = min(cost for cost, _ in costs)
+            worst[number] = max(cost for _, cost in costs)
+    starts = [node.number for node in nodes if node.parent is None]
+    return min((best[one] for one in starts), default=0), max((worst[one] for one in starts), default=0)
+
+
+def _changes(node: Node, other: Node) -> int:
+    return int(bool(node.model) and bool(other.model) and node.model != other.model)
+
+
+def _order(nodes: list[Node]) -> list[int]:
+    """Give the states so that each stands before those that may come next."""
+    done: list[int] = []
+    state = [0] * len(nodes)  # 1: under way, 2: done
+    for start in range(len(nodes)):
+        stack = [start]
+        while stack:
+            number = stack[-1]
+            if state[number] == 0:
+                state[number] = 1
+                stack += [other for other in nodes[number].next if other >= 0 and state[other] == 0]
+            else:
+                stack.pop()
+                if state[number] == 1:
+                    state[number] = 2
+                    done.append(number)
+    return done[::-1]
+
+
+def endless(exploration: Exploration) -> Node | None:
+    """Give the first state from which only a limit leads to an end, because it comes again and again; none if none is.
+
+    States count as one here where they differ in nothing but what was counted.
+    """
+    after: dict[int, set[int]] = defaultdict(set)
+    before: dict[int, set[int]] = defaultdict(set)
+    good: set[int] = set()
+    for node in exploration.nodes:
+        kind = exploration.standing[node.number]
+        for other in node.next:
+            if other >= 0:
+                after[kind].add(exploration.standing[other])
+                before[exploration.standing[other]].add(kind)
+            elif exploration.seen.order[-1 - other].reason in ENDS_ITSELF:
+                good.add(kind)
+        if node.number not in exploration.full and not node.next:
+            good.add(kind)  # it was not gone on from: nothing is known of it
+    trapped = set(range(len(exploration.nodes))) - reached(good, before)
+    for node in exploration.nodes:
+        kind = exploration.standing[node.number]
+        if kind in trapped and kind in reached(after[kind], after):
+            return node
+    return None

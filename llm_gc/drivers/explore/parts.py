@@ -1,0 +1,77 @@
+"""The pipelines of one conversation: that which is run, and those that its scenes play, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from llm_gc.conversation import Files
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Path
+from llm_gc.steps import Step
+from llm_gc.steps.fields import Stop
+from llm_gc.steps.scene import Scene
+from llm_gc.steps.set import Set
+from llm_gc.templates import Templates
+from llm_gc.texts import TextKind, models
+
+
+@dataclass(frozen=True)
+class Part:
+    """A pipeline, and the path below which its steps and stops are told (as by visits)."""
+
+    pipeline: Pipeline
+    templates: Templates
+    path: Path
+
+    @cached_property
+    def steps(self) -> dict[Path, Step]:
+        """All steps, by their paths."""
+        listed = models(self.pipeline.turns, (*self.path, "turns"))
+        return {path: model for path, model in listed if isinstance(model, Step)}
+
+    @cached_property
+    def stops(self) -> dict[Path, Stop]:
+        """All stops, those of inline scenes too, by their paths."""
+        found = {(*self.path, "stop", index): stop for index, stop in enumerate(self.pipeline.stop)}
+        for path, step in self.steps.items():
+            if isinstance(step, Scene):
+                found |= {(*path, "stop", index): stop for index, stop in enumerate(step.stop or ())}
+        return found
+
+    def is_settled(self, text: str | None, kind: TextKind = "expression") -> bool:
+        """Tell whether the inputs alone decide what a text gives, so that other inputs might decide otherwise."""
+        if text is None:
+            return False
+        left, known = [(text, kind)], {*self.pipeline.inputs, *self.templates.everywhere}
+        while left:
+            one, how = left.pop()
+            compiled = self.templates.expression(one) if how == "expression" else self.templates.template(one)
+            for name in compiled.names - known:
+                if name not in self._variables:
+                    return False
+                left += [(other, "expression") for other in self._variables[name] if isinstance(other, str)]
+                known.add(name)
+        return True
+
+    @cached_property
+    def _variables(self) -> dict[str, list[Any]]:
+        """The expressions by which each name is set that nothing else sets."""
+        found: dict[str, list[Any]] = {}
+        others: set[str] = set()
+        for step in self.steps.values():
+            for name, expression in step.set.items() if isinstance(step, Set) else ():
+                found.setdefault(name, []).append(expression)
+            others |= {kept for key in ("as_", "for_") if (kept := getattr(step, key, None))}
+        return {name: expressions for name, expressions in found.items() if name not in others}
+
+
+def parts(pipeline: Pipeline, files: Files, path: Path = ()) -> Iterator[Part]:
+    """Give a pipeline and all that its scenes play."""
+    part = Part(pipeline, Templates.over(files.prompts), path)
+    yield part
+    for at, step in part.steps.items():
+        if isinstance(step, Scene) and isinstance(step.scene, str) and step.scene in files.scenes:
+            yield from parts(*files.scenes[step.scene], (*at, "scene"))

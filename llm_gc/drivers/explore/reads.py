@@ -1,0 +1,87 @@
+"""What a template or an expression reads: names, each with the attributes that it goes on to, and what for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+from llm_gc.errors import TemplateError
+from llm_gc.templates import Templates
+from llm_gc.texts import TextKind
+
+Chain = tuple[str, ...]
+
+PREVIOUS = "<previous>"
+"""Stands for the role that spoke last, by which a ``choose`` goes."""
+
+HEARD = "<heard>"
+"""Stands for the newest message that did not fail, which is a scene's result where it names none."""
+
+JOINED = "<joined>"
+"""Stands for the last message of each branch of a block, of which ``as`` makes a list."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+class Read(NamedTuple):
+    """A value that is read: ``("last", "data", "approved")``.
+
+    It ``decides`` where the course of the conversation may hang on it; else it is only shown: in a prompt, an
+    instruction, a result.
+    """
+
+    chain: Chain
+    decides: bool
+
+
+Live = frozenset[Read]
+"""All that may be read from some point on."""
+
+NOTHING: Live = frozenset()
+
+
+def reads(templates: Templates, text: object, kind: TextKind, *, decides: bool) -> Live:
+    """Give what a text reads; what is no text, or cannot be compiled, reads nothing.
+
+    An item that is no fixed text (``items[n]``) ends the chain: all of what stands before it is read.
+    """
+    if not isinstance(text, str):
+        return NOTHING
+    try:
+        compiled = templates.expression(text) if kind == "expression" else templates.template(text)
+    except TemplateError:
+        return NOTHING  # whoever renders it says so
+    return frozenset(Read(_chain(spotted.word for spotted in use.words), decides) for use in compiled.uses)
+
+
+def _chain(words: Iterable[str]) -> Chain:
+    chain: list[str] = []
+    for word in words:
+        if not word:
+            break
+        chain.append(word)
+    return tuple(chain)
+
+
+def without(live: Live, *names: str | None) -> Live:
+    """Give what is left to read where these names are set anew; a dotted one is a chain's beginning."""
+    fronts = [tuple(name.split(".")) for name in names if name]
+    return frozenset(read for read in live if not any(read.chain[: len(front)] == front for front in fronts))
+
+
+def about(live: Live, *names: str | None) -> Live:
+    """Give what is read of these names."""
+    return frozenset(read for read in live if read.chain[0] in names)
+
+
+def decided(live: Live, *names: str | None) -> bool:
+    """Tell whether something may hang on one of these names."""
+    return any(read.decides for read in about(live, *names))
+
+
+@cache
+def words(text: str) -> frozenset[str]:
+    """Give all that looks like a word in a text, words in quotes too: more than it reads, and never less."""
+    return frozenset(_WORD.findall(text))

@@ -1,0 +1,255 @@
+"""The classes of replies that an ask may get: one reply of each, as long as it may be, for the worst case of sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from llm_gc.backends.patterns import matching
+from llm_gc.conversation import Files
+from llm_gc.conversation.context import CHARACTERS
+from llm_gc.drivers.explore.conditions import Conditions
+from llm_gc.drivers.explore.projection import mark, unmarked
+from llm_gc.drivers.explore.values import Values, filled
+from llm_gc.errors import TemplateError
+from llm_gc.pipeline import Pipeline, Stop
+from llm_gc.protocol import Ask, Failure, Path, Reply, Tokens
+from llm_gc.steps.stops import says
+from llm_gc.texts import models
+
+CHARACTERS_PER_TOKEN = int(CHARACTERS)
+"""What a token is taken to be worth; the core's own guess."""
+
+CUT_DATA = '{"cut'
+"""A structured reply that is cut by length; it fails as one does that never came."""
+
+_FILLERS = ("word ", "talk ", "hmm ", "7 ", "- ")
+_NUMBER = mark(0)
+"""Stands in a prepared text for the mark that a reply gets when it is given."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One class of replies: its name for people, the reply, and the line of a test file that says the same.
+
+    The line is none where it is that of the speaker's last reply.
+    """
+
+    name: str
+    reply: Reply
+    line: Any
+
+    @property
+    def effect(self) -> tuple[Any, ...]:
+        """All of it that the core can tell from another way: not, whether a text that is heard was cut by length."""
+        failed = self.reply.failure is not None or (self.reply.cut and self.reply.content == CUT_DATA)
+        return (None if failed else self.reply.content, self.reply.tokens.total, self.reply.seconds)
+
+    def numbered(self, number: int) -> Way:
+        """Give it with a mark of its own in its texts, so that it can be told from what was said before."""
+        if _NUMBER not in self.reply.content:
+            return self
+        reply = replace(self.reply, content=self.reply.content.replace(_NUMBER, mark(number)))
+        return replace(self, reply=reply, line=_numbered(self.line, number))
+
+
+@dataclass(frozen=True)
+class Matters:
+    """What makes further classes of replies matter: limits that count, and texts that are compared."""
+
+    tokens: bool = False
+    seconds: bool = False
+    echoes: bool = False
+
+
+class Replies:
+    """Gives the classes of replies for asks; those of one step and one role are worked out once."""
+
+    def __init__(
+        self, pipeline: Pipeline, files: Files, conditions: Conditions, read: frozenset[str], matters: Matters
+    ) -> None:
+        """Take what a reply may meet; ``read`` are the words of all texts."""
+        self._conditions, self._read, self._matters = conditions, read, matters
+        self._stops = dict(_stops(pipeline, files, ()))
+        self._enumerated = frozenset(pipeline.roles) | frozenset(_enumerated(pipeline, files))
+        self._known: dict[Any, tuple[Way, ...]] = {}
+        self.not_made: list[Stop] = []
+
+    def to(self, ask: Ask, previous: str | None) -> tuple[Way, ...]:
+        """Give the classes for an ask, of those with the same effect the first alone.
+
+        ``previous`` is what the same speaker said last, none where it has not spoken.
+        """
+        allowed = tuple(ask.format["properties"]["next"]["enum"]) if ask.is_pick else None
+        key = (ask.step, ask.speaker.role, allowed, ask.deadline)
+        if key not in self._known:
+            found: dict[Any, Way] = {}
+            for way in self._make(ask):
+                found.setdefault(way.effect, way)
+            self._known[key] = tuple(found.values())
+        ways = self._known[key]
+        if self._matters.echoes and previous and ask.format is None:
+            echo = Way("the same text again", self._said(previous, 0), None)
+            return (*ways, echo)
+        return ways
+
+    def _make(self, ask: Ask) -> Iterator[Way]:
+        yield from self._structured(ask) if ask.format is not None else self._texts(ask)
+        if not ask.casting.human:
+            failure = Failure("timeout", f"there was no whole reply within {ask.deadline:g} s")
+            late = ask.deadline if self._matters.seconds else 0.0
+            yield Way("an error or a timeout", Reply(failure=failure, seconds=late), {"error": "timeout"})
+            yield self._cut(ask)
+
+    def _cut(self, ask: Ask) -> Way:
+        size = int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
+        if ask.format is not None:
+            cut = replace(self._said(CUT_DATA, size // CHARACTERS_PER_TOKEN), done_reason="length")
+            return Way("a structured reply cut by length", cut, {"text": CUT_DATA, "cut": True})
+        plain = next(self._texts(ask))
+        line = {"text": plain.line, "cut": True}
+        return Way("a text cut by length", replace(plain.reply, done_reason="length"), line)
+
+    def _texts(self, ask: Ask) -> Iterator[Way]:
+        stops, size = self._stops_of(ask), int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
+        plain = _filling(f"Words {_NUMBER} of {ask.speaker.role}.", size, stops)
+        line = f"Words {_NUMBER + ' ' if self._matters.echoes else ''}of {ask.speaker.role}."
+        tokens = size // CHARACTERS_PER_TOKEN
+        yield Way("a plain text", self._said(plain, tokens), line)
+        if self._matters.tokens:
+            yield Way("a short text", self._said(f"Words {_NUMBER}.", 1), {"text": line, "tokens": 1})
+        if self._matters.seconds:
+            late = replace(self._said(plain, tokens), seconds=ask.deadline)
+            yield Way("a plain text, late", late, {"text": line, "seconds": ask.deadline})
+        for stop in stops:
+            spoken = self._spoken(stop)
+            if spoken is not None:
+                text = f"{_filling(f'Words {_NUMBER}.', size - len(spoken) - 1, ())}\n{spoken}"
+                yield Way(f"a text with {stop.token}", self._said(text, tokens), f"{line}\n{spoken}")
+        for text in self._met(stops):
+            yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", self._said(text, tokens), text)
+
+    def _met(self, stops: Sequence[Stop]) -> list[str]:
+        """Give the texts that a condition looks for, but those that are stop tokens anyway."""
+        texts = [text for text in self._conditions.texts() if text.strip() and text not in self._enumerated]
+        texts += [matching(pattern, Random(0)) for pattern in self._conditions.patterns]
+        return [text for text in dict.fromkeys(texts) if text.strip() and text not in {stop.token for stop in stops}]
+
+    def _structured(self, ask: Ask) -> Iterator[Way]:
+        size = int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
+        tokens = size // CHARACTERS_PER_TOKEN
+        made = Values(ask.format, self._conditions, self._read).all()
+        for data in made:
+            content, short = _sized(data, ask.speaker.role, size), filled(data, "Some words.")
+            line = filled(data, f"Some words {_NUMBER}.") if self._matters.echoes else short
+            yield Way(_shown(short, made), self._said(content, tokens), {"data": line})
+        for stop in self._stops_of(ask):
+            yield from self._stopping(ask, made, stop, tokens)
+        yield Way("a reply that is no JSON", self._said("This is no JSON.", tokens), {"text": "This is no JSON."})
+
+    def _stopping(self, ask: Ask, made: Sequence[Any], stop: Stop, tokens: int) -> Iterator[Way]:
+        """Give data with a stop token in one of its texts, where that is how the token is looked for."""
+        spoken = self._spoken(stop) if stop.match != "line" else None
+        if spoken is None or not made:
+            return
+        data = filled(made[0], spoken)
+        content = json.dumps(data, ensure_ascii=False)
+        if says(stop, content):
+            yield Way(f"data with {stop.token}", self._said(content, tokens), {"data": data})
+
+    def _stops_of(self, ask: Ask) -> list[Stop]:
+        """Give the stops with a token that listen to an ask: those of the scene that it stands in."""
+        scene = max((path for path in self._stops if ask.step[: len(path)] == path), key=len)
+        return [stop for stop in self._stops[scene] if stop.token and stop.role in (None, ask.speaker.role)]
+
+    def _said(self, content: str, tokens: int) -> Reply:
+        return Reply(content, done_reason="stop", tokens=Tokens(0, tokens if self._matters.tokens else 0))
+
+    def _spoken(self, stop: Stop) -> str | None:
+        """Give a text that says a stop's token; none where none could be made up, which is kept in ``not_made``."""
+        token = stop.token or ""
+        tries = [token] if stop.match != "regex" else [matching(token, Random(n), n) for n in range(4)]
+        found = next((text for text in tries if text and _says(stop, text)), None)
+        if found is None and stop not in self.not_made:
+            self.not_made.append(stop)
+        return found
+
+
+def _stops(pipeline: Pipeline, files: Files, path: Path) -> Iterator[tuple[Path, list[Stop]]]:
+    """Give the stops of each scene, by the path below which it goes on; a scene that plays a file has those of both."""
+    yield path, list(pipeline.stop)
+    for at, model in models(pipeline.turns, (*path, "turns")):
+        steps = getattr(model, "scene", None)
+        if steps is None:
+            continue
+        mine: list[Stop] = list(getattr(model, "stop", None) or ())
+        if not isinstance(steps, str):
+            yield (*at, "scene"), mine
+        elif steps in files.scenes:
+            for inner, stops in _stops(*files.scenes[steps], (*at, "scene")):
+                yield inner, [*stops, *mine] if inner == (*at, "scene") else stops
+
+
+def _numbered(line: Any, number: int) -> Any:
+    """Give a line of a test file with a number in the place of each mark."""
+    if isinstance(line, str):
+        return unmarked(line.replace(_NUMBER, str(number)))
+    if isinstance(line, dict):
+        return {key: _numbered(value, number) for key, value in line.items()}
+    return [_numbered(item, number) for item in line] if isinstance(line, list) else line
+
+
+def _enumerated(pipeline: Pipeline, files: Files) -> Iterator[str]:
+    """Give the words that structured replies may hold by their schemas: it is data that is compared with these."""
+
+    def of(schema: Any) -> Iterator[str]:
+        if isinstance(schema, Mapping):
+            given = [*schema.get("enum", ()), schema.get("const")] if isinstance(schema.get("enum", ()), list) else []
+            yield from (value for value in given if isinstance(value, str))
+            for inner in schema.values():
+                yield from of(inner)
+        elif isinstance(schema, list):
+            for inner in schema:
+                yield from of(inner)
+
+    for _, model in models(pipeline):
+        yield from of(getattr(model, "format", None))
+    for scene, inner_files in files.scenes.values():
+        yield from _enumerated(scene, inner_files)
+
+
+def _says(stop: Stop, text: str) -> bool:
+    try:
+        return says(stop, text)
+    except TemplateError:  # no regular expression: the checker says so
+        return False
+
+
+def _filling(start: str, size: int, stops: Sequence[Stop]) -> str:
+    """Give a text of a size that begins so, and that says no stop token by accident, where that can be helped."""
+    text = start
+    for filler in _FILLERS:
+        text = f"{start} {filler * (max(size - len(start), 0) // len(filler))}"[: max(size, len(start))].rstrip()
+        if not any(_says(stop, text) for stop in stops):
+            break
+    return text
+
+
+def _sized(data: Any, role: str, size: int) -> str:
+    """Give data as JSON, its first free text so long that all of it has the size."""
+    short = f"Words {_NUMBER} of {role}."
+    bare = json.dumps(filled(data, short), ensure_ascii=False)
+    places = bare.count(short)
+    if not places:
+        return bare
+    room = max(size - len(bare), 0) // places
+    return json.dumps(filled(data, _filling(short, len(short) + room, ())), ensure_ascii=False)
+
+
+def _shown(data: Any, made: Sequence[Any]) -> str:
+    """Give data in a line for people; the plain case is called so where there are others."""
+    text = json.dumps(data, ensure_ascii=False)
+    return text if len(text) <= 100 or len(made) < 2 else f"{text[:99]}…"

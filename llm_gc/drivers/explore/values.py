@@ -1,0 +1,180 @@
+"""Data for structured replies, class by class: each value at which something may change, one of all that are alike.
+
+The first one is the plain case: all properties, lists with several items. The properties of an object are tried in all
+combinations where these are few, else any two of them in all, the others as in the plain case (pairwise coverage).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+from random import Random
+from typing import Any
+
+from llm_gc.backends.made_up import sample
+from llm_gc.backends.merging import merged, resolved
+from llm_gc.conversation import structured
+from llm_gc.drivers.explore.conditions import Conditions
+
+MAX_PRODUCT = 24
+"""So many combinations of all properties are tried; where there are more, those of any two."""
+
+MAX_DEPTH = 8
+TRIES = 20
+
+
+@dataclass(frozen=True)
+class Text:
+    """The place of a free text in data: whoever gives a reply puts one of the right size there."""
+
+    least: int = 0
+    most: int | None = None
+
+
+class Values:
+    """Makes data for one schema. ``read`` are the words of all texts of the pipeline, prompts too."""
+
+    def __init__(self, schema: Any, conditions: Conditions, read: frozenset[str]) -> None:
+        """Take what is to be met."""
+        self._root, self._conditions, self._read = schema, conditions, read
+
+    def all(self) -> list[Any]:
+        """Give the data, all of which fit the schema; ``Text`` stands where any text may.
+
+        Where nothing fits that could be made, there is one of chance, and none at all where that does not fit either.
+        """
+        fitting = [data for data in self._of(self._root, "", 0) if self._fits(data)]
+        if not fitting:
+            tries = (sample(self._root, Random(number), daring=number > 1) for number in range(TRIES))
+            fitting = [data for data in tries if self._fits(data)][:1]
+        return fitting
+
+    def _fits(self, data: Any) -> bool:
+        return structured.parse(json.dumps(filled(data, "a text")), self._root)[1] is None
+
+    def _of(self, schema: Any, name: str, depth: int) -> list[Any]:
+        """Give the values of one place; ``name`` is the property that it is, or is in."""
+        if depth > MAX_DEPTH or not isinstance(schema, Mapping):
+            return [Text()]
+        schema = self._plain(schema)
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                own = {k: v for k, v in schema.items() if k != key}
+                return _unique(value for way in schema[key] for value in self._of(merged(own, way), name, depth + 1))
+        if "const" in schema:
+            return [schema["const"]]
+        if "enum" in schema:
+            return list(schema["enum"])
+        told = "object" if "properties" in schema else "array" if "items" in schema else "string"
+        types = schema.get("type") or told
+        listed = [types] if isinstance(types, str) else list(types)
+        return _unique(value for type_ in listed for value in self._typed(type_, schema, name, depth))
+
+    def _plain(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give a schema with what it points at and what it is made of laid into it."""
+        for _ in range(MAX_DEPTH):
+            if "$ref" in schema:
+                rest = {key: value for key, value in schema.items() if key != "$ref"}
+                schema = merged(rest, resolved(str(schema["$ref"]), self._root))
+            elif "allOf" in schema:
+                rest = {key: value for key, value in schema.items() if key != "allOf"}
+                for part in schema["allOf"]:
+                    rest = dict(merged(rest, part))
+                schema = rest
+        return schema
+
+    def _typed(self, type_: str, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        match type_:
+            case "object":
+                return self._objects(schema, name, depth)
+            case "array":
+                return self._arrays(schema, name, depth)
+            case "boolean":
+                return [True, False]
+            case "integer" | "number":
+                return self._numbers(schema, name, whole=type_ == "integer")
+            case "null":
+                return [None]
+        return self._texts(schema, name)
+
+    def _texts(self, schema: Mapping[str, Any], name: str) -> list[Any]:
+        if {"pattern", "format"} & set(schema):
+            return [sample(schema, Random(0))]
+        free = Text(int(schema.get("minLength", 0)), schema.get("maxLength"))
+        met = [*self._conditions.texts(name), *([""] if name in self._conditions.words else [])]
+        return [free, *(text for text in met if len(filled(free, text)) == len(text))]
+
+    def _numbers(self, schema: Mapping[str, Any], name: str, *, whole: bool) -> list[Any]:
+        step = schema.get("multipleOf", 1 if whole else 0)
+        near = step or 0.001
+        low = max((schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema), default=None)
+        high = min((schema[key] for key in ("maximum", "exclusiveMaximum") if key in schema), default=None)
+        ends = [low if low is not None else 0, high if high is not None else (low or 0) + 1]
+        if "exclusiveMinimum" in schema:
+            ends[0] += near
+        if "exclusiveMaximum" in schema:
+            ends[1] -= near
+        if name not in self._conditions.words and name not in self._read:
+            return [_number(ends[1], whole=whole)]
+        around = [bound + by for bound in self._conditions.numbers(name) for by in (-near, 0, near)]
+        candidates = [ends[1], ends[0], *around]
+        if whole:
+            candidates = [math.floor(one) if one >= 0 else math.ceil(one) for one in candidates]
+        bounded = [one for one in candidates if (low is None or one >= low) and (high is None or one <= high)]
+        return _unique(_number(one, whole=whole) for one in bounded)
+
+    def _arrays(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        fixed, rest = list(schema.get("prefixItems", ())), schema.get("items", {})
+        items = self._of(rest, name, depth + 1) if rest is not False else []
+        front = [self._of(inner, name, depth + 1)[0] for inner in fixed]
+        least, most = int(schema.get("minItems", 0)), schema.get("maxItems")
+        several = max(least, 2, min(len(items), 3) if schema.get("uniqueItems") else 2)
+        sizes = [several, 1, 0] if name in self._read or not name else [several]
+        made = [[*front, *self._cycled(items, max(size - len(front), 0))] for size in sizes]
+        made += [[*front, item] for item in items[1:]]
+        return [one for one in made if len(one) >= least and (most is None or len(one) <= most)] or [
+            [*front, *self._cycled(items, least if most is None else min(most, max(least, 1)))]
+        ]
+
+    def _cycled(self, items: list[Any], size: int) -> list[Any]:
+        return [items[number % len(items)] for number in range(size)] if items else []
+
+    def _objects(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        properties, required = schema.get("properties", {}), set(schema.get("required", ()))
+        values = {key: self._of(inner, key, depth + 1) for key, inner in properties.items() if inner is not False}
+        values |= {key: [Text()] for key in required if key not in values}
+        plain = {key: options[0] for key, options in values.items()}
+        made = [plain]
+        for group in self._groups(values):
+            combined = product(*(values[key] for key in group))
+            made += [{**plain, **dict(zip(group, combination, strict=True))} for combination in combined]
+        made += [{k: v for k, v in plain.items() if k != key} for key in values if key not in required]
+        return _unique(made)
+
+    def _groups(self, values: Mapping[str, list[Any]]) -> Iterable[tuple[str, ...]]:
+        """Give the properties that are to be tried together: all, where their combinations are few, else any two."""
+        several = [key for key, options in values.items() if len(options) > 1]
+        if math.prod(len(values[key]) for key in several) <= MAX_PRODUCT:
+            return [tuple(several)]
+        return combinations(several, 2)
+
+
+def filled(data: Any, text: str) -> Any:
+    """Give data with a text in the place of each ``Text``, as long as there it may and must be."""
+    if isinstance(data, Text):
+        return text.ljust(data.least, ".")[: data.most]
+    if isinstance(data, Mapping):
+        return {key: filled(value, text) for key, value in data.items()}
+    return [filled(item, text) for item in data] if isinstance(data, list) else data
+
+
+def _number(value: float, *, whole: bool) -> Any:
+    return int(value) if whole or float(value).is_integer() else round(value, 6)
+
+
+def _unique(values: Iterable[Any]) -> list[Any]:
+    """Give each value once; true is not 1."""
+    return list({repr(value): value for value in values}.values())

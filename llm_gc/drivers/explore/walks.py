@@ -1,0 +1,114 @@
+"""Walks: a conversation brought to a state again by giving it the replies that led there once more.
+
+A conversation is made of generators, of which there are no copies. So to go on from one state in two ways is to walk
+to it twice. No request is rendered on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_gc.conversation import Conversation, Files, Visit
+from llm_gc.drivers.explore.replies import Way
+from llm_gc.pipeline import Pipeline
+from llm_gc.protocol import Ask, Path, Speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What chance gave at a place: a number below a count."""
+
+    place: str
+    number: int
+    count: int
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A state that was come to: by which reply, from which state. ``drawn`` is what chance gave after that reply.
+
+    ``size`` is how much was said on the way, in characters; ``sent`` are the hashes of the parts that the pending ask
+    sends; ``next`` are the numbers of the states and (below 0) of the endings that may come next, each with its reply.
+    """
+
+    number: int
+    parent: Node | None = None
+    way: Way | None = None
+    drawn: tuple[Drawn, ...] = ()
+    depth: int = 0
+    size: int = 0
+    step: Path = ()
+    speaker: Speaker = Speaker("")
+    model: str = ""
+    attempt: int = 1
+    is_pick: bool = False
+    sent: tuple[int, ...] | None = None
+    broken: str = ""
+    next: list[int] = field(default_factory=list)
+
+    def path(self) -> list[Node]:
+        """Give the states from the beginning to here."""
+        found, node = [], self
+        while True:
+            found.append(node)
+            if node.parent is None:
+                return found[::-1]
+            node = node.parent
+
+    def wait(self, ask: Ask) -> None:
+        """Keep of the ask that is pending here what is looked at later."""
+        self.step, self.speaker, self.model = ask.step, ask.speaker, ask.model
+        self.attempt, self.is_pick = ask.attempt, ask.is_pick
+
+
+class Walker:
+    """Walks. What is come to by the last step alone is told, and chance draws by a script."""
+
+    def __init__(self, pipeline: Pipeline, inputs: Mapping[str, Any], files: Files) -> None:
+        """Take what is to be walked."""
+        self._pipeline, self._inputs, self._files = pipeline, inputs, files
+        self.visits: list[Visit] = []
+        self.drawn: list[Drawn] = []
+        self._script: tuple[int, ...] = ()
+
+    def begin(self, script: tuple[int, ...] = ()) -> Conversation:
+        """Begin a conversation; ``visits`` and ``drawn`` then hold what was come to before the first ask."""
+        self._listen(script)
+        return Conversation(self._pipeline, self._inputs, self._files, self.visits.append, self._draw)
+
+    def to(self, node: Node) -> Conversation:
+        """Give a conversation that stands where a node stands."""
+        path = node.path()
+        conversation = self.begin(_script(path[0]))
+        for one in path[1:]:
+            self.answer(conversation, one.way, _script(one))
+        return conversation
+
+    def answer(self, conversation: Conversation, way: Way | None, script: tuple[int, ...] = ()) -> None:
+        """Answer the first pending ask; ``visits`` and ``drawn`` then hold what was come to by that."""
+        assert way is not None  # noqa: S101  # only the first state was come to without a reply
+        self._listen(script)
+        conversation.answer(conversation.pending[0], way.reply)
+
+    def others(self) -> Iterator[tuple[int, ...]]:
+        """Give the scripts by which chance would have drawn otherwise just now, as far as they were not prescribed."""
+        numbers = tuple(drawn.number for drawn in self.drawn)
+        for index in range(len(self._script), len(numbers)):
+            for number in range(1, self.drawn[index].count):
+                yield (*numbers[:index], number)
+
+    def _listen(self, script: tuple[int, ...]) -> None:
+        self.visits.clear()
+        self.drawn.clear()
+        self._script = script
+
+    def _draw(self, place: str, count: int) -> int:
+        number = self._script[len(self.drawn)] if len(self.drawn) < len(self._script) else 0
+        self.drawn.append(Drawn(place, number, count))
+        return number
+
+
+def _script(node: Node) -> tuple[int, ...]:
+    return tuple(drawn.number for drawn in node.drawn)

@@ -1,0 +1,102 @@
+"""Planted faults: in each pipeline of tests/cases/rehearse there is one, and it is found by the shortest way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from llm_gc.drivers.explore import report as reporting
+from llm_gc.drivers.explore.findings import wrong
+from llm_gc.drivers.explore.parts import parts
+from llm_gc.drivers.explore.replies import Replies, Way
+from llm_gc.drivers.explore.scripts import told
+from llm_gc.drivers.explore.search import Search
+from llm_gc.protocol import Ask
+from tests.drivers.explore.exploring import CASES, Unmerged, faults, load, played, report
+
+PLANTED: dict[str, tuple[str, list[str]]] = {
+    "empty-list": ("template", ['planner: {"tasks": []}']),
+    "endless-choice": ("endless", ["writer: a plain text", 'chair (choosing): {"next": "sceptic"}']),
+    "never-holds": ("never-run", []),
+    "overflow": ("overflow", ['critic: {"again": true}', *["writer: a plain text"] * 3]),
+    "scene-without-result": ("no-result", ["writer: a plain text", "writer: an error or a timeout"]),
+    "stopped-too-early": ("no-result", ["writer: a text with DONE"]),
+    "unknown-role": ("unknown-choice", ['classifier: {"field": "lawyer"}']),
+    "unset-on-one-branch": ("template", ['asker: {"plan": false}']),
+}
+"""What is wrong in each, and the shortest way to it."""
+
+every = pytest.mark.parametrize("name", PLANTED)
+
+
+def test_every_pipeline_is_looked_for() -> None:
+    """No case has been left behind."""
+    assert {file.stem for file in CASES.glob("*.yaml")} == set(PLANTED)
+
+
+@every
+def test_the_fault_is_found(name: str) -> None:
+    """That fault and no other, with the shortest sequence of replies that leads there."""
+    assert faults(report(load(name))) == [PLANTED[name]]
+
+
+@pytest.mark.parametrize("name", [name for name, (_, way) in PLANTED.items() if way and name != "endless-choice"])
+def test_no_way_is_shorter(name: str) -> None:
+    """Where no states are merged, so that every way is gone, none to the fault has fewer replies."""
+    code, way = PLANTED[name]
+    loaded = load(name)
+    whole = Search(loaded.pipeline, {}, loaded.files, max_states=400, states=Unmerged).run()
+    found = list(wrong(whole, list(parts(loaded.pipeline, loaded.files))))
+    assert [one.code for one in found if not one.is_note] == [code]
+    assert [len(told(one.at)) for one in found if one.at and not one.is_note] == [len(way)]
+
+
+@every
+def test_the_proposed_case_shows_it(name: str) -> None:
+    """Played as a test file's case, it goes as is expected there."""
+    loaded = load(name)
+    for finding in report(loaded).findings:
+        if finding.way is None:
+            continue
+        assert finding.case is not None
+        done, expected = played(loaded, finding.case), finding.case["expect"]
+        assert done.missing is None
+        assert done.left == ()
+        assert done.conversation.outcome is not None
+        assert done.conversation.outcome.reason == expected["ended"]
+
+
+def without_errors(self: Replies, ask: Ask) -> Iterator[Way]:
+    """Give the replies that do not fail: what is left where the error class is dropped."""
+    return (way for way in MAKE(self, ask) if way.reply.failure is None and not way.reply.cut)
+
+
+MAKE = Replies._make
+
+
+def one_value(self: Any) -> list[Any]:
+    """Give the plain case alone, in the place of every value that a structured reply may have."""
+    return self._of(self._root, "", 0)[:1]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("scene-without-result", lambda m: m.setattr(Replies, "_make", without_errors)),
+        ("unknown-role", lambda m: m.setattr("llm_gc.drivers.explore.values.Values.all", one_value)),
+        ("unset-on-one-branch", lambda m: m.setattr("llm_gc.drivers.explore.values.Values.all", one_value)),
+        ("empty-list", lambda m: m.setattr("llm_gc.drivers.explore.values.Values.all", one_value)),
+        ("stopped-too-early", lambda m: m.setattr(Replies, "_stops_of", lambda *_: [])),
+        ("overflow", lambda m: m.setattr("llm_gc.drivers.explore.replies.CHARACTERS_PER_TOKEN", 1)),
+        ("never-holds", lambda m: m.setattr(reporting, "unreached", lambda *_: [])),
+        ("endless-choice", lambda m: m.setattr("llm_gc.drivers.explore.findings.endless", lambda _: None)),
+    ],
+)
+def test_a_broken_exploration_misses_it(
+    name: str, broken: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each class of replies, and each judgement, is needed for something: without it the fault stays hidden."""
+    broken(monkeypatch)
+    assert faults(report(load(name))) != [PLANTED[name]]
