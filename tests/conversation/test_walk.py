@@ -275,13 +275,13 @@ class _Blocks(Conversation):
     """A conversation whose one step is a block of hand-written flows."""
 
     def __init__(self, *branches: list[str]) -> None:
-        self.endings: tuple[Ending | None, ...] = ()
+        self.received: tuple[Ending | None, ...] = ()
         self._branches = branches
         super().__init__(pipeline(["anna"]), {})
 
     def begin(self, scope: StepScope) -> Flow:
         flows = tuple(self._flow(scope, number, names) for number, names in enumerate(self._branches))
-        self.endings = yield Together(flows)
+        self.received = yield Together(flows)
 
     def _flow(self, scope: StepScope, number: int, names: list[str]) -> Flow:
         from dataclasses import replace
@@ -311,7 +311,7 @@ def test_a_block_is_over_when_every_branch_is() -> None:
     block = _Blocks(["anna"], ["end"], [])
     assert block.outcome is None
     block.answer(block.pending[0], said("x"))
-    assert [ending and ending.detail for ending in block.endings] == [None, "branch 1", None]
+    assert [ending and ending.detail for ending in block.received] == [None, "branch 1", None]
     assert block.outcome is not None
 
 
