@@ -38,6 +38,7 @@ def main() -> None:
         subprocess.run([python, "-m", "benchmarks.core"], check=True, env=environ)
         subprocess.run([python, "-m", "benchmarks.journal"], check=True, env=environ)
         subprocess.run([python, "-m", "benchmarks.sessions", str(min(rounds, 5))], check=True, env=environ)
+        subprocess.run([python, "-m", "benchmarks.rehearse"], check=True, env=environ)
 
 
 class _stand_in:  # noqa: N801  # used as a function

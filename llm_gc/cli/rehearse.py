@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -15,6 +16,10 @@ from llm_gc.errors import PipelineError, TemplateError, UsageError
 
 if TYPE_CHECKING:
     from llm_gc.drivers.explore.report import Report
+
+
+GC_THRESHOLD = 200_000
+"""Objects between two looks for garbage: walks are thrown away by the hundred, and looking among them costs a fifth."""
 
 
 @click.command(cls=InputsCommand)
@@ -42,6 +47,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     tests: Path | None = options["write_tests"]
     if tests is not None and str(tests) != "-" and tests.exists() and not options["force"]:
         raise UsageError(f"{tests} is there already; --force writes over it")
+    gc.set_threshold(GC_THRESHOLD)
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         click.echo(str(warning), err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from llm_gc.conversation.context import Measured, density
@@ -47,16 +48,26 @@ class Tally:
     def fork(self, index: int, count: int) -> Tally:
         """Give branch ``index`` of ``count`` its share of what is left: turns in equal parts, the first ones first."""
         if self.bounds.max_turns is None:
-            return replace(self)
+            return self.copy()
         left = max(self.bounds.max_turns - self.turns, 0)
         share = left // count + (index < left % count)
-        return replace(self, bounds=replace(self.bounds, max_turns=self.turns + share))
+        return Tally(_within(self.bounds, self.turns + share), self.turns, self.tokens, self.seconds)
+
+    def copy(self) -> Tally:
+        """Give it as it is now."""
+        return Tally(self.bounds, self.turns, self.tokens, self.seconds)
 
     def add(self, forked: Tally, at: Tally) -> None:
         """Count what a branch has cost since it was forked ``at``."""
         self.turns += forked.turns - at.turns
         self.tokens += forked.tokens - at.tokens
         self.seconds += forked.seconds - at.seconds
+
+
+@lru_cache(maxsize=1024)
+def _within(bounds: Bounds, max_turns: int) -> Bounds:
+    """Give bounds with so many turns; the branches of a block have few different ones."""
+    return replace(bounds, max_turns=max_turns)
 
 
 @dataclass
@@ -153,7 +164,7 @@ class Branch:
 
     def join(self, forks: Sequence[Branch]) -> FrozenList:
         """Fold the branches of a block in declared order; give the last message of each."""
-        at = [replace(tally) for tally in self.tallies]
+        at = [tally.copy() for tally in self.tallies]
         asked = any(fork.turns for fork in forks)
         self.idle = 0 if asked else self.idle + sum(fork.idle - self.idle for fork in forks)
         self._take_dropped(forks)
@@ -174,7 +185,7 @@ class Branch:
         for turn in fork.turns:
             if not self.in_block and not turn.is_pick:
                 number += 1
-                turn = replace(turn, number=number, message=replace(turn.message, turn=number))
+                turn = replace(turn, number=number, message=_message(turn.message, number))
                 numbers[turn.exchange.ask.id] = number
             self.turns.append(turn)
         return numbers
@@ -220,8 +231,13 @@ def _last(entries: Sequence[Entry]) -> Message:
     return next((entry.message for entry in reversed(entries) if isinstance(entry, Said)), NOTHING)
 
 
+def _message(message: Message, turn: int) -> Message:
+    """Give a message with the number of its turn."""
+    return Message(message.role, message.label, message.content, message.data, turn, message.failed)
+
+
 def _numbered(entry: Entry, numbers: Mapping[str, int]) -> Entry:
     if not isinstance(entry, Said):
         return entry
     number = numbers.get(entry.id or entry.counts_as or "")
-    return entry if number is None else replace(entry, message=replace(entry.message, turn=number))
+    return entry if number is None else replace(entry, message=_message(entry.message, number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,7 @@ def applies(stop: Stop, speaker: Speaker) -> bool:
     return stop.role is None or stop.role == speaker.role
 
 
+@lru_cache(maxsize=4096)
 def _seed(seed: int, id_: str) -> int:
     """The low 31 bits of a hash of the conversation's seed and the ask's id."""
     digest = hashlib.sha256(f"{seed}:{id_}".encode()).digest()

@@ -143,6 +143,8 @@ class StepScope:
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number, at least 0."""
+        if isinstance(template, str) and (settled := self.stage.settled(template, self.branch.names)) is not None:
+            template = settled
         return whole_number(self.render(key, template), self._at_key(key))
 
     def items(self, key: str, expression: Any) -> FrozenList:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -132,6 +132,7 @@ class Stage:
             for name, role in pipeline.roles.items()
         )  # fmt: skip
         self._systems: dict[str, str] = {}
+        self._settled: dict[str, tuple[frozenset[str], Any]] = {}
         self._labels = {
             name: re.compile(_label_at_start(about["label"]), re.IGNORECASE) for name, about in self.roles.items()
         }
@@ -163,6 +164,21 @@ class Stage:
             return self.templates.template(value)(lookup)
         except TemplateError as error:
             raise error.at(path) from error
+
+    def settled(self, template: str, names: Container[str]) -> Any:
+        """Give what a template gives that reads nothing but the inputs, rendered once; none for any other.
+
+        ``names`` are those that the conversation has set, which come before the inputs.
+        """
+        if template not in self._settled:
+            try:
+                used = self.templates.template(template).names
+                value = self.render_input((), template) if all(name in self.inputs for name in used) else None
+            except TemplateError:
+                used, value = frozenset(), None  # whoever renders it says so, and where
+            self._settled[template] = (used, value)
+        used, value = self._settled[template]
+        return None if any(name in names for name in used) else value
 
     def evaluate(self, path: Path, expression: str, lookup: Lookup) -> Any:
         """Evaluate the expression at ``path``.

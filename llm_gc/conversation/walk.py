@@ -74,7 +74,16 @@ class Conversation:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self.stage = stage = Stage(pipeline, inputs, files or Files(), visit, draw)
+        self._start(Stage(pipeline, inputs, files or Files(), visit, draw))
+
+    def again(self) -> Conversation:
+        """Give another one that begins anew, over the same constants, which are not worked out once more."""
+        another = Conversation.__new__(Conversation)
+        another._start(self.stage)  # noqa: SLF001  # it is one of its own kind
+        return another
+
+    def _start(self, stage: Stage) -> None:
+        self.stage, pipeline = stage, stage.pipeline
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
         opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
         setting = Setting(stage, opening, stops)
@@ -126,7 +135,7 @@ class Conversation:
         return self._branch
 
     @property
-    def endings(self) -> tuple[Ending | None, ...]:
+    def flow_endings(self) -> tuple[Ending | None, ...]:
         """How the flows of the blocks under way have ended, in declared order; none for those that have not."""
         return tuple(node.ending for node in self._root.below())
 
@@ -137,7 +146,7 @@ class Conversation:
         Two conversations over one pipeline and the same inputs that are in the same state ask the same from there on,
         and end alike, if they are answered alike; it takes time linear in what was said.
         """
-        endings = tuple(ending and ending.why for ending in self.endings)
+        endings = tuple(ending and ending.why for ending in self.flow_endings)
         return (tuple(ask.id for ask in self.pending), *self._branch.state, endings, self._outcome)
 
     def answer(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:

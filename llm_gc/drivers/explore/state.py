@@ -54,7 +54,9 @@ class States:
         tree = self._tree(tuple([(ask.step, ask.is_pick) for ask in pending]))
         succeeded = any(not turn.message.failed for turn in conversation.log if not turn.is_pick)
         counted, values, memory = self._branch(Projection(), tree, conversation.branch)
-        ended = tuple([ending and (ending.reason, ending.failure, ending.level) for ending in conversation.endings])
+        ended = tuple(
+            [ending and (ending.reason, ending.failure, ending.level) for ending in conversation.flow_endings]
+        )
         ids = tuple([ask.id for ask in pending])
         standing = tuple([(self._standing(ask.id), ask.speaker) for ask in pending])
         kept = tuple([(self._standing(key), value) for key, value in memory])

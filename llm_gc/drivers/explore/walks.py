@@ -72,11 +72,15 @@ class Walker:
         self.visits: list[Visit] = []
         self.drawn: list[Drawn] = []
         self._script: tuple[int, ...] = ()
+        self._first: Conversation | None = None
 
     def begin(self, script: tuple[int, ...] = ()) -> Conversation:
         """Begin a conversation; ``visits`` and ``drawn`` then hold what was come to before the first ask."""
         self._listen(script)
-        return Conversation(self._pipeline, self._inputs, self._files, self.visits.append, self._draw)
+        if self._first is None:
+            self._first = Conversation(self._pipeline, self._inputs, self._files, self.visits.append, self._draw)
+            return self._first
+        return self._first.again()
 
     def to(self, node: Node) -> Conversation:
         """Give a conversation that stands where a node stands."""

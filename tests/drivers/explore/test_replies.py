@@ -1,0 +1,195 @@
+"""The classes of replies: what is tried for each kind of ask."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llm_gc.conversation import Conversation, Files
+from llm_gc.drivers.explore.conditions import Conditions
+from llm_gc.drivers.explore.liveness import Liveness
+from llm_gc.drivers.explore.reads import words
+from llm_gc.drivers.explore.replies import Matters, Replies, Way
+from llm_gc.drivers.explore.values import Values, filled
+from llm_gc.texts import texts
+from tests.talks import pipeline, said
+
+FAILS = ["an error or a timeout"]
+
+
+def ways(turns: list[Any], previous: str | None = None, matters: Matters | None = None, **keys: Any) -> list[Way]:
+    """Give the classes of replies for the first ask of a pipeline."""
+    inputs = keys.pop("given", {})
+    made = pipeline(turns, **keys)
+    conditions = Conditions(made, Liveness(made, Files()).deciding, inputs)
+    read = frozenset[str]().union(*(words(text.text) for text in texts(made)))
+    replies = Replies(made, Files(), conditions, read, matters or Matters())
+    return list(replies.to(Conversation(made, inputs).pending[0], previous))
+
+
+def named(*args: Any, **keys: Any) -> list[str]:
+    """Give the names of those classes."""
+    return [way.name for way in ways(*args, **keys)]
+
+
+def data(format_: Any, *conditions: str, given: Any = None) -> list[Any]:
+    """Give the data that are tried for a format in a pipeline with these conditions."""
+    turns = [{"say": "anna", "format": format_}, *({"say": "ben", "when": one} for one in conditions)]
+    inputs: dict[str, Any] = {name: {} for name in given or {}}
+    found = ways(turns, inputs=inputs, given=given or {})
+    return [way.line["data"] for way in found if isinstance(way.line, dict) and "data" in way.line]
+
+
+def test_a_text() -> None:
+    """Plain, with each stop that listens, or none; one that is cut is heard like the plain one."""
+    assert named(["anna"]) == ["a plain text", *FAILS]
+    stops = ["DONE", {"token": "OVER", "role": "ben"}, {"token": "o[kK]+", "match": "regex", "role": "anna"}]
+    assert named(["anna"], stop=stops) == ["a plain text", "a text with DONE", "a text with o[kK]+", *FAILS]
+
+
+def test_a_text_is_as_long_as_it_may_be() -> None:
+    """Four characters a token, the stop token within."""
+    for way in ways([{"say": "anna", "max_tokens": 50}], stop=["DONE"])[:2]:
+        assert 190 <= len(way.reply.content) <= 200
+
+
+def test_no_stop_is_said_by_accident() -> None:
+    """The filling words are others where a stop looks for them."""
+    plain = ways(["anna"], stop=[{"token": "word ", "match": "contains"}])[0]
+    assert "word " not in plain.reply.content
+
+
+def test_the_stops_of_a_scene_count_inside_it() -> None:
+    """And those around it do not."""
+    scene = {"scene": ["anna"], "opening": "Go.", "stop": ["INNER"]}
+    assert named([scene], stop=["OUTER"]) == ["a plain text", "a text with INNER", *FAILS]
+
+
+def test_texts_that_a_condition_looks_for() -> None:
+    """But not the names of roles, nor the words of an enum."""
+    assert 'the text "yes"' in named(["anna", {"say": "ben", "when": "'yes' in last.content"}])
+    assert 'the text "no"' in named(["anna", {"say": "ben", "when": "last.content.startswith('no')"}])
+    other = {"say": "ben", "format": {"next": {"enum": ["stay"]}}}
+    turns = ["anna", other, {"say": "ben", "when": "last.role == 'anna' or last.data.next == 'stay'"}]
+    assert named(turns) == ["a plain text", *FAILS]
+
+
+def test_what_counts_only_where_it_can_matter() -> None:
+    """Short and late replies, and the same text again."""
+    assert named(["anna"], matters=Matters(tokens=True)) == [
+        "a plain text", "a short text", *FAILS, "a text cut by length",
+    ][:3]  # fmt: skip
+    assert "a plain text, late" in named(["anna"], matters=Matters(seconds=True))
+    assert "the same text again" in named(["anna"], previous="before", matters=Matters(echoes=True))
+    assert "the same text again" not in named(["anna"], matters=Matters(echoes=True))
+
+
+def test_a_person_neither_fails_nor_is_cut() -> None:
+    """People take the time that they take."""
+    assert named(["anna"], roles={"anna": {"human": True}, "ben": {}}) == ["a plain text"]
+
+
+def test_a_choice() -> None:
+    """Each name, what is no JSON, and an error; a cut one fails like that."""
+    found = named([{"choose": ["anna", "ben"], "by": "cleo"}], roles=["anna", "ben", "cleo"])
+    assert found == ['{"next": "anna"}', '{"next": "ben"}', "a reply that is no JSON", *FAILS]
+
+
+def test_every_value_of_enums_and_truth_values() -> None:
+    """In all combinations, where these are few."""
+    found = data({"ok": {"type": "boolean"}, "next": {"enum": ["a", "b"]}})
+    assert len(found) == 4
+    assert {(one["ok"], one["next"]) for one in found} == {(ok, to) for ok in (True, False) for to in "ab"}
+
+
+def test_beyond_that_any_two() -> None:
+    """Each pair of values of any two properties stands in some data."""
+    names = ("one", "two", "three", "four", "five")
+    found = data({name: {"enum": [0, 1, 2]} for name in names})
+    assert len(found) < 3**5
+    for first in names:
+        for second in names:
+            pairs = {(one[first], one[second]) for one in found}
+            assert first == second or len(pairs) == 9
+
+
+@pytest.mark.parametrize(
+    ("schema", "condition", "values"),
+    [
+        ({"type": "integer", "minimum": 0, "maximum": 10}, "last.data.n > 6", {0, 5, 6, 7, 10}),
+        ({"type": "integer", "minimum": 0, "maximum": 10}, "last.data.n > limit", {0, 2, 3, 4, 10}),
+        ({"type": "integer", "minimum": 0, "maximum": 10}, "last.data.n > limit * 2", {0, 5, 6, 7, 10}),
+        ({"type": "number", "minimum": 0, "maximum": 1}, "last.data.n < 0.5", {0, 0.499, 0.5, 0.501, 1}),
+        ({"type": "integer", "minimum": 0, "maximum": 10}, "last.failed", {10}),
+        ({"type": "integer", "multipleOf": 5, "minimum": 0, "maximum": 20}, "last.data.n == 10", {0, 5, 10, 15, 20}),
+    ],
+)
+def test_numbers_have_the_bounds_of_conditions(schema: Any, condition: str, values: set[float]) -> None:
+    """At, below and above what they are compared with, as far as the schema lets them; at the schema's own bounds."""
+    assert {one["n"] for one in data({"n": schema}, condition, given={"limit": 3})} == values
+
+
+def test_a_number_behind_a_variable() -> None:
+    """What is compared may have been given another name."""
+    turns = [
+        {"say": "anna", "format": {"n": {"type": "integer", "minimum": 0, "maximum": 9}}},
+        {"set": {"points": "last.data.n"}},
+        {"say": "ben", "when": "points >= 4"},
+    ]
+    found = [way.line["data"]["n"] for way in ways(turns) if isinstance(way.line, dict) and "data" in way.line]
+    assert set(found) == {0, 3, 4, 5, 9}
+
+
+def test_lists() -> None:
+    """Several items, one and none, within what the schema allows."""
+    assert {len(one["tasks"]) for one in data({"tasks": {"type": "array"}}, "last.data.tasks")} == {2, 1, 0}
+    bounded = {"tasks": {"type": "array", "minItems": 1, "maxItems": 1}}
+    assert [len(one["tasks"]) for one in data(bounded, "last.data.tasks")] == [1]
+
+
+def test_optional_properties_are_left_out_once() -> None:
+    """Each by itself."""
+    schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["a"]}
+    assert {frozenset(one) for one in data(schema)} == {frozenset("ab"), frozenset("a")}
+
+
+def test_free_texts_that_a_condition_reads() -> None:
+    """As the text that it looks for, and empty."""
+    found = data({"why": {"type": "string"}}, "last.data.why == 'none'")
+    assert [one["why"] for one in found] == ["Some words.", "none", ""]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "integer"}, {"enum": ["x"]}]},
+        {"type": "object", "properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"type": ["string", "null"]}}},
+        {"allOf": [{"type": "object", "required": ["a"]}, {"properties": {"a": {"const": 3}}}]},
+        {"type": "object", "properties": {"d": {"type": "string", "format": "date"}}, "required": ["d"]},
+        {"type": "array", "prefixItems": [{"type": "integer"}], "items": False, "minItems": 1},
+        {"properties": {"n": {"type": "integer"}}, "required": ["n"], "not": {"properties": {"n": {"minimum": 1}}}},
+    ],
+)
+def test_whatever_is_tried_fits(schema: Any) -> None:
+    """Data fit their schema; where none that was made does, there is one of chance."""
+    from llm_gc.conversation.structured import parse
+
+    made = pipeline(["anna"])
+    found = Values(schema, Conditions(made, {}, {}), frozenset()).all()
+    assert found
+    assert all(parse(json.dumps(filled(one, "text")), schema)[1] is None for one in found)
+
+
+def test_a_structured_reply_is_as_long_as_it_may_be() -> None:
+    """A free text in it takes up what is left."""
+    first = ways([{"say": "anna", "max_tokens": 50, "format": {"why": {"type": "string"}}}])[0]
+    assert 150 <= len(first.reply.content) <= 200
+
+
+def test_each_reply_has_a_text_of_its_own() -> None:
+    """By the number that it is given."""
+    plain = ways(["anna"])[0]
+    assert plain.numbered(1).reply.content != plain.numbered(2).reply.content
+    assert said("x").content == "x"

@@ -1,0 +1,187 @@
+"""The exploration itself: loops, chance, limits, scenes, and what it tells of the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llm_gc.conversation import Files, Visit
+from llm_gc.drivers.explore.loops import Loops
+from llm_gc.drivers.explore.overall import endless, switches
+from llm_gc.drivers.explore.parts import parts
+from llm_gc.drivers.explore.scripts import told
+from llm_gc.drivers.explore.search import Exploration
+from llm_gc.drivers.explore.supplied import LINES, supply
+from llm_gc.drivers.explore.unreached import unreached
+from llm_gc.errors import UsageError
+from tests.drivers.explore.exploring import explore
+from tests.talks import pipeline
+
+
+def endings(exploration: Exploration) -> set[tuple[str, tuple[int, int]]]:
+    """Give the reasons to end, with the fewest and the most turns."""
+    return {(end.reason, end.turns) for end in exploration.seen.order}
+
+
+def never(turns: list[Any], **keys: Any) -> list[tuple[str, bool]]:
+    """Give the codes of what is never come to, and whether they are notes."""
+    files = keys.get("files", Files())
+    made = pipeline(turns, **{key: value for key, value in keys.items() if key not in ("files", "given")})
+    return [(found.code, found.is_note) for found in unreached(explore(turns, **keys), list(parts(made, files)))]
+
+
+def test_the_same_twice() -> None:
+    """It is deterministic: states, ways and figures are those of the first time."""
+    turns = [{"repeat": [{"choose": ["anna", "ben"], "by": "random"}], "times": 3}]
+    one, two = explore(turns, stop=["DONE"]), explore(turns, stop=["DONE"])
+    assert [told(node) for node in one.nodes] == [told(node) for node in two.nodes]
+    assert endings(one) == endings(two)
+
+
+def test_chance_draws_everything() -> None:
+    """Each role that chance may choose speaks on some way, also before the first reply."""
+    found = explore([{"choose": ["anna", "ben", "cleo"], "by": "random"}], roles=["anna", "ben", "cleo"])
+    spoke = {visit.value for visit in found.seen.visits if visit.kind == "spoke"}
+    assert spoke == {"anna", "ben", "cleo"}
+
+
+def test_a_loop_without_an_end_is_followed_to_its_limit() -> None:
+    """In far fewer states than ways, up to the last turn."""
+    found = explore([{"repeat": ["anna", "ben"]}], limits={"max_turns": 40}, stop=["DONE"])
+    assert found.is_whole
+    assert ("max_turns", (40, 40)) in endings(found)
+    assert len(found.nodes) < 120
+
+
+def test_a_loop_that_reads_its_turn_is_followed_in_full() -> None:
+    """Where something hangs on the turn, states with different ones are not alike."""
+    turns = [{"repeat": ["anna", {"say": "ben", "when": "turn == 30"}]}]
+    found = explore(turns, limits={"max_turns": 35})
+    assert Visit("when", ("turns", 0, "repeat", 1), True) in found.seen.visits
+
+
+def test_a_loop_that_reads_its_round_is_followed_in_full() -> None:
+    """So it is with rounds."""
+    turns = [{"repeat": ["anna", {"say": "ben", "when": "round == 30"}]}]
+    found = explore(turns, limits={"max_turns": 35})
+    assert Visit("when", ("turns", 0, "repeat", 1), True) in found.seen.visits
+
+
+def test_limits_on_cost_are_tried_at_both_ends() -> None:
+    """Short replies never come to a limit on tokens that long ones pass; quick and late ones alike with time."""
+    turns = [{"repeat": ["anna"], "times": 3}]
+    tokens = explore(turns, limits={"max_total_tokens": 100, "max_tokens": 60})
+    assert {reason for reason, _ in endings(tokens)} >= {"max_total_tokens", "turns_done"}
+    seconds = explore(turns, limits={"max_time": "50s", "timeout": "30s"})
+    assert {reason for reason, _ in endings(seconds)} >= {"max_time", "turns_done"}
+    assert "repetition" in {reason for reason, _ in endings(explore(turns, limits={"repetition": 2}))}
+
+
+def test_a_bound_is_kept() -> None:
+    """Nothing is said of what was never come to where not all was looked at."""
+    turns = [{"repeat": ["anna"], "times": 9}, {"say": "ben", "when": "1 > 2"}]
+    found = explore(turns, max_states=4)
+    assert not found.is_whole
+    assert len(found.nodes) <= 6
+    assert list(unreached(found, list(parts(pipeline(turns), Files())))) == []
+
+
+def test_switches_of_models() -> None:
+    """On the way with the fewest, and on that with the most; people change none."""
+    roles = {"anna": {"model": "a"}, "ben": {"model": "b"}, "carl": {"human": True}}
+    format_ = {"more": {"type": "boolean"}}
+    turns = [{"say": "anna", "format": format_}, "carl", "anna", {"say": "ben", "when": "said.anna.data.more"}]
+    assert switches(explore(["anna", "ben", "anna"], roles=roles)) == (2, 2)
+    assert switches(explore([*turns[:1], {"say": "ben", "when": "last.data.more"}], roles=roles)) == (0, 1)
+    assert switches(explore(["anna", "carl", "anna"], roles=roles)) == (0, 0)
+
+
+def test_what_only_a_limit_ends() -> None:
+    """A loop with a way out, however seldom, is not endless."""
+    limits = {"max_turns": 12}
+    assert endless(explore([{"repeat": ["anna", "ben"]}], limits=limits)) is not None
+    assert endless(explore([{"repeat": ["anna", "ben"]}], limits=limits, stop=["DONE"])) is None
+    assert endless(explore([{"repeat": ["anna"], "until": "last.failed"}], limits=limits)) is None
+    assert endless(explore([{"repeat": ["anna", "ben"], "times": 4}], limits={"max_turns": 5})) is None
+
+
+def test_which_requests_begin_anew() -> None:
+    """Those of a role that sees but the newest; not those of one that sees all."""
+    assert explore([{"repeat": ["anna", "ben"], "times": 2}]).seen.anew == {}
+    roles = {"anna": {"sees": {"from": "others", "last": 1}}, "ben": {}}
+    found = explore([{"repeat": ["anna", "ben"], "times": 3}], roles=roles).seen.anew
+    assert set(found) == {("anna", ("turns", 0, "repeat", 0))}
+
+
+def test_the_largest_prompt_is_that_of_the_longest_replies() -> None:
+    """Of two ways to a state the one on which more was said is kept."""
+    turns = ["anna", "ben", "anna"]
+    found = explore(turns, limits={"max_tokens": 100}).seen.prompts
+    assert 200 <= found["anna"].tokens <= 210
+    assert 100 <= found["ben"].tokens <= 110
+
+
+@pytest.mark.parametrize(
+    ("turns", "keys", "expected"),
+    [
+        ([{"say": "anna", "when": "1 > 2"}, "ben"], {}, [("never-run", True)]),
+        (["anna", {"say": "ben", "when": "last.data.x"}], {}, [("never-run", False)]),
+        (["anna", {"do": ["ben"], "when": "not last.data", "else": ["anna"]}], {}, [("never-run", False)]),
+        (["anna", {"say": "ben", "when": "last.content | length > 99999"}], {}, [("never-run", True)]),
+        (["anna", {"end": "Enough."}, "ben"], {}, [("never-run", False)]),
+        (["anna", {"repeat": ["ben"], "times": 0}], {}, [("never-run", False)]),
+        ([{"repeat": ["anna"], "times": 2, "until": "last.data.x"}], {}, [("never-holds", False)]),
+        (["anna"], {"stop": [{"token": "DONE", "role": "ben"}]}, [("never-stops", False)]),
+        (["anna", "ben"], {"stop": [{"token": "x(?=y)(?=z)", "match": "regex"}]}, [("never-stops", True)]),
+        ([{"choose": ["anna", "ben"], "by": "{{ 'anna' }}"}], {}, [("never-chosen", False)]),
+    ],
+)
+def test_what_is_never_come_to(turns: list[Any], keys: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
+    """Each kind of it; a note where inputs or texts decide, which cannot all be tried."""
+    assert never(turns, **keys) == expected
+
+
+def test_nothing_is_said_of_what_other_inputs_would_run() -> None:
+    """It is a note, also by way of a variable."""
+    turns = [{"set": {"many": "n > 3"}}, "anna", {"say": "ben", "when": "many"}]
+    assert never(turns, inputs={"n": {}}, given={"n": 1}) == [("never-run", True)]
+
+
+def test_the_pipeline_of_a_scene_is_explored_too() -> None:
+    """Its endings, its stops, and its steps that are never run."""
+    team = pipeline(["carl", {"say": "carl", "when": "last.data.x"}], roles=["carl"], stop=["DONE"])
+    files = Files({}, {"team.yaml": (team, Files())})
+    found = explore([{"scene": "team.yaml"}, "anna"], files=files)
+    assert Visit("stop", ("turns", 0, "scene", "stop", 0)) in found.seen.visits
+    assert never([{"scene": "team.yaml"}, "anna"], files=files) == [("never-run", False)]
+
+
+def test_inputs_are_given_or_supplied() -> None:
+    """What is given, else the default, else the first example that fits, else something made up."""
+    inputs = {
+        "a": {"type": "integer", "default": 3},
+        "b": {"type": "integer", "examples": ["x", 5]},
+        "c": {"type": "string"},
+        "d": {"type": "integer", "minimum": 7, "maximum": 7},
+        "e": {"type": "string", "maxLength": 3},
+    }
+    supplied = supply(pipeline(["anna"], inputs=inputs), {"a": "4"}, texts=True)
+    assert {name: (one.value, one.origin) for name, one in supplied.items() if name != "e"} == {
+        "a": (4, "given"),
+        "b": (5, "example"),
+        "c": (LINES, "made up"),
+        "d": (7, "made up"),
+    }
+    assert len(supplied["e"].value) <= 3
+    with pytest.raises(UsageError, match="there is no input 'x'"):
+        supply(pipeline(["anna"], inputs=inputs), {"x": 1})
+
+
+def test_loops_know_what_leads_back() -> None:
+    """By way of other kinds too."""
+    loops = Loops()
+    for kind, reply, to in ((1, 0, 2), (1, 1, 3), (2, 0, 1), (3, 0, 4)):
+        loops.goes(kind, reply, to)
+    assert loops.back(1) == (0,)
+    assert loops.back(3) == ()
