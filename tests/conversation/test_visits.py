@@ -89,3 +89,44 @@ def test_to_be_told_changes_nothing() -> None:
     plain, told = Conversation(pipeline(turns), {}), Conversation(pipeline(turns), {}, visit=lambda _: None)
     assert [ask.id for ask in answer_all(plain)] == [ask.id for ask in answer_all(told)]
     assert (plain.outcome, plain.turns) == (told.outcome, told.turns)
+
+
+def test_what_a_template_chose_is_told() -> None:
+    """Also where it is nobody who is there."""
+    seen = visits([{"choose": ["anna", "ben"], "by": "{{ 'carl' }}"}])
+    assert Visit("by", ("turns", 0), "carl") in seen
+
+
+def test_a_result_that_is_stood_in_for_is_told() -> None:
+    """Where an early end leaves it undefined: that of the whole, and that of a scene, by its place."""
+    whole = visits(["anna", {"say": "ben", "as": "b"}], "DONE", stop=["DONE"], result="{{ b }}")
+    assert [(visit.kind, visit.path) for visit in whole][-1] == ("stood_in", ())
+    assert "'b' is undefined" in whole[-1].value
+    scene = {"scene": ["anna", {"say": "ben", "as": "b"}], "opening": "Go.", "stop": ["DONE"], "result": "{{ b }}"}
+    assert ("stood_in", ("turns", 0)) in [(visit.kind, visit.path) for visit in visits([scene], "DONE")]
+    assert not [visit for visit in visits([scene]) if visit.kind == "stood_in"]
+
+
+def test_chance_can_be_drawn_otherwise() -> None:
+    """Whoever draws in place of the seed is told the place and below what, in the pipelines of scenes too."""
+    drawn: list[tuple[str, int]] = []
+
+    def draw(place: str, count: int) -> int:
+        drawn.append((place, count))
+        return count - 1
+
+    choice = {"choose": ["carl", "dora"], "by": "random"}
+    files = Files({}, {"team.yaml": (pipeline([choice], roles=["carl", "dora"]), Files())})
+    talk = Conversation(pipeline([{"scene": "team.yaml"}]), {}, files, draw=draw)
+    assert [ask.speaker.role for ask in answer_all(talk)] == ["dora"]
+    assert drawn == [("turns.0.scene.turns.0", 2)]
+
+
+def test_it_can_begin_again() -> None:
+    """Another conversation over the same constants shares nothing that changes."""
+    one = Conversation(pipeline(["anna", "ben"]), {})
+    answer_all(one, "only here")
+    two = one.again()
+    assert two.turns == ()
+    assert [ask.id for ask in answer_all(two)] == ["turns.0", "turns.1"]
+    assert "only here" not in [message.content for message in two.messages]
