@@ -90,7 +90,7 @@ def _requests(report: Report) -> Iterator[str]:
 def _finding(told: Told) -> Iterator[str]:
     yield str(told.finding)
     if told.way is not None:
-        yield from _way(told.way)
+        yield from _way(told.way, is_shortest=told.is_shortest)
     if told.case is not None:
         yield "  As a case for a test file:"
         yield from (f"  {line}" for line in _written([told.case], {}).splitlines()[1:])
@@ -149,15 +149,16 @@ def _finding_data(told: Told) -> dict[str, Any]:
     return {
         **asdict(told.finding),
         "way": None if told.way is None else [said._asdict() for said in told.way],
+        "is_shortest": told.is_shortest,
         "case": told.case,
     }
 
 
-def _way(way: Sequence[Said]) -> Iterator[str]:
+def _way(way: Sequence[Said], *, is_shortest: bool) -> Iterator[str]:
     if not way:
         yield "  Before the first reply."
         return
-    yield "  The shortest way there:"
+    yield "  The shortest way there:" if is_shortest else "  A way there, of many round the loop:"
     half = MOST_SHOWN // 2
     shown = list(enumerate(way, 1))
     if len(way) > MOST_SHOWN:

@@ -21,11 +21,16 @@ from llm_gc.protocol import Path
 
 @dataclass(frozen=True)
 class Told:
-    """A finding at its place, the replies that lead there, and a case of a test file that shows it, where one can."""
+    """A finding at its place, the replies that lead there, and a case of a test file that shows it, where one can.
+
+    ``is_shortest`` tells whether no fewer replies lead to it; far on in a loop without an end of its own, not
+    all ways were followed.
+    """
 
     finding: Finding
     is_note: bool
     way: tuple[Said, ...] | None
+    is_shortest: bool
     case: Mapping[str, Any] | None
 
 
@@ -142,10 +147,12 @@ class _Reporter:
             where = self._loaded.document.finding(found.path, found.code, found.message)
         return replace(where, code=found.code, message=found.message, severity=severity)
 
-    def _shown(self, found: Found) -> tuple[tuple[Said, ...] | None, Mapping[str, Any] | None]:
+    def _shown(self, found: Found) -> tuple[tuple[Said, ...] | None, bool, Mapping[str, Any] | None]:
         if found.at is None:
-            return None, None
-        return tuple(told(found.at)), self._scripts.case(f"{found.code}: {found.message}", found.at, found.ends)
+            return None, False, None
+        shortest = all(node.number in self._exploration.full for node in found.at.path()[:-1] if not node.broken)
+        case = self._scripts.case(f"{found.code}: {found.message}", found.at, found.ends)
+        return tuple(told(found.at)), shortest, case
 
     def cases(self) -> list[Mapping[str, Any]]:
         """Give one case for each ending that a test file can say."""

@@ -39,7 +39,9 @@ def test_every_pipeline_is_looked_for() -> None:
 @every
 def test_the_fault_is_found(name: str) -> None:
     """That fault and no other, with the shortest sequence of replies that leads there."""
-    assert faults(report(load(name))) == [PLANTED[name]]
+    reported = report(load(name))
+    assert faults(reported) == [PLANTED[name]]
+    assert all(finding.is_shortest for finding in reported.findings if finding.way)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, way) in PLANTED.items() if way and name != "endless-choice"])
