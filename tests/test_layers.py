@@ -48,6 +48,7 @@ LAYERS = [
     "restored",
     "sessions",
     "drivers",
+    "doctor",
     "testing",
     "validation",
     "api",

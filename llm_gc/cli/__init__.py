@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": "Prove that a pipeline still makes the requests of a transcript, without a model.",
     "diff": "Say where two conversations part, and why.",
     "validate": "Check pipelines, without a model.",
+    "doctor": "Examine the servers and models that a pipeline is to run on.",
     "graph": "Draw a pipeline as a flowchart.",
     "rehearse": "Try every kind of reply, without a model.",
     "test": "Play scripted conversations, and compare.",

@@ -39,8 +39,22 @@ def cast(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Casting]:
         TemplateError: where a template over the inputs fails.
 
     """
-    castings = list(Stage(loaded.pipeline, inputs, loaded.files).castings.values())
-    return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
+    return [casting for _, stage in stages(loaded, inputs) for casting in stage.castings.values()]
+
+
+def stages(loaded: Loaded, inputs: Mapping[str, Any]) -> list[tuple[Loaded, Stage]]:
+    """Give what stays the same in a conversation, and in those of its scenes' pipelines.
+
+    Of a scene, it is what its inputs' defaults tell; nothing of it where they do not: it shows when it is played.
+
+    Raises:
+        TemplateError: where a template over the inputs fails.
+
+    """
+    found = [(loaded, Stage(loaded.pipeline, inputs, loaded.files))]
+    for scene in loaded.scenes.values():
+        found += _scene_stages(scene)
+    return found
 
 
 def digests(facts: Facts) -> dict[str, str | None]:
@@ -94,15 +108,15 @@ def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> 
     return Resolved(Pipeline.model_validate(document), files, record)
 
 
-def _cast_scene(loaded: Loaded) -> list[Casting]:
-    castings = list(_scene_cast(loaded).values())
-    return castings + [casting for scene in loaded.scenes.values() for casting in _cast_scene(scene)]
+def _scene_stages(loaded: Loaded) -> list[tuple[Loaded, Stage]]:
+    known = {name: schema["default"] for name, schema in loaded.pipeline.inputs.items() if "default" in schema}
+    try:
+        found = [(loaded, Stage(loaded.pipeline, known, loaded.files))]
+    except TemplateError:
+        found = []
+    return found + [one for scene in loaded.scenes.values() for one in _scene_stages(scene)]
 
 
 def _scene_cast(loaded: Loaded) -> Cast:
     """Give how a scene's roles are played, as far as its inputs' defaults tell; the rest shows when it is played."""
-    known = {name: schema["default"] for name, schema in loaded.pipeline.inputs.items() if "default" in schema}
-    try:
-        return Stage(loaded.pipeline, known, loaded.files).castings
-    except TemplateError:
-        return {}
+    return next((stage.castings for scene, stage in _scene_stages(loaded) if scene is loaded), {})

@@ -8,19 +8,23 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
+from llm_gc.backends.examining import Examination
 from llm_gc.backends.ollama.bodies import reply_request
+from llm_gc.backends.ollama.examining import examine, stayed
 from llm_gc.backends.ollama.lines import Lines
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import normalise
 from llm_gc.backends.ollama.preflight import find_facts
+from llm_gc.backends.ollama.pulling import Pulling, pull
 from llm_gc.backends.together import together
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import MAX_REPLY, Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
-from llm_gc.backends.wire.hosts import find_address
+from llm_gc.backends.wire.hosts import Address, find_address
 from llm_gc.backends.wire.server import Server
+from llm_gc.errors import ServerError
 from llm_gc.protocol import Ask, Casting, Latency, Reply
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
@@ -94,6 +98,30 @@ class Ollama:
         else:
             models.shelf.forget(ask.model)
         return hearing.reply(failure, load, self._clock() - began, _other(hearing, ask.model))
+
+    def address(self, place: Casting) -> Address:
+        """Tell where a casting is played."""
+        return self._models(place).server.address
+
+    async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
+        """Examine the server of ``place`` for ``castings``, all of which are played there."""
+        return await examine(self._models(place), castings)
+
+    async def stayed(self, place: Casting, wanted: Sequence[str]) -> tuple[str, ...] | None:
+        """Name those of the ``wanted`` models that the server of ``place`` holds; none where it does not tell."""
+        return await stayed(self._models(place), wanted)
+
+    async def pull(self, place: Casting, notify: Callable[[Pulling], None]) -> None:
+        """Have the model of ``place`` got by its server.
+
+        Raises:
+            ServerError: where it does not come to a good end.
+
+        """
+        try:
+            await pull(self._models(place).server, place.model, notify)
+        except Failed as failed:
+            raise ServerError(failed.failure.message) from failed
 
     async def aclose(self) -> None:
         """Give the models back to their servers, and let go of every connection."""

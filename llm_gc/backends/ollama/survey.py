@@ -32,7 +32,7 @@ class Survey:
         self.facts: dict[str, ModelFacts] = {}
         self._models, self._server = models, models.server
         self._wanted = list(dict.fromkeys(casting.model for casting in castings))
-        self._tags: dict[str, Any] = {}
+        self.tags: dict[str, Any] = {}
         self._shown: dict[str, dict[str, Any]] = {}
 
     async def look(self) -> None:
@@ -46,21 +46,27 @@ class Survey:
             kind = f", {answer.content_type}" if answer.content_type else ""
             raise absent(self._server.address, f"what answers is something else (HTTP {answer.status}{kind})")
         self.version = version
-        self._tags = await self._asked(self._server.ask("GET", "/api/tags"))
+        self.tags = await self._asked(self._server.ask("GET", "/api/tags"))
 
     def lacking(self) -> Lacking:
         """Tell which models are not on this server: absent ones, and such as live elsewhere."""
-        entries = {model: entry_of(self._tags, model) for model in self._wanted}
+        entries = {model: entry_of(self.tags, model) for model in self._wanted}
         remote = [model for model, entry in entries.items() if is_remote(model, entry)]
         missing = [model for model, entry in entries.items() if entry is None and model not in remote]
         return Lacking(self._server.address.url, missing, remote)
 
     async def show(self) -> None:
-        """Learn what each model is."""
-        answers = await asyncio.gather(*(self._asked(self._models.show(model)) for model in self._wanted))
-        self._shown = dict(zip(self._wanted, answers, strict=True))
+        """Learn what each model is that is there."""
+        lacking = self.lacking()
+        there = [model for model in self._wanted if model not in (*lacking.missing, *lacking.remote)]
+        answers = await asyncio.gather(*(self._asked(self._models.show(model)) for model in there))
+        self._shown = dict(zip(there, answers, strict=True))
         for model, shown in self._shown.items():
-            self.facts[model] = about_model(entry_of(self._tags, model), shown)
+            self.facts[model] = about_model(entry_of(self.tags, model), shown)
+
+    def declared(self, model: str) -> int | None:
+        """Give the ``num_ctx`` that a model brings along."""
+        return declared_window(self._shown.get(model, {}))
 
     def mute(self) -> list[str]:
         """Name the models that cannot chat."""

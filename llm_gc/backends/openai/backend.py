@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
+from llm_gc.backends.examining import Examination
 from llm_gc.backends.openai.access import KEY, find, key_for
 from llm_gc.backends.openai.bodies import reply_request
 from llm_gc.backends.openai.events import Events
+from llm_gc.backends.openai.examining import examine
 from llm_gc.backends.openai.preflight import Survey, lacking
 from llm_gc.backends.together import together
 from llm_gc.backends.wire._httpx import httpx
@@ -20,6 +22,7 @@ from llm_gc.backends.wire.events import MAX_REPLY, Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
+from llm_gc.backends.wire.hosts import Address
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
 from llm_gc.errors import UsageError
@@ -105,6 +108,21 @@ class OpenAI:
             (self._doubtful.discard if is_over else self._doubtful.add)(server.address.url)
         named = hearing.end.model if hearing.end is not None else None
         return hearing.reply(failure, None, self._clock() - began, named if named != ask.model else None)
+
+    def address(self, place: Casting) -> Address:
+        """Tell where a casting is played.
+
+        Raises:
+            UsageError: where nobody says.
+
+        """
+        return self._server(place).address
+
+    async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
+        """Examine the server of ``place`` for ``castings``, all of which are played there."""
+        server = self._server(place)
+        survey = Survey(server, castings, self._keys[server.address.url], bool(self._environ.get(KEY)))
+        return await examine(survey, server.address, castings)
 
     async def aclose(self) -> None:
         """Let go of every connection."""

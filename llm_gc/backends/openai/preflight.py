@@ -51,10 +51,8 @@ class Survey:
 
     def missing(self) -> str:
         """Say which models the server does not have; empty where it has all of them, or answers to any name."""
-        if self._entries is None or self._is_deaf:
-            return ""
-        lacking = [model for model in self._wanted if model not in self._entries]
-        if not lacking:
+        lacking = self.lacking()
+        if self._entries is None or not lacking:
             return ""
         has = [*self._entries][:_LISTED]
         more = len(self._entries) - len(has)
@@ -62,29 +60,47 @@ class Survey:
         known = f"it has {', '.join(has)}{others}" if has else "it has none"
         return f"{self._url} does not have {', '.join(lacking)}; {known}. Start it with that model, or cast another."
 
+    @property
+    def names(self) -> list[str] | None:
+        """The models that the server lists; none where it lists none at all."""
+        return None if self._entries is None else [*self._entries]
+
+    def lacking(self) -> list[str]:
+        """Name the models that the server does not have, as far as it tells."""
+        if self._entries is None or self._is_deaf:
+            return []
+        return [model for model in self._wanted if model not in self._entries]
+
     def facts(self) -> dict[tuple[str | None, str], ModelFacts]:
         """Give what the server says of each model."""
         return {(casting.host, casting.model): self._about(casting.model) for casting in self.castings}
 
     def warnings(self) -> Iterator[str]:
         """Say what will be passed over, and what could not be found out."""
+        yield from self.oddities()
+        for model, names in self.unsent().items():
+            yield (
+                f"{model} at {self._url} is not told of {', '.join(names)}: OpenAI's API has no word for it. "
+                "Set it where that server is started, or take it away"
+            )
+
+    def unsent(self) -> dict[str, tuple[str, ...]]:
+        """Give, by model, what its roles say and the server is not told."""
+        found: dict[str, dict[str, None]] = {}
+        for casting in self.castings:
+            found.setdefault(casting.model, {}).update(dict.fromkeys(unsent(casting)))
+        return {model: tuple(names) for model, names in found.items() if names}
+
+    def oddities(self) -> Iterator[str]:
+        """Say what is odd about the server, and what it does not tell."""
         if self._server.address.warning:
             yield self._server.address.warning
         if self._key and in_clear(self._server.address):
             yield f"the key in {KEY} goes to {self._url} unencrypted; use https:// where others could read along"
-        if self._entries is None:
+        if self._entries is None and self._wanted:
             yield f"{self._url} does not list its models; whether it has {', '.join(self._wanted)} will show"
-        elif self._is_deaf and not set(self._wanted) <= set(self._entries):
+        elif self._entries and self._is_deaf and not set(self._wanted) <= set(self._entries):
             yield f"{self._url} answers with {next(iter(self._entries))}, whatever model is named"
-        for model in self._wanted:
-            names = dict.fromkeys(
-                name for casting in self.castings if casting.model == model for name in unsent(casting)
-            )
-            if names:
-                yield (
-                    f"{model} at {self._url} is not told of {', '.join(names)}: OpenAI's API has no word for it. "
-                    "Set it where that server is started, or take it away"
-                )
 
     @property
     def _wanted(self) -> list[str]:

@@ -1,0 +1,126 @@
+"""doctor: what stands between a pipeline and its servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_gc.cli.options import INPUT_HELP, InputsCommand
+
+if TYPE_CHECKING:
+    from llm_gc.doctor.diagnosis import Case, Diagnosis
+    from llm_gc.doctor.report import Group, Line
+    from llm_gc.doctor.wants import Want
+
+_MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "error": ("✗", "red")}
+
+
+@click.command(cls=InputsCommand, context_settings={"auto_envvar_prefix": None})
+@click.argument("file", required=False)
+@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
+@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@click.option("--backend", type=click.Choice(("ollama", "openai")), help="The kind of server, for all roles.")
+@click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
+@click.option("--pull", is_flag=True, help="Have Ollama get the models that are missing.")
+@click.option("--probe", is_flag=True, help="Load each model and ask it once: does it answer, as it is told to?")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+    """Examine the servers and models that FILE is to run on; without FILE, the server alone.
+
+    Ends with 0 where nothing stands in the way, 1 where something is to be mended, 3 where a server cannot be reached
+    or a model is missing.
+    """
+    from llm_gc.doctor.checks import diagnose
+    from llm_gc.doctor.diagnosis import exit_code
+    from llm_gc.doctor.report import as_data, report
+
+    name, wants = _wants(file, inputs, options) if file is not None else ("", [])
+    try:
+        cases = asyncio.run(_visit(wants, options))
+    except KeyboardInterrupt:
+        if options["pull"]:
+            click.echo("llm-gc: stopped; pulling again goes on where this download stopped", err=True)
+        raise
+    found = [diagnose(case) for case in cases]
+    flat = [one for diagnoses in found for one in diagnoses]
+    if options["as_json"]:
+        import json
+
+        from llm_gc.cli.clean import clean_json
+
+        click.echo(clean_json(json.dumps(as_data(cases, flat), indent=1, ensure_ascii=False)))
+    else:
+        _print(list(report(cases, found, name)))
+        _sum_up(flat)
+    return exit_code(flat)
+
+
+def _wants(file: str, inputs: dict[str, str], options: dict[str, Any]) -> tuple[str, list[Want]]:
+    from llm_gc import project
+    from llm_gc.doctor.wants import wants_of
+    from llm_gc.drivers.explore.supplied import supply
+    from llm_gc.errors import PipelineError, TemplateError
+    from llm_gc.placing import placed
+
+    loaded = placed(project.load(file, options["overrides"], options["models"]), options["host"], options["backend"])
+    values = {name: one.value for name, one in supply(loaded.pipeline, inputs, texts=True).items()}
+    try:
+        return loaded.pipeline.name, wants_of(loaded, values)
+    except TemplateError as error:
+        raise PipelineError([loaded.locate(error)]) from error
+
+
+async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[Case]:
+    from llm_gc.doctor.visit import Visit
+
+    visit = Visit(wants, options["host"], os.environ, options["backend"] or "ollama")
+    try:
+        cases = await visit.examine()
+        if options["pull"] and any(case.server.having("missing") for case in cases):
+            from llm_gc.cli.pulling import pulling
+
+            with pulling() as told:
+                await visit.pull(cases, told)
+            cases = await visit.examine()
+        if options["probe"]:
+            cases = await visit.probe(cases, lambda model: click.echo(f"probing {model} …", err=True))
+        return cases
+    finally:
+        await visit.aclose()
+
+
+def _print(groups: Sequence[Group]) -> None:
+    from llm_gc.cli.clean import clean
+
+    is_terminal = sys.stdout.isatty()
+    for number, group in enumerate(groups):
+        click.echo(("\n" if number else "") + click.style(clean(group.title), bold=True))
+        for line in group.lines:
+            for text in _shown(line, is_terminal):
+                click.echo(f"  {text}")
+
+
+def _shown(line: Line, is_terminal: bool) -> list[str]:
+    """Give a line of the report, its remedy and its places: with a mark in a terminal, plain else."""
+    from llm_gc.cli.clean import clean
+
+    sign, colour = _MARKS[line.mark]
+    mark = click.style(sign, fg=colour, bold=True) if is_terminal else f"{line.mark}:"
+    shown = [f"{mark} {clean(line.text)}"]
+    if line.remedy:
+        shown.append(f"    {clean(line.remedy)}")
+    if line.places:
+        shown.append(click.style(f"    {', '.join(line.places)}", dim=True))
+    return shown
+
+
+def _sum_up(found: Sequence[Diagnosis]) -> None:
+    mending = sum(one.severity != "note" for one in found)
+    words = "1 thing is to be mended" if mending == 1 else f"{mending} things are to be mended"
+    click.echo(f"\n{words if mending else 'Nothing stands in the way.'}", err=True)

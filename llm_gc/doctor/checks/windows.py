@@ -1,0 +1,81 @@
+"""Whether the context windows hold what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from llm_gc.backends.examining import Examination
+from llm_gc.backends.ollama.names import normalise
+from llm_gc.doctor.diagnosis import Case, Diagnosis, places
+from llm_gc.doctor.wants import Want
+
+
+def beyond_training(case: Case) -> Iterator[Diagnosis]:
+    """A window is larger than the model was trained for, or than the server was started with."""
+    for model, record in case.server.models.items():
+        trained, fixed = record.facts.context_length, record.facts.num_ctx
+        for want in case.of(model):
+            window = want.casting.options.get("num_ctx")
+            if not isinstance(window, int):
+                continue
+            if fixed is not None and window > fixed:
+                message = f"{want.role} asks for num_ctx {window:,}, and the server holds {model} with {fixed:,}."
+                remedy = f"Write num_ctx: {fixed}, or start the server with more."
+            elif trained is not None and window > trained:
+                message = (
+                    f"{want.role} asks for num_ctx {window:,}; {model} was trained for {trained:,}, and gets no more."
+                )
+                remedy = f"Write num_ctx: {trained}, or cast a model with a larger window."
+            else:
+                continue
+            yield Diagnosis("beyond-training", "pipeline", "warning", message, remedy, places([want], "num_ctx"))
+
+
+def no_room(case: Case) -> Iterator[Diagnosis]:
+    """A reply may be as long as the whole window."""
+    for model in case.server.models:
+        for want in case.of(model):
+            window = _window(case.server, want)
+            if window is not None and want.reply >= window:
+                message = (
+                    f"{want.role} may write {want.reply:,} tokens into the window of {model}, which has {window:,}."
+                )
+                remedy = "Lower max_tokens or raise num_ctx: the prompt must fit in too."
+                yield Diagnosis("no-room", "pipeline", "warning", message, remedy, places([want], "max_tokens"))
+
+
+def open_window(case: Case) -> Iterator[Diagnosis]:
+    """Nobody says which window a model is to have: the server does."""
+    for model in case.server.having("here") + case.server.having("unknown"):
+        wants = [want for want in case.of(model) if want.casting.options.get("num_ctx") is None]
+        if not wants:
+            continue
+        window = _window(case.server, wants[0])
+        if case.server.kind != "ollama":
+            told = f"{window:,} tokens" if window else "what it was started with, and it does not tell"
+            message = f"{model} has the window that its server gives it: {told}."
+        elif window:
+            message = (
+                f"No role says num_ctx of {model}: a run begins with the {window:,} tokens that the server gives it."
+            )
+        else:
+            message = f"No role says num_ctx of {model}, and it is not loaded: its window shows when a run begins."
+        yield Diagnosis("untold", "models", "note", message)
+
+
+def _window(server: Examination, want: Want) -> int | None:
+    """Give the window in which a role is played, as far as it is known."""
+    model, record = want.casting.model, server.models[want.casting.model]
+    declared = want.casting.options.get("num_ctx")
+    bounds = [record.facts.num_ctx, record.facts.context_length]
+    if isinstance(declared, int):
+        bounds.append(declared)
+    elif (loaded := _held(server, model) or record.declared) is not None:
+        bounds.append(loaded)
+    elif record.facts.num_ctx is None:
+        return None
+    return min(bound for bound in bounds if bound is not None)
+
+
+def _held(server: Examination, model: str) -> int | None:
+    return next((one.window for one in server.held or () if normalise(one.name) == normalise(model)), None)

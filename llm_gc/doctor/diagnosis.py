@@ -1,0 +1,60 @@
+"""What the doctor says: one thing that stands in the way, or that nobody knows, with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from llm_gc.backends.examining import Examination
+from llm_gc.doctor.wants import Want
+
+About = Literal["server", "models", "pipeline"]
+Severity = Literal["error", "warning", "note"]
+
+FATAL = frozenset(("no-server", "server-trouble", "missing-model"))
+"""With one of these no conversation can begin: the exit code is that of a run that cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One thing, in words for people. ``places`` are where a pipeline asks for it: file, line, column.
+
+    A note tells what the server does not, and is nothing to be mended.
+    """
+
+    code: str
+    about: About
+    severity: Severity
+    message: str
+    remedy: str = ""
+    places: tuple[str, ...] = ()
+
+
+class Case(NamedTuple):
+    """What the checks look at: one server, examined, and what the pipeline wants of it."""
+
+    server: Examination
+    wants: Sequence[Want] = ()
+
+    def of(self, model: str) -> list[Want]:
+        """Give what is wanted of a model."""
+        return [want for want in self.wants if want.casting.model == model]
+
+
+def exit_code(found: Sequence[Diagnosis]) -> int:
+    """Give the code to end with: 3 where no conversation can begin, 1 where something is to be mended, else 0."""
+    if any(one.code in FATAL for one in found):
+        return 3
+    return int(any(one.severity != "note" for one in found))
+
+
+def places(wants: Sequence[Want], *path: str) -> tuple[str, ...]:
+    """Give where these wants stand, each place once."""
+    return tuple(dict.fromkeys(place for want in wants if (place := want.place(*path))))
+
+
+def roles(wants: Sequence[Want]) -> str:
+    """Name the roles of these wants."""
+    names = list(dict.fromkeys(want.role for want in wants))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,112 @@
+"""The doctor's visit: examines every server that a pipeline wants, has its models got, and probes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from llm_gc.backends.examining import Probe
+from llm_gc.backends.ollama import Ollama
+from llm_gc.backends.ollama.pulling import Pulling
+from llm_gc.backends.openai import OpenAI
+from llm_gc.backends.probing import probe
+from llm_gc.backends.together import together
+from llm_gc.backends.wire.hosts import base_url
+from llm_gc.doctor.diagnosis import Case
+from llm_gc.doctor.wants import Want
+from llm_gc.errors import UsageError
+from llm_gc.protocol import Casting
+
+Told = Callable[[str, Pulling | None], None]
+"""Is told which model is being got, and how far; with none, that it is about to begin."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A server: the backend that speaks to it, a casting that is played there, and what is wanted of it."""
+
+    backend: Ollama | OpenAI
+    casting: Casting
+    wants: tuple[Want, ...] = ()
+
+    @property
+    def castings(self) -> list[Casting]:
+        return [want.casting for want in self.wants]
+
+    def of(self, model: str) -> Casting:
+        return next(casting for casting in self.castings if casting.model == model)
+
+
+class Visit:
+    """One visit. Close it at the end."""
+
+    def __init__(
+        self,
+        wants: Sequence[Want],
+        host: str | None,
+        environ: Mapping[str, str],
+        kind: str = "ollama",
+    ) -> None:
+        """Take what is wanted, and where: the server of that ``kind`` at ``host`` where a role says nothing.
+
+        Raises:
+            UsageError: where nothing says where a server is.
+
+        """
+        wrong = base_url(host).wrong
+        if wrong:
+            raise UsageError(f"--host: {wrong}; give an address such as http://127.0.0.1:11434")
+        self._ollama, self._openai = Ollama(host, environ=environ), OpenAI(host, environ=environ)
+        self._places: dict[tuple[str, str], _Place] = {}
+        for want in wants:
+            key = self._place(want.casting)
+            self._places[key] = replace(self._places[key], wants=(*self._places[key].wants, want))
+        if not wants:
+            self._place(Casting("", backend=kind))
+
+    async def examine(self) -> list[Case]:
+        """Examine every server, and have nothing loaded."""
+        places = list(self._places.values())
+        found = await together(place.backend.examine(place.casting, place.castings) for place in places)
+        return [Case(server, place.wants) for server, place in zip(found, places, strict=True)]
+
+    async def pull(self, cases: Sequence[Case], told: Told) -> None:
+        """Have every Ollama server get the models that it lacks, one after the other.
+
+        Raises:
+            ServerError: where one does not come to a good end.
+
+        """
+        for case, place in zip(cases, self._places.values(), strict=True):
+            backend = place.backend
+            if isinstance(backend, Ollama):
+                for model in case.server.having("missing"):
+                    told(model, None)
+                    await backend.pull(place.of(model), partial(told, model))
+
+    async def probe(self, cases: Sequence[Case], told: Callable[[str], None]) -> list[Case]:
+        """Ask every model that is there once, one after the other, and look which of them stay loaded."""
+        probed: list[Case] = []
+        for case, place in zip(cases, self._places.values(), strict=True):
+            server, backend, probes = case.server, place.backend, dict[str, Probe]()
+            for model in [*server.having("here"), *server.having("unknown")]:
+                if "completion" in (server.models[model].facts.capabilities or ("completion",)):
+                    told(model)
+                    probes[model] = await probe(backend, place.of(model))
+            stayed = None
+            if isinstance(backend, Ollama) and probes:
+                stayed = await backend.stayed(place.casting, [*probes])
+            probed.append(Case(replace(server, probes=probes, stayed=stayed), case.wants))
+        return probed
+
+    def _place(self, casting: Casting) -> tuple[str, str]:
+        kind = casting.backend or "ollama"
+        backend = self._openai if kind == "openai" else self._ollama
+        key = (kind, backend.address(casting).url)
+        self._places.setdefault(key, _Place(backend, casting))
+        return key
+
+    async def aclose(self) -> None:
+        """Give the models back to their servers, and let go of every connection."""
+        await together((self._ollama.aclose(), self._openai.aclose()))
