@@ -62,8 +62,8 @@ class Examination:
     """One server, examined. ``models`` are those that are wanted there, by their names as they were cast.
 
     ``trouble`` says why nothing could be found out. ``listed`` and ``held`` are none where the server does not tell.
-    ``stayed`` are the wanted models that were still loaded after all had been probed. ``unsent`` is, by model, what
-    the server will not be told.
+    ``unsent`` is, by model, what the server will not be told. With ``probes``, ``held`` are the models that were still
+    loaded after all had been probed.
     """
 
     kind: str
@@ -78,7 +78,6 @@ class Examination:
     held: tuple[Held, ...] | None = None
     unsent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probes: Mapping[str, Probe] = field(default_factory=dict)
-    stayed: tuple[str, ...] | None = None
 
     def having(self, whereabouts: Whereabouts) -> list[str]:
         """Name the wanted models that are there."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from llm_gc.backends.examining import Examination
+from llm_gc.backends.ollama.names import normalise
 from llm_gc.doctor.wants import Want
 
 About = Literal["server", "models", "pipeline"]
@@ -36,6 +37,15 @@ class Case(NamedTuple):
 
     server: Examination
     wants: Sequence[Want] = ()
+
+    @property
+    def stayed(self) -> list[str] | None:
+        """The probed models that stayed loaded side by side; none where nobody has looked, or can."""
+        held, probes = self.server.held, self.server.probes
+        if held is None or not probes:
+            return None
+        loaded = {normalise(one.name) for one in held}
+        return [name for name in probes if normalise(name) in loaded]
 
     def of(self, model: str) -> list[Want]:
         """Give what is wanted of a model."""

@@ -40,12 +40,14 @@ def report(cases: Sequence[Case], found: Sequence[Sequence[Diagnosis]], name: st
             f"{KINDS[server.kind]} at {server.url} ({server.source})", [*_server(server), *_of("server", diagnoses)]
         )
         if not server.trouble:
-            models = [*_models(server, bool(case.wants)), *_of("models", diagnoses)]
+            models = [*_models(case), *_of("models", diagnoses)]
             yield Group("Models", models)
     if name:
         lines = [line for diagnoses in found for line in _of("pipeline", diagnoses)]
-        fine = Line("ok", "its servers are told everything that it says")
-        yield Group(f"Pipeline {name}", lines or ([fine] if not any(case.server.trouble for case in cases) else []))
+        if not lines and not any(case.server.trouble for case in cases):
+            lines = [Line("ok", "nothing that it says will be ignored")]
+        if lines:
+            yield Group(f"Pipeline {name}", lines)
 
 
 def as_data(cases: Sequence[Case], found: Sequence[Diagnosis]) -> dict[str, Any]:
@@ -78,15 +80,16 @@ def _server(server: Examination) -> Iterator[Line]:
         yield Line("ok", "holds no model in memory now")
 
 
-def _models(server: Examination, is_wanted: bool) -> Iterator[Line]:
+def _models(case: Case) -> Iterator[Line]:
+    server, stayed = case.server, case.stayed
     for name, record in server.models.items():
         if record.whereabouts == "here":
             yield Line("ok", f"{name}: {_about(record)}")
         if name in server.probes and (words := _probed(server.probes[name])):
             yield Line("ok", f"{name} {words}")
-    if server.stayed is not None and len(server.stayed) == len(server.probes) > 1:
-        yield Line("ok", f"all {len(server.stayed)} stay loaded side by side")
-    if is_wanted or server.listed is None:
+    if stayed is not None and len(stayed) == len(server.probes) > 1:
+        yield Line("ok", f"all {len(stayed)} of them stay loaded side by side")
+    if case.wants or server.listed is None:
         return
     for listed in server.listed[:MOST_LISTED]:
         yield Line("ok", f"{listed.name}{f', {size(listed.bytes)}' if listed.bytes else ''}")

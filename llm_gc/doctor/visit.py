@@ -94,10 +94,8 @@ class Visit:
                 if "completion" in (server.models[model].facts.capabilities or ("completion",)):
                     told(model)
                     probes[model] = await probe(backend, place.of(model))
-            stayed = None
-            if isinstance(backend, Ollama) and probes:
-                stayed = await backend.stayed(place.casting, [*probes])
-            probed.append(Case(replace(server, probes=probes, stayed=stayed), case.wants))
+            held = await backend.held(place.casting) if isinstance(backend, Ollama) and not server.trouble else None
+            probed.append(Case(replace(server, probes=probes, held=held), case.wants))
         return probed
 
     def _place(self, casting: Casting) -> tuple[str, str]:

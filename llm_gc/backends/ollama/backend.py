@@ -8,9 +8,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
-from llm_gc.backends.examining import Examination
+from llm_gc.backends.examining import Examination, Held
 from llm_gc.backends.ollama.bodies import reply_request
-from llm_gc.backends.ollama.examining import examine, stayed
+from llm_gc.backends.ollama.examining import examine, held
 from llm_gc.backends.ollama.lines import Lines
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import normalise
@@ -107,9 +107,9 @@ class Ollama:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""
         return await examine(self._models(place), castings)
 
-    async def stayed(self, place: Casting, wanted: Sequence[str]) -> tuple[str, ...] | None:
-        """Name those of the ``wanted`` models that the server of ``place`` holds; none where it does not tell."""
-        return await stayed(self._models(place), wanted)
+    async def held(self, place: Casting) -> tuple[Held, ...] | None:
+        """Give the models that the server of ``place`` holds in memory now; none where it does not tell."""
+        return await held(self._models(place))
 
     async def pull(self, place: Casting, notify: Callable[[Pulling], None]) -> None:
         """Have the model of ``place`` got by its server.

@@ -50,12 +50,6 @@ async def held(models: Models) -> tuple[Held, ...] | None:
     )
 
 
-async def stayed(models: Models, wanted: Sequence[str]) -> tuple[str, ...] | None:
-    """Name those of the ``wanted`` models that the server still holds; none where it does not tell."""
-    listing = await models.listing()
-    return None if listing is None else tuple(name for name in wanted if entry_of(listing, name) is not None)
-
-
 def _records(survey: Survey) -> dict[str, ModelRecord]:
     lacking = survey.lacking()
     records: dict[str, ModelRecord] = {}

@@ -24,13 +24,13 @@ def slow_memory(case: Case) -> Iterator[Diagnosis]:
 
 def crowded_memory(case: Case) -> Iterator[Diagnosis]:
     """The models do not stay loaded side by side: seen when all had been probed."""
-    stayed, probed = case.server.stayed, [name for name, probe in case.server.probes.items() if not probe.failure]
+    stayed, probed = case.stayed, [name for name, probe in case.server.probes.items() if not probe.failure]
     if stayed is None or len(probed) < 2:
         return
     gone = [name for name in probed if name not in stayed]
     if gone:
         message = (
-            f"Only {len(stayed)} of {len(probed)} models stay loaded side by side: {', '.join(gone)} had to go. "
+            f"Only {len(probed) - len(gone)} of {len(probed)} models stay loaded side by side: {', '.join(gone)} had to go. "
             "Each change to a model that is not loaded loads it anew."
         )
         remedy = (
@@ -50,7 +50,7 @@ def untold_memory(case: Case) -> Iterator[Diagnosis]:
             yield Diagnosis("untold", "models", "note", "OpenAI's API does not tell what is loaded, nor how it fits.")
         return
     held = {normalise(one.name) for one in server.held or ()}
-    if len(names) > 1 and server.stayed is None and not held >= {normalise(name) for name in names}:
+    if len(names) > 1 and case.stayed is None and not held >= {normalise(name) for name in names}:
         on_disk = sum(record.bytes or 0 for record in server.models.values())
         message = (
             f"Whether the {len(names)} models ({size(on_disk)} on disk) stay loaded side by side the server does not "

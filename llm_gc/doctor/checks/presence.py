@@ -12,14 +12,19 @@ def no_server(case: Case) -> Iterator[Diagnosis]:
     """Nobody answers there."""
     server = case.server
     if server.is_absent:
-        yield Diagnosis("no-server", "server", "error", server.trouble, places=places(case.wants, "host"))
+        yield Diagnosis("no-server", "server", "error", server.trouble, places=_hosts(case))
 
 
 def server_trouble(case: Case) -> Iterator[Diagnosis]:
     """Somebody answers, but with an error."""
     server = case.server
     if server.trouble and not server.is_absent:
-        yield Diagnosis("server-trouble", "server", "error", server.trouble, places=places(case.wants, "host"))
+        yield Diagnosis("server-trouble", "server", "error", server.trouble, places=_hosts(case))
+
+
+def _hosts(case: Case) -> tuple[str, ...]:
+    """Give where roles name the server, if they do."""
+    return places(case.wants, "host") if case.server.source == "a role's host" else ()
 
 
 def odd_server(case: Case) -> Iterator[Diagnosis]:
