@@ -49,6 +49,7 @@ LAYERS = [
     "sessions",
     "drivers",
     "doctor",
+    "planning",
     "testing",
     "validation",
     "api",

@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "Say where two conversations part, and why.",
     "validate": "Check pipelines, without a model.",
     "doctor": "Examine the servers and models that a pipeline is to run on.",
+    "plan": "Say turn by turn what a conversation will do, without a model.",
     "graph": "Draw a pipeline as a flowchart.",
     "rehearse": "Try every kind of reply, without a model.",
     "test": "Play scripted conversations, and compare.",

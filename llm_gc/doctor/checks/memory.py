@@ -30,8 +30,8 @@ def crowded_memory(case: Case) -> Iterator[Diagnosis]:
     gone = [name for name in probed if name not in stayed]
     if gone:
         message = (
-            f"Only {len(probed) - len(gone)} of {len(probed)} models stay loaded side by side: {', '.join(gone)} had to go. "
-            "Each change to a model that is not loaded loads it anew."
+            f"Only {len(probed) - len(gone)} of {len(probed)} models stay loaded side by side: "
+            f"{', '.join(gone)} had to go. Each change to a model that is not loaded loads it anew."
         )
         remedy = (
             "Cast smaller models or fewer, give them a smaller num_ctx, let turns of one model follow one another, "

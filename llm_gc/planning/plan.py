@@ -1,0 +1,159 @@
+"""Plans a conversation: has it told turn by turn, with placeholders for all that nobody has said yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_gc.conversation import Conversation, Visit
+from llm_gc.errors import TemplateError
+from llm_gc.planning.decisions import Assumption, Decisions
+from llm_gc.planning.placeholders import placeholder, tokens
+from llm_gc.project import Loaded
+from llm_gc.protocol import Ask, Failure, Reply
+
+MOST_ASKS = 1_000
+"""A loop without an end of its own would be planned for ever."""
+
+TRIES = 8
+"""So many times structured replies are made up; the longest conversation that they give is the plan."""
+
+
+@dataclass(frozen=True)
+class PlannedTurn:
+    """A turn as it will be asked. A pick has the ``number`` of the turn that it is for.
+
+    ``prompt`` and ``reply`` are tokens at most, ``window`` those of the context window where it is declared.
+    ``messages`` are what is sent, ``trouble`` why that cannot be told. ``stops`` are the tokens that end the
+    conversation when this turn says them; ``assumptions`` what had to be assumed since the turn before.
+    """
+
+    number: int
+    role: str
+    label: str
+    model: str | None
+    host: str | None
+    place: str
+    is_pick: bool
+    is_switch: bool
+    prompt: int
+    reply: int
+    window: int | None
+    stops: tuple[str, ...]
+    assumptions: tuple[Assumption, ...]
+    messages: tuple[Mapping[str, str], ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The turns in order, what was assumed behind the last one, and how it ends.
+
+    ``stops`` are further ends that may come after any turn. ``is_cut`` tells that the plan was given up where the
+    conversation goes on.
+    """
+
+    turns: tuple[PlannedTurn, ...]
+    reason: str
+    detail: str
+    assumptions: tuple[Assumption, ...] = ()
+    stops: tuple[Assumption, ...] = ()
+    is_cut: bool = False
+
+    @property
+    def spoken(self) -> int:
+        """How many turns it has, picks not counted."""
+        return sum(not turn.is_pick for turn in self.turns)
+
+    @property
+    def switches(self) -> int:
+        """How often another model than before is asked."""
+        return sum(turn.is_switch for turn in self.turns)
+
+
+def plan(loaded: Loaded, inputs: Mapping[str, Any], *, is_seeded: bool = True) -> Plan:
+    """Plan a conversation. Where it is not ``is_seeded``, nobody knows what chance will draw.
+
+    Raises:
+        TemplateError: where a template over the inputs alone fails.
+
+    """
+    decisions = Decisions(loaded, is_seeded=is_seeded)
+    best = _Planning(decisions, inputs, "").go()
+    if best.is_made_up:
+        others = (_Planning(decisions, inputs, f"{number} ").go() for number in range(1, TRIES))
+        best = max([best, *others], key=lambda one: len(one.turns))
+    return best.plan
+
+
+@dataclass
+class _Planning:
+    """One course through a conversation, made up by ``chance`` where replies have a structure."""
+
+    decisions: Decisions
+    inputs: Mapping[str, Any]
+    chance: str
+    turns: list[PlannedTurn] = field(default_factory=list)
+    is_made_up: bool = False
+
+    def go(self) -> _Planning:
+        self._assumed: list[Assumption] = []
+        self._told: set[Assumption] = set()
+        self._caps: dict[str | None, int] = {}
+        self._model: tuple[str | None, str | None, str] | None = None
+        conversation = Conversation(self.decisions.pipeline, self.inputs, self.decisions.files, self._visit)
+        while conversation.outcome is None and len(self.turns) < MOST_ASKS:
+            ask = conversation.pending[0]
+            conversation.answer(ask, self._turn(ask))
+        outcome = conversation.outcome
+        reason, detail = ("", "") if outcome is None else (outcome.reason, outcome.detail)
+        stops = tuple(self.decisions.stops)
+        self.plan = Plan(tuple(self.turns), reason, detail, tuple(self._assumed), stops, outcome is None)
+        return self
+
+    def _turn(self, ask: Ask) -> Reply:
+        """Plan a turn, and give what stands in for its reply."""
+        messages, prompt, trouble = tuple[Mapping[str, str], ...](), 0, ""
+        number = sum(not turn.is_pick for turn in self.turns) + 1
+        try:
+            messages, prompt = tuple(ask.request.messages), tokens(ask.request.parts, self._caps)
+            reply = placeholder(ask, number, self.chance)
+        except TemplateError as error:
+            trouble, reply = str(error), Reply(failure=Failure("template", str(error)))
+        self.is_made_up |= ask.format is not None
+        human = ask.casting.human
+        cap = self._caps[ask.id] = 0 if human else int(ask.options["num_predict"])
+        window = ask.options.get("num_ctx")
+        assumed, self._assumed = tuple(self._assumed), []
+        self.turns.append(
+            PlannedTurn(
+                number=number,
+                role=ask.speaker.role,
+                label=ask.label,
+                model=None if human else ask.model,
+                host=ask.casting.host,
+                place=self.decisions.place(ask.step),
+                is_pick=ask.is_pick,
+                is_switch=not human and self._switches(ask),
+                prompt=prompt,
+                reply=cap,
+                window=window if isinstance(window, int) and not human else None,
+                stops=ask.stops,
+                assumptions=assumed,
+                messages=messages,
+                trouble=trouble,
+            )
+        )
+        return reply
+
+    def _switches(self, ask: Ask) -> bool:
+        """Tell whether another model was asked before."""
+        before, self._model = self._model, (ask.casting.backend, ask.casting.host, ask.model)
+        return before is not None and before != self._model
+
+    def _visit(self, visit: Visit) -> None:
+        assumption = self.decisions.assumption(visit, is_picked=bool(self.turns) and self.turns[-1].is_pick)
+        if assumption is not None and assumption not in self._told:
+            self._told.add(assumption)
+            self._assumed.append(assumption)
