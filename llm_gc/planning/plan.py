@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from llm_gc.conversation import Conversation, Visit
+from llm_gc.conversation.stage import Bounds
 from llm_gc.errors import TemplateError
 from llm_gc.planning.decisions import Assumption, Decisions
 from llm_gc.planning.placeholders import placeholder, tokens
@@ -50,8 +51,8 @@ class PlannedTurn:
 class Plan:
     """The turns in order, what was assumed behind the last one, and how it ends.
 
-    ``stops`` are further ends that may come after any turn. ``is_cut`` tells that the plan was given up where the
-    conversation goes on.
+    ``stops`` are further ends that may come after any turn, ``limits`` those that may come by what the replies cost.
+    ``is_cut`` tells that the plan was given up where the conversation goes on.
     """
 
     turns: tuple[PlannedTurn, ...]
@@ -59,6 +60,7 @@ class Plan:
     detail: str
     assumptions: tuple[Assumption, ...] = ()
     stops: tuple[Assumption, ...] = ()
+    limits: tuple[str, ...] = ()
     is_cut: bool = False
 
     @property
@@ -99,7 +101,7 @@ class _Planning:
 
     def go(self) -> _Planning:
         self._assumed: list[Assumption] = []
-        self._told: set[Assumption] = set()
+        self._told: dict[str, str] = {}
         self._caps: dict[str | None, int] = {}
         self._model: tuple[str | None, str | None, str] | None = None
         conversation = Conversation(self.decisions.pipeline, self.inputs, self.decisions.files, self._visit)
@@ -108,9 +110,21 @@ class _Planning:
             conversation.answer(ask, self._turn(ask))
         outcome = conversation.outcome
         reason, detail = ("", "") if outcome is None else (outcome.reason, outcome.detail)
-        stops = tuple(self.decisions.stops)
-        self.plan = Plan(tuple(self.turns), reason, detail, tuple(self._assumed), stops, outcome is None)
+        assumed, stops = tuple(self._assumed), tuple(self.decisions.stops)
+        limits = tuple(self._limits(conversation.stage.bounds))
+        self.plan = Plan(tuple(self.turns), reason, detail, assumed, stops, limits, outcome is None)
         return self
+
+    def _limits(self, bounds: Bounds) -> Iterator[str]:
+        """Say which limits may end it sooner."""
+        spent, most = 0, bounds.max_total_tokens
+        for turn in self.turns if most is not None else ():
+            spent += turn.prompt + turn.reply
+            if spent >= (most or 0):
+                yield f"max_total_tokens, {most:,}, may be used up by turn {turn.number}"
+                break
+        if bounds.max_time is not None:
+            yield f"max_time, {bounds.max_time:g}s, may be over before that"
 
     def _turn(self, ask: Ask) -> Reply:
         """Plan a turn, and give what stands in for its reply."""
@@ -153,7 +167,10 @@ class _Planning:
         return before is not None and before != self._model
 
     def _visit(self, visit: Visit) -> None:
+        """Remember what is assumed here; not again what was assumed here the time before, unless it is a choice."""
         assumption = self.decisions.assumption(visit, is_picked=bool(self.turns) and self.turns[-1].is_pick)
-        if assumption is not None and assumption not in self._told:
-            self._told.add(assumption)
+        if assumption is None:
+            return
+        if visit.kind == "spoke" or self._told.get(assumption.place) != assumption.text:
             self._assumed.append(assumption)
+        self._told[assumption.place] = assumption.text

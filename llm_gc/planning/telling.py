@@ -44,6 +44,7 @@ def summary(plan: Plan, inputs: Mapping[str, Supplied], unknown: set[str]) -> It
     else:
         yield f"It ends here at the latest: {plan.detail} ({plan.reason})."
     yield from (f"It may end after any turn, where {stop}." for stop in plan.stops)
+    yield from (f"It may end sooner: {limit}." for limit in plan.limits)
     switches = _count(plan.switches, "change of model", "changes of model")
     yield f"{_count(plan.spoken, 'turn')}, {_count(len(plan.turns), 'request')}, {switches}."
     yield from (f"{line}." for line in largest(plan))
@@ -78,7 +79,7 @@ def _sizes(turn: PlannedTurn) -> str:
     sizes = f"up to about {turn.prompt:,} tokens, and {turn.reply:,} of reply"
     if turn.window is None:
         return f"{sizes} (num_ctx is not set)"
-    fits = "" if together <= turn.window else ": MORE than fits"
+    fits = "" if together <= turn.window else ": MORE than fits; limits.on_overflow says what is done"
     return f"{sizes}: {together:,} of {turn.window:,}{fits}"
 
 
