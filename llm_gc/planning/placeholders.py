@@ -18,6 +18,7 @@ from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Part, Reply
 
 _MARK = re.compile(r"⟨[^⟨⟩]*: up to ([0-9,]+) tokens⟩")
+_LABEL = re.compile(r"(?:[^⟨:]*: )?")
 _TRIES = 20
 
 
@@ -36,6 +37,7 @@ def tokens(parts: tuple[Part, ...], caps: Mapping[str | None, int]) -> int:
     for part in parts:
         if part.of in caps:
             known += caps[part.of]
+            told.append(part._replace(text=_LABEL.match(part.text)[0] if part.kind == "user" else ""))  # type: ignore[index]
         else:
             known += sum(int(found.replace(",", "")) for found in _MARK.findall(part.text))
             told.append(part._replace(text=_MARK.sub("", part.text)))
