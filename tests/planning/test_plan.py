@@ -61,7 +61,7 @@ def test_a_loop_that_a_reply_ends_goes_on_to_its_bound(tmp_path: Path) -> None:
 
 def test_a_loop_that_an_input_ends_ends(tmp_path: Path) -> None:
     """What is known is not assumed: the loop ends in the round in which it will."""
-    text = 'inputs: {n: {type: integer, default: 2}}\nturns: [{repeat: [anna], until: round >= n, times: 9}]'
+    text = "inputs: {n: {type: integer, default: 2}}\nturns: [{repeat: [anna], until: round >= n, times: 9}]"
     plan = planned(tmp_path, text)
     assert (labels(plan), assumed(plan)) == (["Anna", "Anna"], [])
 
@@ -101,7 +101,8 @@ def test_structured_replies_are_made_up(tmp_path: Path) -> None:
     head = """
 name: test
 roles:
-  anna: {label: Anna, model: "a:1b", prompt: Plan., max_tokens: 400, format: {text: {type: string}, good: {type: boolean}}}
+  anna:
+    {label: Anna, model: a, prompt: Plan., max_tokens: 400, format: {text: {type: string}, good: {type: boolean}}}
 opening: Begin.
 """
     text = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 import respx
@@ -72,9 +73,8 @@ def test_a_last_line_without_its_end() -> None:
 )
 def test_it_comes_to_no_good_end(lines: list[object], words: str) -> None:
     """Errors after HTTP 200, streams that just end, what is no JSON: none of them is taken for a model."""
-    with pytest.raises(Failed, match="m|broken") as caught:
+    with pytest.raises(Failed, match=re.escape(words)):
         pulled(*lines)
-    assert words in caught.value.failure.message
 
 
 def test_it_is_refused_at_once() -> None:
