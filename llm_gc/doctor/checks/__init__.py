@@ -22,6 +22,7 @@ CHECKS: tuple[Check, ...] = (
     windows.beyond_training,
     windows.no_room,
     windows.open_window,
+    windows.untold_overflow,
     settings.unknown_option,
     settings.unsent_setting,
     settings.unsent_format,

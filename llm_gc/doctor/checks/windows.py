@@ -63,6 +63,16 @@ def open_window(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis("untold", "models", "note", message)
 
 
+def untold_overflow(case: Case) -> Iterator[Diagnosis]:
+    """Nobody can keep such a server from cutting a prompt that does not fit."""
+    if case.server.kind == "openai" and (case.server.having("here") or case.server.having("unknown")):
+        message = (
+            "OpenAI's API has no word for the window, nor for what becomes of a prompt that does not fit it: whether "
+            "that is cut is the server's to decide. A role's num_ctx tells llm-gc what fits."
+        )
+        yield Diagnosis("untold", "models", "note", message)
+
+
 def _window(server: Examination, want: Want) -> int | None:
     """Give the window in which a role is played, as far as it is known."""
     model, record = want.casting.model, server.models[want.casting.model]
