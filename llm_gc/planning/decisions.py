@@ -123,11 +123,11 @@ class Decisions:
         for path, model in models(pipeline):
             self._spots[*prefix, *path] = _Spot(loaded, path, model, unknown)
             if isinstance(model, Repeat) and unknown.reads(model.until, is_expression=True):
-                _put(document, (*path, "until"), NEVER)
+                _at(document, path)["until"] = NEVER
             if isinstance(model, Stop) and model.when is not None and unknown.reads(model.when, is_expression=True):
-                _put(document, (*path, "when"), NEVER)
+                _at(document, path)["when"] = NEVER
             if getattr(model, "repetition", None) is not None:
-                _put(document, (*path, "repetition"), None)
+                del _at(document, path)["repetition"]
             if isinstance(model, Scene) and isinstance(model.scene, str):
                 scene, at = loaded.scenes[model.scene], (*prefix, *path, "scene")
                 scenes[model.scene] = self._read(scene, at, unsure[model.scene])
@@ -143,8 +143,7 @@ def _unsure(pipeline: Pipeline, unknown: Unknown) -> dict[str, frozenset[str]]:
     return found
 
 
-def _put(document: Any, path: Path, value: Any) -> None:
-    *way, last = path
-    for step in way:
+def _at(document: Any, path: Path) -> Any:
+    for step in path:
         document = document[step]
-    document[last] = value
+    return document

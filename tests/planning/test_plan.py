@@ -200,3 +200,10 @@ def test_a_request_that_cannot_be_told(tmp_path: Path) -> None:
     plan = planned(tmp_path, 'turns: [anna, {say: ben, instruction: "{{ 1 // (last.content | length - 32) }}"}]')
     assert "zero" in plan.turns[-1].trouble
     assert plan.reason == "error"
+
+
+def test_what_is_made_up_may_repeat_itself(tmp_path: Path) -> None:
+    """Two equal placeholders are no speaker that goes round in circles: the limit on that ends no plan."""
+    head = "name: test\nroles: {anna: {model: a, prompt: Count., format: {good: {const: true}}}}\nopening: Begin.\n"
+    plan = planned(tmp_path, "turns: [anna, anna, anna]\nlimits: {repetition: 2}", head=head)
+    assert (len(plan.turns), plan.reason) == (3, "turns_done")
