@@ -29,7 +29,6 @@ _PLAIN = (  # what Jinja says, and what we say
     (r"^unexpected (?:char )?('.+?')(?: at [0-9]+)?(?:, expected .*)?$", r"\1 cannot stand here"),
     (r"^Exceeds the limit .* digits", r"a number has too many digits"),
     (r"Numerical result out of range", r"the number would be too large"),
-    (r"FrozenList object has no element (.+)$", r"a list has no item \1; the first one is 0"),
     (r"^Range too big", r"a range has at most 100,000 items"),
 )  # fmt: skip
 
