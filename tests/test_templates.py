@@ -198,6 +198,8 @@ UNDEFINED = {
     "{{ m.data.scroe }}": "a map has no 'scroe'. Did you mean 'score'?",
     "{{ m.data.zzz }}": "a map has no 'zzz'. It has score, items, get",
     "{{ 'a'.foo }}": "a text has no 'foo'",
+    "{{ m.data['items'][7] }}": "a list has no item 7",
+    "{{ m.data['items'][7].foo }}": "a list has no item 7",
 }
 
 

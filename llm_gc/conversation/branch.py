@@ -194,21 +194,24 @@ class Branch:
         """Take over what branches have dropped since the fork, counted in the order in which it is sent from now on."""
         start, before, ahead = len(self.history), self.dropped, dict[Speaker, int]()
         for fork in forks:
-            for speaker, rank in fork.dropped.items():
-                if rank != before.get(speaker):  # else it is as it was at the fork, and a sibling may know better
+            for speaker in fork.history.asked():
+                rank = fork.dropped.get(speaker)
+                if rank is not None and rank != before.get(speaker):  # else a sibling may know better
                     inside = ahead.get(speaker, 0) if rank > start else 0
                     self.drop(speaker, max(rank + inside, self.dropped.get(speaker, 0)))
-            for speaker in fork.history.asked():
                 ahead[speaker] = ahead.get(speaker, 0) + len(fork.history.own())
 
     def _take_measured(self, forks: Sequence[Branch]) -> None:
         """Take over what was counted since the fork: of each speaker where it goes on from, its first branch."""
-        before = self.measured
+        measured, densest = dict(self.measured), dict(self.densest)
         for fork in reversed(forks):
-            new = {speaker: found for speaker, found in fork.measured.items() if found is not before.get(speaker)}
-            self.measured = {**self.measured, **new}
-            for model, densest in fork.densest.items():
-                self.densest = {**self.densest, model: max(densest, self.densest.get(model, 0.0))}
+            for speaker in fork.history.asked():
+                found = fork.measured.get(speaker)
+                if found is not None and found is not self.measured.get(speaker):
+                    measured[speaker] = found
+            for model, most in fork.densest.items():
+                densest[model] = max(most, densest.get(model, 0.0))
+        self.measured, self.densest = measured, densest
 
     @property
     def state(self) -> tuple[Any, ...]:

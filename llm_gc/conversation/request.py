@@ -41,17 +41,18 @@ def visible(history: History, end: int, view: View, speaker: Speaker, start: int
 
     What failed is sent to nobody. ``view.last`` keeps the newest of each speaker, and as many instructions.
     """
-    if view.last is None:
+    if view.last is None and view.from_ != "none":
         return [entry for entry in history.sent(speaker, start, end) if _is_sent(entry, view, speaker)]
     return [entry for _, entry in ranked(history, end, view, speaker, start)]
 
 
 def ranked(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> list[tuple[int, Entry]]:
     """Give the same, each with its rank in the speaker's order."""
-    if view.last is None:
+    if view.last is None and view.from_ != "none":
         sent = enumerate(history.sent(speaker, start, end), start)
         return [(rank, entry) for rank, entry in sent if _is_sent(entry, view, speaker)]
-    newest = [_newest(history, other, end, view, speaker) for other in history.speakers()]
+    speakers = () if view.from_ == "none" else history.speakers()
+    newest = [islice(_sent_of(history, other, end, view, speaker), view.last) for other in speakers]
     told = islice(history.told_to(speaker, end), view.last)
     ranks = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
     return [(rank, history[position]) for rank, position in ranks if rank >= start]
@@ -59,12 +60,18 @@ def ranked(history: History, end: int, view: View, speaker: Speaker, start: int 
 
 def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
     """Give the last entry that a speaker would be sent now."""
+    if view.from_ in ("none", "own"):  # what the others said in between need not be looked at
+        end = len(history)
+        said = () if view.from_ == "none" else islice(_sent_of(history, speaker, end, view, speaker), 1)
+        newest = chain(said, islice(history.told_to(speaker, end), 1))
+        rank, position = max(((history.rank(speaker, at), at) for at in newest), default=(-1, -1))
+        return history[position] if rank >= start else None
     return next((entry for entry in history.sent_back(speaker, start) if _is_sent(entry, view, speaker)), None)
 
 
-def _newest(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> Iterator[int]:
-    positions = (p for p in history.said_by(other, end) if _is_sent(history[p], view, speaker))
-    return islice(positions, view.last)
+def _sent_of(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> Iterator[int]:
+    """Give the positions before ``end`` of what somebody said and the speaker is sent, the newest first."""
+    return (position for position in history.said_by(other, end) if _is_sent(history[position], view, speaker))
 
 
 def _is_sent(entry: Entry, view: View, speaker: Speaker) -> bool:
