@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -21,8 +22,16 @@ MAX_ODD = 20
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_ODD = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""What YAML does not allow, and what is a line break to some of its readers and none to others."""
+
+@cache
+def _odd_characters(*, ascii_: bool) -> re.Pattern[str]:
+    """Match what YAML does not allow, and what is a line break to some of its readers and none to others.
+
+    Most files are plain ASCII, and to compile the whole pattern takes as long as to read one.
+    """
+    if ascii_:
+        return re.compile("[^\t\n\r\x20-\x7e]")
+    return re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 class _CoreLoader(_Loader):  # type: ignore[misc]  # the base is chosen when the module is loaded
@@ -54,9 +63,10 @@ def read(text: str, file: str) -> Source:
     if len(text) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024} KiB; a pipeline is a short text"
         return Source(file, text, None, faults=[Finding(file, 1, 1, "yaml", message)])
-    odd = [Fault(found.start(), _odd(found[0])) for found in islice(_ODD.finditer(text), MAX_ODD)]
+    pattern = _odd_characters(ascii_=text.isascii())
+    odd = [Fault(found.start(), _odd(found[0])) for found in islice(pattern.finditer(text), MAX_ODD)]
     if odd:
-        text = _ODD.sub(" ", text)
+        text = pattern.sub(" ", text)
     try:
         source = Source(file, text, _composed(text))
     except yaml.YAMLError as error:

@@ -148,8 +148,11 @@ class Templates(Mapping[str, str]):
     def _made(self, parsed: Parsed) -> Compiled:
         """Give what was read, ready to be given values; what it takes for that is made when it first is."""
         rendering: list[Callable[[dict[str, Any]], Any]] = []
+        name = parsed.sole.name if isinstance(parsed.sole, nodes.Name) else None
 
         def give(values: dict[str, Any]) -> Any:
+            if name in values:  # a name alone, as in `times: "{{ rounds }}"`, takes no code
+                return values[name]
             if not rendering:
                 globals_ = self._sandbox.make_globals(None)
                 template = self._sandbox.template_class.from_code(self._sandbox, parsed.code, globals_)

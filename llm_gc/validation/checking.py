@@ -76,6 +76,8 @@ def _check(documents: Iterable[Named], stdin: bytes) -> _Part:
             part.wrong.append(f"{file} cannot be read: {error.strerror}")
         else:
             part.findings += silence.heeded(findings)
+            silence.look_at(file)
+            library.forget(file)  # of a thousand files no two need be held at once
     part.ignores, part.used = silence.ignores(), silence.used
     return part
 

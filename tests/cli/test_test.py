@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_played_does_not_keep_the_others(folder: Path) -> 
     assert result.code == 2
     assert "a.test.yaml: cannot be played\n  a.test.yaml:3:5: error: unknown key 'replys'" in result.out
     assert "  a.test.yaml:4:5: error: unknown key 'nam'" in result.out
-    assert "deep/b.test.yaml: cannot be played\n  deep/b.test.yaml:2:1: error: " in result.out
+    assert "deep/b.test.yaml: cannot be played\n  deep/b.test.yaml:1:9: error: " in result.out
     assert "3 passed, 1 failed, 2 files that cannot be played in T s" in result.out
 
 
@@ -167,7 +167,7 @@ def test_a_report_is_written(folder: Path) -> None:
     assert "      + anna" in (failure.text or "")
     (error,) = cases["broken.test.yaml", "the file can be played"]
     assert error.tag == "error"
-    assert "broken.test.yaml:2:1: error: " in (error.text or "")
+    assert "broken.test.yaml:1:9: error: " in (error.text or "")
     again = run(folder, ".", "--junit", "report.xml", "--force")
     assert (result.code, again.code) == (2, 2)
 
