@@ -89,6 +89,7 @@ def main() -> None:
     except BrokenPipeError:
         _leave_pipe()
         code = 1
+    gc.freeze()  # the process ends here: to look once more through all that it holds takes as long as a check
     sys.exit(code if isinstance(code, int) else 0)
 
 
