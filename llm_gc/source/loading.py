@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from llm_gc.errors import Finding, PipelineError
-from llm_gc.source.nodes import CORE, Endless, Fault, Reader
+from llm_gc.source.nodes import CORE, MAP, SEQ, STR, Endless, Fault, Reader
 from llm_gc.source.places import Source
 from llm_gc.source.syntax import MAX_DEPTH, TOO_DEEP
 
@@ -37,11 +37,23 @@ def _odd_characters(*, ascii_: bool) -> re.Pattern[str]:
 class _CoreLoader(_Loader):  # type: ignore[misc]  # the base is chosen when the module is loaded
     """The safe loader with YAML 1.2's scalars in place of YAML 1.1's."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own shape
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool]) -> str:
+        """Give the tag of a node that has none, as PyYAML asks for it; only a plain scalar can be other than text."""
+        if kind is not yaml.ScalarNode:
+            return MAP if kind is yaml.MappingNode else SEQ
+        if implicit[0] and value is not None:
+            for tag, pattern in _RESOLVERS.get(value[:1], ()):
+                if pattern.match(value):
+                    return tag
+        return STR
 
+
+_RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+"""What a scalar can be besides text, by the character that it begins with."""
 
 for _tag, _pattern, _first in CORE:
-    _CoreLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
+    for _character in _first:
+        _RESOLVERS.setdefault(_character, []).append((_tag, re.compile(rf"^(?:{_pattern})$")))
 
 
 def load(text: str, file: str) -> Source:

@@ -27,6 +27,9 @@ Lookup = Callable[[str], Any]
 """Gives the value of a name; raises KeyError where there is none."""
 
 
+_NO_NAMES: frozenset[str] = frozenset()
+
+
 class Compiled:
     """A template or an expression, ready to be given values. ``uses`` are the names that it looks up, and where.
 
@@ -44,7 +47,7 @@ class Compiled:
     ) -> None:
         """Keep the compiled form; ``where`` says in errors which file it is."""
         self.where, self.uses, self._give, self.sole = where, used, give, sole
-        self.names = frozenset(use.name for use in used)
+        self.names = frozenset([use.name for use in used]) if used else _NO_NAMES
 
     def __call__(self, lookup: Lookup) -> Any:
         """Give the value.
