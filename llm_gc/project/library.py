@@ -52,9 +52,9 @@ class Library:
             raise PipelineError([finding])
         return source
 
-    def files(self) -> list[str]:
-        """Give what every file that was read is called in messages."""
-        return [*self._named, *self._texts]
+    def forget(self, file: str) -> None:
+        """Let go of a file, by what it is called in messages; it is read again where another one names it."""
+        self._named.pop(file, None)
 
     def source(self, file: str) -> Source | None:
         """Give what was read from a YAML file, by what it is called in messages."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from typing import Any
 
 import yaml
 
 from llm_gc.errors import Finding, PipelineError
-from llm_gc.source.nodes import CORE, Endless, Fault, Reader
+from llm_gc.source.nodes import CORE, MAP, SEQ, STR, Endless, Fault, Reader
 from llm_gc.source.places import Source
 from llm_gc.source.syntax import MAX_DEPTH, TOO_DEEP
 
@@ -21,18 +22,38 @@ MAX_ODD = 20
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_ODD = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""What YAML does not allow, and what is a line break to some of its readers and none to others."""
+
+@cache
+def _odd_characters(*, ascii_: bool) -> re.Pattern[str]:
+    """Match what YAML does not allow, and what is a line break to some of its readers and none to others.
+
+    Most files are plain ASCII, and to compile the whole pattern takes as long as to read one.
+    """
+    if ascii_:
+        return re.compile("[^\t\n\r\x20-\x7e]")
+    return re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 class _CoreLoader(_Loader):  # type: ignore[misc]  # the base is chosen when the module is loaded
     """The safe loader with YAML 1.2's scalars in place of YAML 1.1's."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own shape
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool]) -> str:
+        """Give the tag of a node that has none, as PyYAML asks for it; only a plain scalar can be other than text."""
+        if kind is not yaml.ScalarNode:
+            return MAP if kind is yaml.MappingNode else SEQ
+        if implicit[0] and value is not None:
+            for tag, pattern in _RESOLVERS.get(value[:1], ()):
+                if pattern.match(value):
+                    return tag
+        return STR
 
+
+_RESOLVERS: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+"""What a scalar can be besides text, by the character that it begins with."""
 
 for _tag, _pattern, _first in CORE:
-    _CoreLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
+    for _character in _first:
+        _RESOLVERS.setdefault(_character, []).append((_tag, re.compile(rf"^(?:{_pattern})$")))
 
 
 def load(text: str, file: str) -> Source:
@@ -54,9 +75,10 @@ def read(text: str, file: str) -> Source:
     if len(text) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 1024} KiB; a pipeline is a short text"
         return Source(file, text, None, faults=[Finding(file, 1, 1, "yaml", message)])
-    odd = [Fault(found.start(), _odd(found[0])) for found in islice(_ODD.finditer(text), MAX_ODD)]
+    pattern = _odd_characters(ascii_=text.isascii())
+    odd = [Fault(found.start(), _odd(found[0])) for found in islice(pattern.finditer(text), MAX_ODD)]
     if odd:
-        text = _ODD.sub(" ", text)
+        text = pattern.sub(" ", text)
     try:
         source = Source(file, text, _composed(text))
     except yaml.YAMLError as error:

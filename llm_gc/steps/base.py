@@ -78,7 +78,7 @@ def read_step(value: Any) -> Step:
         value = {"say": value}
     if not isinstance(value, dict):
         raise ValueError("a step is the name of a role, or a map")
-    kinds = [key for key in value if key in KINDS]
+    kinds = list(KINDS.keys() & value.keys())
     if len(kinds) != 1:
         raise ValueError(f"a step has exactly one of the keys {', '.join(KINDS)}")
     return KINDS[kinds[0]].model_validate(value)

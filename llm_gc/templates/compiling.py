@@ -27,6 +27,9 @@ Lookup = Callable[[str], Any]
 """Gives the value of a name; raises KeyError where there is none."""
 
 
+_NO_NAMES: frozenset[str] = frozenset()
+
+
 class Compiled:
     """A template or an expression, ready to be given values. ``uses`` are the names that it looks up, and where.
 
@@ -44,7 +47,7 @@ class Compiled:
     ) -> None:
         """Keep the compiled form; ``where`` says in errors which file it is."""
         self.where, self.uses, self._give, self.sole = where, used, give, sole
-        self.names = frozenset(use.name for use in used)
+        self.names = frozenset([use.name for use in used]) if used else _NO_NAMES
 
     def __call__(self, lookup: Lookup) -> Any:
         """Give the value.
@@ -148,8 +151,11 @@ class Templates(Mapping[str, str]):
     def _made(self, parsed: Parsed) -> Compiled:
         """Give what was read, ready to be given values; what it takes for that is made when it first is."""
         rendering: list[Callable[[dict[str, Any]], Any]] = []
+        name = parsed.sole.name if isinstance(parsed.sole, nodes.Name) else None
 
         def give(values: dict[str, Any]) -> Any:
+            if name in values:  # a name alone, as in `times: "{{ rounds }}"`, takes no code
+                return values[name]
             if not rendering:
                 globals_ = self._sandbox.make_globals(None)
                 template = self._sandbox.template_class.from_code(self._sandbox, parsed.code, globals_)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from llm_gc.errors import Finding, UsageError
@@ -14,6 +16,9 @@ from llm_gc.validation.silence import Ignore, Silence, unused
 
 Named = tuple[Path, str]
 """A file, and what it is called in messages."""
+
+BETWEEN = 5
+"""After so many documents garbage is looked for."""
 
 CHUNK = 8
 """So many documents a worker is given at a time: neighbours mostly share their prompts."""
@@ -66,18 +71,44 @@ def _check(documents: Iterable[Named], stdin: bytes) -> _Part:
     """Check documents one after the other; what they share is read once."""
     library, part = Library(), _Part()
     silence = Silence(library)
-    for path, file in documents:
-        try:
-            content = stdin if file == STDIN_NAME else path.read_bytes()
-            findings = check(library, content, path, file)
-        except UsageError as error:
-            part.wrong.append(str(error))
-        except OSError as error:
-            part.wrong.append(f"{file} cannot be read: {error.strerror}")
-        else:
-            part.findings += silence.heeded(findings)
+    with _by_the_document() as begin:
+        for path, file in documents:
+            begin()
+            try:
+                content = stdin if file == STDIN_NAME else path.read_bytes()
+                findings = check(library, content, path, file)
+            except UsageError as error:
+                part.wrong.append(str(error))
+            except OSError as error:
+                part.wrong.append(f"{file} cannot be read: {error.strerror}")
+            else:
+                part.findings += silence.heeded(findings)
+                silence.look_at(file)
+                library.forget(file)  # of a thousand files no two need be held at once
     part.ignores, part.used = silence.ignores(), silence.used
     return part
+
+
+@contextmanager
+def _by_the_document() -> Iterator[Callable[[], None]]:
+    """Look for garbage between documents alone: in the middle of one, all that it needs would be looked through too.
+
+    What is given is called before each document.
+    """
+    was_enabled, numbers = gc.isenabled(), count()
+
+    def begin() -> None:
+        if next(numbers) % BETWEEN == BETWEEN - 1:
+            gc.collect()
+
+    gc.freeze()
+    gc.disable()
+    try:
+        yield begin
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _in_processes(documents: Sequence[Named], stdin: bytes, jobs: int) -> list[_Part]:

@@ -23,9 +23,12 @@ def check(subject: Subject) -> Iterator[Problem]:
     pipeline, everywhere = subject.pipeline, subject.templates.everywhere
     named = {one.name for one in subject.given if one.kind in ("variable", "loop")}
     loops = any(isinstance(model, Repeat) for _, model in subject.models)
+    always = everywhere | {*pipeline.inputs}
     for text, compiled in subject.texts:
+        if compiled is None or compiled.names <= always:
+            continue
         here = {*pipeline.inputs} | (set() if is_settled(text.path) else named | _given_by_us(text.path, loops))
-        for use in compiled.uses if compiled else ():
+        for use in compiled.uses:
             if use.name in here or use.guarded or use.name in everywhere:
                 continue
             word, known = use.words[0], sorted(here)
