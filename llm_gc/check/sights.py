@@ -39,7 +39,9 @@ class Sights:
 
     def read(self, path: Path, text: Any, *, is_expression: bool = False) -> None:
         """See the names in a template or an expression, as things stand."""
-        compiled = self._subject.compiled(text, is_expression) if isinstance(text, str) else None
+        if not isinstance(text, str):
+            return
+        compiled = self._subject.compiled(text, is_expression)
         for use in compiled.uses if compiled else ():
             self._see(path, use)
 

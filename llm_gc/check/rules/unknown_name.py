@@ -24,8 +24,9 @@ def check(subject: Subject) -> Iterator[Problem]:
     named = {one.name for one in subject.given if one.kind in ("variable", "loop")}
     loops = any(isinstance(model, Repeat) for _, model in subject.models)
     always = everywhere | {*pipeline.inputs}
+    mostly = always | named | {"last", "said", "messages", "roles"}
     for text, compiled in subject.texts:
-        if compiled is None or compiled.names <= always:
+        if compiled is None or compiled.names <= (always if is_settled(text.path) else mostly):
             continue
         here = {*pipeline.inputs} | (set() if is_settled(text.path) else named | _given_by_us(text.path, loops))
         for use in compiled.uses:
