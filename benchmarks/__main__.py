@@ -36,6 +36,7 @@ def main() -> None:
         }
         _print(measure(commands, rounds, environ), rounds)
         subprocess.run([python, "-m", "benchmarks.core"], check=True, env=environ)
+        subprocess.run([python, "-m", "benchmarks.validate"], check=True, env=environ)
         subprocess.run([python, "-m", "benchmarks.journal"], check=True, env=environ)
         subprocess.run([python, "-m", "benchmarks.sessions", str(min(rounds, 5))], check=True, env=environ)
         subprocess.run([python, "-m", "benchmarks.rehearse"], check=True, env=environ)
