@@ -57,8 +57,8 @@ def varied(transcript: Transcript, overrides: Sequence[str] = (), models: Sequen
 def current(transcript: Transcript, session: Path | None = None) -> Loaded | None:
     """Give the pipeline as its file has it now, with the same laid over it as then; none where the file is gone.
 
-    The file is looked for from the working directory, then from the folder that holds the session's folder, then
-    among the pipelines that ship with llm-gc.
+    The file is looked for from the working directory, then from the folder that holds the session's folder; one that
+    shipped with llm-gc, which may be installed elsewhere by now, among those that do.
 
     Raises:
         UsageError: where what was laid over it leads nowhere any more.
@@ -69,11 +69,18 @@ def current(transcript: Transcript, session: Path | None = None) -> Loaded | Non
     places = [Path(file), *([session.resolve().parent.parent / file] if session else [])]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
+        if not _may_have_shipped(places[0]):
+            return None
         try:
             path = find(file)
         except UsageError:
             return None
     return placed_again(project.load(str(path), *given(transcript.pipeline)), transcript.pipeline.overrides)
+
+
+def _may_have_shipped(file: Path) -> bool:
+    """Tell whether a recorded file may be llm-gc's own: a project's own one may bear the same name, and be gone."""
+    return file.is_absolute() or file.parts[-3:-1] == ("shipped", "pipelines")
 
 
 def given(record: PipelineRecord) -> tuple[list[str], list[str]]:

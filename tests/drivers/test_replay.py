@@ -308,3 +308,23 @@ def test_where_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found.pipeline.opening == "Task: {{ task }}"
     gone = replace(record, pipeline=replace(record.pipeline, file="pipelines/none-of-these.yaml"))
     assert current(gone, path) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "is_found"),
+    [
+        ("pipelines/debate.yaml", False),
+        ("debate.yaml", False),
+        ("/gone/llm_gc/shipped/pipelines/debate.yaml", True),
+        (".venv/lib/llm_gc/shipped/pipelines/debate.yaml", True),
+    ],
+)
+def test_a_file_that_is_gone_is_not_taken_for_one_that_ships(
+    file: str, is_found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transcript: Transcript
+) -> None:
+    """A project's own pipeline of the same name is gone; llm-gc's own is where it is installed now."""
+    monkeypatch.chdir(tmp_path)
+    record = replace(transcript, pipeline=replace(transcript.pipeline, file=file, overrides=()))
+    now = current(record)
+    assert (now is not None) == is_found
+    assert now is None or now.pipeline.name == "debate"
