@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from llm_gc.conversation import Outcome
 from llm_gc.errors import SessionError
@@ -47,16 +48,30 @@ def read_session(path: Path) -> Session:
         data = path.read_bytes()
         if is_journal(data):
             return Session(_from_journal(path, data), is_closed=False, is_torn=not data.endswith(b"\n"))
-        return Session(load(json.loads(data)), is_closed=True)
+        return Session(load(_parsed(data)), is_closed=True)
     except OSError as error:
         raise SessionError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
         raise SessionError(f"{path} is not a transcript that can be read: {error}") from error
 
 
+def _parsed(data: bytes, line: int = 1) -> Any:
+    """Parse JSON that begins in a line of a file.
+
+    Raises:
+        ValueError: where it is none.
+
+    """
+    try:
+        return json.loads(data)
+    except json.JSONDecodeError as error:
+        place = f"line {line + error.lineno - 1}, column {error.colno}"
+        raise ValueError(f"{place} is no JSON; it may have been cut or changed") from error
+
+
 def _from_journal(path: Path, data: bytes) -> Transcript:
     *lines, _torn = data.split(b"\n")  # a line is whole when its end is there
-    header, turns, texts = load_journal([json.loads(line) for line in lines])
+    header, turns, texts = load_journal([_parsed(line, number) for number, line in enumerate(lines, 1)])
     said = (turn.content for turn in reversed(turns) if turn.error is None and not turn.is_pick)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return assemble(header, turns, texts, Outcome("interrupted", LOST, next(said, "")), stamp(written))

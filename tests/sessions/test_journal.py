@@ -543,14 +543,14 @@ def test_a_journal_without_turns_is_a_session(journal: Journal) -> None:
 GARBAGE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "nothing was written to it yet"),
     "half a first line": (b'{"start": {"format": 1', "nothing was written to it yet"),
-    "no JSON": (b"name: m1\n", "Expecting value"),
+    "no JSON": (b"name: m1\n", "line 1, column 1 is no JSON"),
     "a list": (b"[1, 2]", "this is no transcript of llm-gc"),
     "another JSON": (b'{"a": 1}', "this is no transcript of llm-gc"),
     "no text": (b"\xff\xfe\x00", "decode"),
     "a newer one": (b'{"format": 2, "turns": []}', "a newer llm-gc may"),
     "too deep": (b"[" * 100_000, "recursion"),
     "lacks all": (b'{"format": 1, "turns": []}', "at id: Field required"),
-    "a broken journal": (b'{"start": {"format": 1}}\nxx\n', "Expecting value"),
+    "a broken journal": (b'{"start": {"format": 1}}\nxx\n', "line 2, column 1 is no JSON"),
 }
 
 
