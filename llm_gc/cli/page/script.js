@@ -17,6 +17,8 @@
     return data;
   }
 
+  class Missing extends Error {}
+
   // A request is the first `keep` parts of the one that it came after, and then its own.
   function partsOf(request) {
     const pieces = [request.parts ?? []];
@@ -36,8 +38,10 @@
 
   // Its text by its key, or the turn that it repeats: as it was said to its speaker, with its label to the others.
   function textOf([role, place]) {
-    if (typeof place === "string") return known().texts[place];
-    const { label, content, said } = known().turns[place];
+    const found = typeof place === "string" ? known().texts[place] : known().turns[place];
+    if (found === undefined) throw new Missing(); // somebody has changed the session
+    if (typeof place === "string") return found;
+    const { label, content, said } = found;
     return role === "assistant" ? content : `${label}: ${said ?? content}`;
   }
 
@@ -84,15 +88,22 @@
 
   function show(details) {
     const request = known().requests[details.dataset.id];
-    const messages = messagesOf(request);
     const sent = element("div", undefined, "sent");
+    details.append(sent);
+    let messages;
+    try {
+      messages = messagesOf(request);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      sent.append(element("p", "The messages cannot be put together: the session was changed, and lacks a part of them.", "proof bad"));
+      return;
+    }
     for (const { role, content } of messages) sent.append(section(role, content, role));
     if (!messages.length) sent.append(element("p", "Nothing was sent: the request could not be rendered.", "note"));
     sent.append(section("options", JSON.stringify(request.options, null, 2), "options"));
     if (request.format !== undefined) sent.append(section("format", JSON.stringify(request.format, null, 2), "format"));
     const proof = element("p", `SHA-256 of the messages: ${request.sha256}`, "proof");
     sent.append(proof);
-    details.append(sent);
     globalThis.crypto?.subtle && digest(messages).then((found) => {
       const same = found === request.sha256;
       proof.classList.add(same ? "good" : "bad");

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,20 @@ def test_a_session_that_was_changed_is_found_out(looker: Looker, tmp_path: Path)
         request.locator("summary").click()
         request.locator(".proof.bad").wait_for()
         assert "the session was changed" in request.locator(".proof.bad").inner_text()
+
+
+@pytest.mark.parametrize("part", [{"text": "nothing"}, {"text": None, "turn": "nobody"}], ids=["text", "turn"])
+def test_a_request_that_lacks_a_part_says_so(looker: Looker, tmp_path: Path, part: dict[str, Any]) -> None:
+    """The session was changed: the other requests are shown all the same."""
+    told = rich()
+    turn = told.turns[1]
+    parts = (replace(turn.request.parts[0], **part), *turn.request.parts[1:])
+    broken = replace(turn, request=replace(turn.request, parts=parts, keep=0))
+    with looker.open(put(tmp_path, replace(told, turns=(told.turns[0], broken, *told.turns[2:])))) as opened:
+        for name in ("t1", "t2"):
+            opened.locator(f"#{name} > .inner > .more > .request > summary").click()
+        assert "the session was changed" in opened.locator("#t2 > .inner > .more > .request .proof.bad").inner_text()
+        opened.locator("#t1 .proof.good").wait_for()
 
 
 # --- It can be used
