@@ -64,5 +64,13 @@ def cannot_think(place: Place) -> str:
     )
 
 
+def beyond_training(place: Place, asked: int, trained: int) -> str:
+    """Tell that a model does not get the window that it is asked to have."""
+    return (
+        f"{place} was trained for a window of {trained:,} tokens and gets no more, though num_ctx asks for {asked:,}: "
+        f"what fits is reckoned from too much. Write num_ctx: {trained}, or cast a model with a larger window."
+    )
+
+
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

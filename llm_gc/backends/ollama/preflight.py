@@ -41,5 +41,5 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
             for survey in surveys
             for casting in survey.castings
         },
-        tuple(words for survey in surveys for words in survey.unable()),
+        tuple(words for survey in surveys for words in (*survey.unable(), *survey.beyond())),
     )

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llm_gc.backends.base import ModelFacts, Notify
-from llm_gc.backends.ollama.demands import Lacking, absent, cannot_chat, cannot_think
+from llm_gc.backends.ollama.demands import Lacking, absent, beyond_training, cannot_chat, cannot_think
 from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_in
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import entry_of
@@ -85,6 +85,18 @@ class Survey:
             cannot_think(self._server.place(model)) for model in eager if able[model] and "thinking" not in able[model]
         ]
 
+    def beyond(self) -> list[str]:
+        """Name the models that are to have a larger window than they were trained for: the server gives them less."""
+        asked: dict[str, int] = {}
+        for casting in self.castings:
+            window, trained = casting.options.get("num_ctx"), self.facts[casting.model].context_length
+            if isinstance(window, int) and trained and window > trained:
+                asked[casting.model] = max(window, asked.get(casting.model, 0))
+        return [
+            beyond_training(self._server.place(model), window, self.facts[model].context_length or 0)
+            for model, window in asked.items()
+        ]
+
     async def fix_windows(self, load_timeout: float, notify: Notify) -> None:
         """Find the window of each model for which a casting declares none; load it if nothing else tells."""
         undeclared = {c.model: c for c in reversed(self.castings) if c.options.get("num_ctx") is None}
@@ -93,12 +105,17 @@ class Survey:
         listing = await self._models.listing(*self._wanted)
         for model in self._wanted:
             if model in undeclared:
-                window = window_in(listing, model) or declared_window(self._shown[model])
+                window = window_in(listing, model) or self._own_window(model)
                 if window is None:
                     load = self._models.load(model, undeclared[model].options, load_timeout, notify)
                     listing = await self._told(load)
                     window = window_in(listing, model)
                 self.facts[model] = self.facts[model]._replace(num_ctx=window)
+
+    def _own_window(self, model: str) -> int | None:
+        """Give the window that a model brings along, which is never more than it was trained for."""
+        window, trained = self.declared(model), self.facts[model].context_length
+        return min(window, trained) if window and trained else window
 
     async def _find(self) -> Answer:
         seconds = self._server.connect
