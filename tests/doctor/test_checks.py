@@ -120,7 +120,7 @@ FOUND = {
         case(want(options={"num_ctx": 512, "mirostat": 1})), "ignored", 1, "sets 'mirostat'",
     ),
     "a setting without a word": (
-        case(kind="openai", unsent={"m": ("num_ctx", "think")}), "ignored", 1, "num_ctx, think of anna is not sent",
+        case(kind="openai", unsent={"m": ("num_ctx", "think")}), "ignored", 1, "num_ctx, think of anna are not sent",
     ),
     "what becomes of too long a prompt": (
         case(kind="openai"), "untold", 0, "whether that is cut is the server's to decide",

@@ -26,8 +26,11 @@ def unsent_setting(case: Case) -> Iterator[Diagnosis]:
     """OpenAI's API has no word for a setting."""
     for model, names in case.server.unsent.items():
         wants = case.of(model)
-        message = f"{', '.join(names)} of {roles(wants)} is not sent to {model}: OpenAI's API has no word for it."
-        remedy = "Set it where that server is started, or take it away."
+        verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
+        message = (
+            f"{', '.join(names)} of {roles(wants)} {verb} not sent to {model}: OpenAI's API has no word for {them}."
+        )
+        remedy = f"Set {them} where that server is started, or take {them} away."
         yield Diagnosis("ignored", "pipeline", "warning", message, remedy, places(wants))
 
 
