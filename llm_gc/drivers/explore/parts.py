@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +14,10 @@ from llm_gc.steps import Step
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
-from llm_gc.templates import Templates
+from llm_gc.templates import Compiled, Templates
 from llm_gc.texts import TextKind, models
+
+COUNTERS = frozenset({"turn", "round"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Part:
         """Tell whether the inputs alone decide what a text gives, so that other inputs might decide otherwise."""
         if text is None:
             return False
-        left, known = [(text, kind)], {*self.pipeline.inputs, *self.templates.everywhere}
+        left, known = [(text, kind)], {*self.pipeline.inputs, *self.templates.everywhere, *self._counters}
         while left:
             one, how = left.pop()
             compiled = self.templates.expression(one) if how == "expression" else self.templates.template(one)
@@ -55,6 +57,17 @@ class Part:
                 left += [(other, "expression") for other in self._variables[name] if isinstance(other, str)]
                 known.add(name)
         return True
+
+    @cached_property
+    def _counters(self) -> frozenset[str]:
+        """What counts on with other inputs: turns and rounds, where inputs say how often something is done."""
+        bounds: list[tuple[Any, Callable[[str], Compiled]]]
+        bounds = [(self.pipeline.limits.max_turns, self.templates.template)]
+        for step in self.steps.values():
+            bounds.append((getattr(step, "times", None), self.templates.template))
+            bounds.append((getattr(step, "in_", None), self.templates.expression))
+        read = [compiled(bound).names for bound, compiled in bounds if isinstance(bound, str)]
+        return COUNTERS if any(names & self.pipeline.inputs.keys() for names in read) else frozenset()
 
     @cached_property
     def _variables(self) -> dict[str, list[Any]]:

@@ -148,6 +148,15 @@ def test_nothing_is_said_of_what_other_inputs_would_run() -> None:
     assert never(turns, inputs={"n": {}}, given={"n": 1}) == [("never-run", True)]
 
 
+def test_nothing_is_said_of_what_more_rounds_would_run() -> None:
+    """A condition on a counter is a note where inputs say how far it counts, and a fault where nothing does."""
+    step = {"say": "ben", "when": "turn > 50"}
+    given = {"inputs": {"n": {}}, "given": {"n": 2}}
+    assert never([{"repeat": ["anna"], "times": "{{ n }}"}, step], **given) == [("never-run", True)]
+    assert never([{"repeat": ["anna"], "for": "x", "in": "range(n) | list"}, step], **given) == [("never-run", True)]
+    assert never([{"repeat": ["anna"], "times": 2}, step], **given) == [("never-run", False)]
+
+
 def test_the_pipeline_of_a_scene_is_explored_too() -> None:
     """Its endings, its stops, and its steps that are never run."""
     team = pipeline(["carl", {"say": "carl", "when": "last.data.x"}], roles=["carl"], stop=["DONE"])
