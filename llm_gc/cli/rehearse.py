@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     from llm_gc import project
     from llm_gc.drivers.explore.report import rehearse
     from llm_gc.drivers.explore.supplied import supply
+    from llm_gc.files import find
 
     if file is None:
         raise click.UsageError("Give the pipeline to rehearse, for example: llm-gc rehearse m1")
@@ -59,7 +61,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     finally:
         _clear()
     if tests is not None:
-        _write(report, tests, Path(file))
+        _write(report, tests, find(file))
     if tests is None or str(tests) != "-":
         _print(report, as_json=options["as_json"])
     return 1 if report.failed else 0
@@ -84,7 +86,7 @@ def _write(report: Report, tests: Path, file: Path) -> None:
 
     if not report.cases:
         raise UsageError("no ending can be said in a test file, so there is nothing to write")
-    text = as_test_file(report)
+    text = as_test_file(report, _seen_from(tests, file))
     if str(tests) == "-":
         click.echo(text, nl=False)
         return
@@ -93,6 +95,17 @@ def _write(report: Report, tests: Path, file: Path) -> None:
     except OSError as error:
         raise UsageError(f"{tests} cannot be written: {error.strerror}") from error
     click.echo(f"{tests}: {len(report.cases)} cases for {file.stem}", err=True)
+
+
+def _seen_from(tests: Path, file: Path) -> str | None:
+    """Give the pipeline's file as a test file names it; none beside it, and where nobody knows where it will stand."""
+    home = tests.resolve().parent
+    if str(tests) == "-" or home / tests.name == file.resolve().with_suffix(".test.yaml"):
+        return None
+    try:
+        return Path(os.path.relpath(file.resolve(), home)).as_posix()
+    except ValueError:  # on another drive
+        return file.resolve().as_posix()
 
 
 def _progress() -> Callable[[int, int], object] | None:

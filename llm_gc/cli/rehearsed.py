@@ -10,6 +10,7 @@ from typing import Any
 from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
 from llm_gc.drivers.explore.report import Report, Told
 from llm_gc.drivers.explore.scripts import Said
+from llm_gc.frozen import plain
 from llm_gc.source import dotted
 
 MOST_SHOWN = 12
@@ -31,7 +32,7 @@ def lines(report: Report) -> Iterator[str]:
     yield from _requests(report)
     for told in report.findings:
         yield ""
-        yield from _finding(told)
+        yield from _finding(report, told)
 
 
 def verdict(report: Report) -> str:
@@ -87,27 +88,42 @@ def _requests(report: Report) -> Iterator[str]:
     yield f"{steps} of {all_steps} steps and {stops} of {all_stops} stops were come to."
 
 
-def _finding(told: Told) -> Iterator[str]:
+def _finding(report: Report, told: Told) -> Iterator[str]:
     yield str(told.finding)
     if told.way is not None:
         yield from _way(told.way, is_shortest=told.is_shortest)
     if told.case is not None:
         yield "  As a case for a test file:"
-        yield from (f"  {line}" for line in _written([told.case], {}).splitlines()[1:])
+        yield from (f"  {line}" for line in _written({"cases": [_alone(report, told.case)]}).splitlines()[1:])
 
 
-def as_test_file(report: Report, schema: str | None = None) -> str:
-    """Give a test file with one case for each ending; inputs that have no default stand in it."""
-    given = {name: one.value for name, one in report.inputs.items() if one.origin != "default"}
-    return _written(report.cases, given, schema)
+def as_test_file(report: Report, pipeline: str | None = None, schema: str | None = None) -> str:
+    """Give a test file with one case for each ending; inputs that have no default stand in it, and what was laid over.
+
+    ``pipeline`` is the pipeline's file, seen from the test file; it need not be named where they stand side by side.
+    """
+    named = {"pipeline": pipeline} if pipeline else {}
+    return _written({**named, **_given(report), "cases": list(report.cases)}, schema)
 
 
-def _written(cases: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any], schema: str | None = None) -> str:
+def _given(report: Report) -> dict[str, Any]:
+    """Give what a test needs to play what was explored: the inputs, and the values laid over the pipeline's."""
+    inputs = {name: one.value for name, one in report.inputs.items() if one.origin != "default"}
+    return {key: plain(values) for key, values in (("inputs", inputs), ("set", report.overrides)) if values}
+
+
+def _alone(report: Report, case: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a case with all that it needs, so that it can be pasted anywhere."""
+    given = _given(report)
+    set_ = {**given.pop("set", {}), **case.get("set", {})}
+    rest = {key: value for key, value in case.items() if key not in ("name", "set")}
+    return {"name": case["name"], **given, **({"set": set_} if set_ else {}), **rest}
+
+
+def _written(file: Mapping[str, Any], schema: str | None = None) -> str:
     from llm_gc.cases import CaseFile
-    from llm_gc.frozen import plain
     from llm_gc.testing.writing import text_of
 
-    file = {"inputs": plain(inputs), "cases": list(cases)} if inputs else {"cases": list(cases)}
     return text_of(CaseFile.model_validate(file), schema)
 
 
@@ -141,16 +157,16 @@ def as_data(report: Report) -> dict[str, Any]:
         "model_switches": {"best": report.switches[0], "worst": report.switches[1]},
         "requests_anew": [{"role": role, "step": dotted(path)} for role, path in report.anew],
         "reached": {what: {"count": count, "all": all_} for what, (count, all_) in report.reached.items()},
-        "findings": [_finding_data(told) for told in report.findings],
+        "findings": [_finding_data(report, told) for told in report.findings],
     }
 
 
-def _finding_data(told: Told) -> dict[str, Any]:
+def _finding_data(report: Report, told: Told) -> dict[str, Any]:
     return {
         **asdict(told.finding),
         "way": None if told.way is None else [said._asdict() for said in told.way],
         "is_shortest": told.is_shortest,
-        "case": told.case,
+        "case": None if told.case is None else _alone(report, told.case),
     }
 
 

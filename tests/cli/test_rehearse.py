@@ -87,6 +87,34 @@ def test_tests_are_written_and_pass(tmp_path: Path) -> None:
     assert llm_gc("rehearse", "m1.yaml", "--write-tests", "m1.test.yaml", "--force", cwd=tmp_path).code == 0
 
 
+def test_tests_find_their_pipeline_from_anywhere(tmp_path: Path) -> None:
+    """Under another name and in another folder, and with the values that were laid over the pipeline's."""
+    (tmp_path / "m1.yaml").write_text(f"extends: {M1}\nname: mine\n", encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    for written, named in (("other.test.yaml", "m1.yaml"), ("tests/m1.test.yaml", "../m1.yaml")):
+        done = llm_gc(
+            "rehearse", "m1.yaml", "--set", "limits.max_turns=2", "--model", "reviewer=tiny", "--write-tests", written,
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert done.code == 0
+        assert f"pipeline: {named}\n" in (tmp_path / written).read_text(encoding="utf-8")
+        played = llm_gc("test", written, cwd=tmp_path)
+        assert played.code == 0, played.out
+        assert "ended: max_turns" in (tmp_path / written).read_text(encoding="utf-8")
+
+
+def test_a_case_to_paste_has_its_inputs(tmp_path: Path) -> None:
+    """So that it goes as it says in any test file: with what was made up, and what was laid over."""
+    text = (PLANTED / "unset-on-one-branch.yaml").read_text(encoding="utf-8") + "inputs: {task: {type: string}}\n"
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    done = llm_gc("rehearse", "x.yaml", "--set", "limits.on_error=stop", cwd=tmp_path)
+    case = done.out.partition("As a case for a test file:\n")[2].partition("\n\n")[0]
+    assert "set: {limits.on_error: stop}" in case
+    (tmp_path / "x.test.yaml").write_text(f"cases:\n{case}\n", encoding="utf-8")
+    played = llm_gc("test", "x.test.yaml", cwd=tmp_path)
+    assert played.code == 0, played.out
+
+
 def test_tests_go_to_standard_output_alone(tmp_path: Path) -> None:
     """With - in the place of a file, nothing else is printed."""
     done = llm_gc("rehearse", M1, "--write-tests", "-", cwd=tmp_path)

@@ -61,7 +61,8 @@ class Report:
     """What an exploration says of a pipeline. ``whole`` tells whether all states were looked at.
 
     ``switches`` are the changes of model on the ways with the fewest and the most of them; ``anew`` names each role
-    and step whose request does not begin with what the role was sent last; ``reached`` counts steps and stops.
+    and step whose request does not begin with what the role was sent last; ``reached`` counts steps and stops;
+    ``overrides`` are the values that were laid over the pipeline's, by their paths.
     """
 
     file: str
@@ -76,6 +77,7 @@ class Report:
     reached: Mapping[str, tuple[int, int]]
     findings: tuple[Told, ...]
     cases: tuple[Mapping[str, Any], ...]
+    overrides: Mapping[str, Any]
 
     @property
     def failed(self) -> bool:
@@ -122,6 +124,7 @@ def rehearse(
         reached=_reached(listed, exploration),
         findings=reporter.findings(found),
         cases=tuple(reporter.cases()),
+        overrides={".".join(one.path): one.value for one in loaded.document.overrides},
     )
 
 
