@@ -26,7 +26,8 @@ ROUNDS = (2, 4, 8)
 def print_rehearse() -> None:
     """Print how fast states are come to in two pipelines, their growth with rounds, and the memory of the largest."""
     gc.set_threshold(GC_THRESHOLD)  # as the command does
-    print(f"\nrehearsal, CPU, medians of {RUNS} runs\n")
+    print(f"\nrehearsal, CPU, medians of {RUNS} runs")
+    print("states: different ones, each gone on from in every way; come to: those, endings, and known ones once more\n")
     print(f"{'':32}{'states':>8}{'come to':>9}{'ms':>8}{'states/s':>10}{'come to/s':>11}")
     for name in ("m1", "debate"):
         _row(name, _load(name), {})

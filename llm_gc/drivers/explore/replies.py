@@ -127,10 +127,16 @@ class Replies:
         for stop in stops:
             spoken = self._spoken(stop)
             if spoken is not None:
-                text = f"{_filling(f'Words {_NUMBER}.', size - len(spoken) - 1, ())}\n{spoken}"
-                yield Way(f"a text with {stop.token}", self._said(text, tokens), f"{line}\n{spoken}")
+                yield self._with(stop, spoken, line, size)
         for text in self._met(stops):
             yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", self._said(text, tokens), text)
+
+    def _with(self, stop: Stop, spoken: str, line: str, size: int) -> Way:
+        """Give a text that says a stop: after other words, else (a regular expression may look there) before them."""
+        words, tokens = _filling(f"Words {_NUMBER}.", size - len(spoken) - 1, ()), size // CHARACTERS_PER_TOKEN
+        tries = [(f"{words}\n{spoken}", f"{line}\n{spoken}"), (f"{spoken}\n{words}", f"{spoken}\n{line}")]
+        text, line = next((one for one in tries if _says(stop, one[0]) and _says(stop, one[1])), (spoken, spoken))
+        return Way(f"a text with {stop.token}", self._said(text, tokens), line)
 
     def _met(self, stops: Sequence[Stop]) -> list[str]:
         """Give the texts that a condition looks for, but those that are stop tokens anyway."""

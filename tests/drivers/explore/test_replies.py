@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -47,6 +48,15 @@ def test_a_text() -> None:
     assert named(["anna"]) == ["a plain text", *FAILS]
     stops = ["DONE", {"token": "OVER", "role": "ben"}, {"token": "o[kK]+", "match": "regex", "role": "anna"}]
     assert named(["anna"], stop=stops) == ["a plain text", "a text with DONE", "a text with o[kK]+", *FAILS]
+
+
+@pytest.mark.parametrize("token", [r"DONE$", r"^DONE\b", r"^DONE$", r"\ADONE\Z"])
+def test_a_stop_is_said_where_its_expression_looks(token: str) -> None:
+    """At the beginning, at the end, or as the whole reply; a test file's line says it too."""
+    stop = {"token": token, "match": "regex"}
+    [spoken] = [way for way in ways(["anna"], stop=[stop]) if way.name == f"a text with {token}"]
+    assert re.search(token, spoken.reply.content)
+    assert re.search(token, spoken.line)
 
 
 def test_a_text_is_as_long_as_it_may_be() -> None:
