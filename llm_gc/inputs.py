@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NoReturn
 
 from llm_gc.errors import UsageError
@@ -17,9 +17,15 @@ _SIMPLE = frozenset((
 
 
 def resolve(
-    schemas: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], *, texts: bool = False
+    schemas: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Any],
+    *,
+    texts: bool = False,
+    by_name: Container[str] = (),
 ) -> dict[str, Any]:
-    """Give all inputs, defaults filled in, as frozen data. With ``texts``, what is given are words of a command line.
+    """Give all inputs, defaults filled in, as frozen data.
+
+    With ``texts``, what is given are words of a command line, on which those ``by_name`` have no option of their own.
 
     Raises:
         UsageError: naming every input that is missing, unknown or does not fit.
@@ -34,8 +40,8 @@ def resolve(
     for name, schema in schemas.items():
         if name not in given and "default" not in schema:
             about = f" ({str(schema['description']).rstrip('.')})" if schema.get("description") else ""
-            option = f"; give it as --{name.replace('_', '-')}" if texts else ""
-            wrong.append(f"the input {name!r} is missing{about}{option}")
+            option = f"--input {name}=…" if name in by_name else f"--{name.replace('_', '-')}"
+            wrong.append(f"the input {name!r} is missing{about}{f'; give it as {option}' if texts else ''}")
             continue
         value = given.get(name, schema.get("default"))
         if texts and name in given and isinstance(value, str):

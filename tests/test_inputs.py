@@ -22,10 +22,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-def wrong(given_: dict[str, Any], *, texts: bool = False, schemas: Any = None) -> str:
+def wrong(given_: dict[str, Any], *, texts: bool = False, by_name: Any = (), schemas: Any = None) -> str:
     """Give what is said of inputs that will not do."""
     with pytest.raises(UsageError) as caught:
-        resolve(schemas or SCHEMAS, given_, texts=texts)
+        resolve(schemas or SCHEMAS, given_, texts=texts, by_name=by_name)
     return str(caught.value)
 
 
@@ -57,6 +57,8 @@ def test_a_command_line_is_told_its_option() -> None:
     """Only who types options is told of them."""
     schemas: dict[str, dict[str, Any]] = {"how_long": {}}
     assert wrong({}, texts=True, schemas=schemas) == "the input 'how_long' is missing; give it as --how-long"
+    named = wrong({}, texts=True, by_name={"how_long"}, schemas=schemas)
+    assert named == "the input 'how_long' is missing; give it as --input how_long=…"
     assert wrong({}, schemas=schemas) == "the input 'how_long' is missing"
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
 
 INPUT_HELP = "An input by name, also one whose name an option here already has. @PATH as a value reads a file."
+
+_BY_NAME = "llm_gc.by_name"
+"""Where a command's context keeps the inputs whose names its own options have."""
 
 
 class InputsCommand(click.Command):
@@ -20,7 +24,8 @@ class InputsCommand(click.Command):
         file = self._file(ctx, args)
         inputs = _inputs(file) if file is not None else {}
         taken = {option for param in self.params for option in param.opts}
-        added = [option for name, schema in inputs.items() if (option := _option(name, schema, taken)) is not None]
+        added = [_option(name, schema) for name, schema in inputs.items() if _word(name) not in taken]
+        ctx.meta[_BY_NAME] = {name: schema for name, schema in inputs.items() if _word(name) in taken}
         original, self.params = self.params, [*self.params, *added]
         try:
             rest = super().parse_args(ctx, args)
@@ -50,6 +55,8 @@ class InputsCommand(click.Command):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 (inputs if isinstance(param, _InputOption) else options).append(record)
+        by_name: dict[str, Any] = ctx.meta.get(_BY_NAME, {})
+        inputs += [(f"--input {name}={_type(schema)}", _about(schema)) for name, schema in by_name.items()]
         for title, records in (("Inputs of this pipeline", inputs), ("Options", options)):
             if records:
                 with formatter.section(title):
@@ -66,14 +73,37 @@ def _inputs(file: str) -> dict[str, Any]:
     return read_inputs(file)
 
 
-def _option(name: str, schema: Any, taken: set[str]) -> _InputOption | None:
-    words = [f"--{name.replace('_', '-')}"]
-    if words[0] in taken:
-        return None
+def by_name() -> frozenset[str]:
+    """Give the inputs of the command that runs now that are given as ``--input name=value`` alone."""
+    return frozenset(click.get_current_context().meta.get(_BY_NAME, ()))
+
+
+def _word(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _option(name: str, schema: Any) -> _InputOption:
+    return _InputOption([_word(name), f"input_{name}"], metavar=_type(schema), help=_about(schema))
+
+
+def _type(schema: Any) -> str:
+    """Give what an input expects: its choices where there are any, else its types."""
     about = schema if isinstance(schema, dict) else {}
-    text = str(about.get("description", "")).rstrip()
-    text += f"  [default: {about['default']}]" if "default" in about else "  [required]"
-    return _InputOption([*words, f"input_{name}"], metavar=str(about.get("type", "text")).upper(), help=text.strip())
+    if isinstance(about.get("enum"), list):
+        return f"[{'|'.join(map(_shown, about['enum']))}]"
+    types = about.get("type", "text")
+    return "|".join(map(str, types if isinstance(types, list) else [types])).upper()
+
+
+def _about(schema: Any) -> str:
+    about = schema if isinstance(schema, dict) else {}
+    default = f"[default: {_shown(about['default'])}]" if "default" in about else "[required]"
+    return f"{str(about.get('description', '')).rstrip()}  {default}".strip()
+
+
+def _shown(value: Any) -> str:
+    """Write a value as it is written on a command line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.going import go, going, screens
-from llm_gc.cli.options import INPUT_HELP, InputsCommand
+from llm_gc.cli.options import INPUT_HELP, InputsCommand, by_name
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
@@ -40,7 +40,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     from llm_gc.placing import placed
 
     loaded = placed(_load(file, options), options["host"], options["backend"])
-    values = resolve(loaded.pipeline.inputs, inputs, texts=True)
+    values = resolve(loaded.pipeline.inputs, inputs, texts=True, by_name=by_name())
     return go(loaded, values, options)
 
 

@@ -37,7 +37,8 @@ class Teller:
         if transcript.parent is not None:
             self._notes.say(f"forked from {transcript.parent.id}, at turn {transcript.parent.turn}", "none")
         for again in transcript.resumed:
-            self._notes.say(f"went on at {again.at}, after {again.after} turn{'' if again.after == 1 else 's'}", "none")
+            records = "turn or choice" if again.after == 1 else "turns and choices"
+            self._notes.say(f"went on at {again.at}, after {again.after} {records}", "none")
         for name, value in transcript.inputs.items():
             self._notes.say(f"{name}: {_shortened(figures.text(value))}", "none")
         self._notes.say("")

@@ -154,6 +154,30 @@ def test_help_lists_the_inputs_of_the_file(tmp_path: Path) -> None:
     assert "--task" not in llm_gc("run", "--help", cwd=tmp_path).out
 
 
+CLASHING = """\
+name: clashing
+inputs:
+  seed: {type: integer, description: What is sown.}
+  tone: {type: string, enum: [warm, formal], default: warm, description: How it sounds.}
+  topics: {type: [array, "null"], default: [rain], description: What it is about.}
+roles: {anna: {model: m, prompt: Be kind.}}
+opening: "{{ seed }} {{ tone }} {{ topics }}"
+turns: [anna]
+"""
+
+
+def test_an_input_whose_name_an_option_has(tmp_path: Path) -> None:
+    """The help lists it as it has to be given, and so does the error where it is missing."""
+    (tmp_path / "clashing.yaml").write_text(CLASHING, encoding="utf-8")
+    out = llm_gc("run", "clashing.yaml", "--help", cwd=tmp_path).out
+    assert re.search(r"--input seed=INTEGER\s+What is sown\.\s+\[required\]", out)
+    assert re.search(r"--tone \[warm\|formal\]\s+How it sounds\.\s+\[default: warm\]", out)
+    assert re.search(r'--topics ARRAY\|NULL\s+What it is about\.\s+\[default: \["rain"\]\]', out)
+    missing = llm_gc("run", "clashing.yaml", "--seed", "3", cwd=tmp_path)
+    assert (missing.code, missing.out) == (2, "")
+    assert "the input 'seed' is missing (What is sown); give it as --input seed=…" in missing.err
+
+
 def test_an_input_by_name_and_by_option(tmp_path: Path) -> None:
     """``--input name=value`` always works, and the file may stand after the options."""
     result = llm_gc("run", "--backend", "rehearsal", "--input", "rounds=1", "--task", "x", M1, cwd=tmp_path)
