@@ -37,22 +37,46 @@ turn_keys = st.fixed_dictionaries(
         "format": st.just(FORMAT),
         "as": st.sampled_from(["one", "two"]),
         "result": st.sampled_from(["", "{{ last.content }}!"]),
-        "speaker": st.just("Somebody"),
+        "speaker": st.sampled_from(["Somebody", "{{ last.label }}"]),
         "max_tokens": st.just(50),
+        "temperature": st.sampled_from([0.5, "{{ n / 10 }}"]),
+        "when": expressions,
     },
 )
+choices = st.fixed_dictionaries({}, optional={"allow_repeat": st.booleans(), "else": names})
 leaves = st.one_of(
     names,
     st.builds(lambda role, keys: {"say": role, **keys}, names, turn_keys),
     st.builds(
-        lambda choice, by, keys: {"choose": choice, "by": by, **keys},
+        lambda choice, by, more, keys: {"choose": choice, "by": by, **more, **keys},
         st.sampled_from([list(ROLES), {"anna": ["ben"], "ben": [], "cleo": ["anna", "ben"]}, "{{ ['anna', 'ben'] }}"]),
         st.sampled_from(["cleo", "random", "{{ said.anna.data.next }}"]),
+        choices,
         turn_keys,
     ),
     st.just({"set": {"n": "n + 1"}}),
     st.just({"post": "Now it is {{ n }}."}),
     st.builds(lambda when: {"end": "enough", "when": when}, expressions),
+)
+scene_limits = st.fixed_dictionaries(
+    {"max_turns": st.integers(1, 4)},
+    optional={
+        "on_error": st.sampled_from(["stop", "continue"]),
+        "max_total_tokens": st.integers(10, 60),
+        "max_time": st.sampled_from(["1s", "3s"]),
+        "repetition": st.just(2),
+        "repairs": st.integers(0, 2),
+    },
+)
+scene_keys = st.fixed_dictionaries(
+    {},
+    optional={
+        "speaker": st.sampled_from(["Team", "ben", "{{ last.label }}"]),
+        "result": st.sampled_from(["{{ said.ben.data }}", "{{ messages | length }}", "{{ last.content }}?"]),
+        "stop": st.sampled_from([["yes"], [{"token": "no", "match": "contains", "role": "ben"}]]),
+        "as": st.just("three"),
+        "when": expressions,
+    },
 )
 
 
@@ -66,14 +90,27 @@ def containers(steps: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         st.builds(lambda inner: {"repeat": inner, "for": "item", "in": ["x", "y"]}, lists),
         st.builds(lambda inner: {"parallel": inner, "as": "all"}, lists),
         st.builds(lambda inner, times: {"parallel": inner, "times": times}, lists, st.integers(1, 3)),
+        st.builds(lambda inner: {"parallel": inner, "for": "item", "in": "[n, n + 1]", "as": "all"}, lists),
         st.builds(
-            lambda inner, limit: {"scene": inner, "opening": "Inside: {{ last }}", "limits": {"max_turns": limit}},
+            lambda inner, limits, keys: {"scene": inner, "opening": "Inside: {{ last }}", "limits": limits, **keys},
             lists,
-            st.integers(1, 4),
+            scene_limits,
+            scene_keys,
         ),
     )
 
 
+roles = st.fixed_dictionaries(
+    {},
+    optional={
+        "sees": st.sampled_from(SEES),
+        "label": st.sampled_from(["Anna", "Ben"]),
+        "prompt": st.just("You are {{ role.label }}."),
+        "format": st.just(FORMAT),
+        "seed": st.integers(0, 9),
+        "api": st.just("generate"),
+    },
+)
 steps = st.recursive(leaves, containers, max_leaves=8)
 documents = st.fixed_dictionaries(
     {
@@ -85,10 +122,17 @@ documents = st.fixed_dictionaries(
                 "max_total_tokens": st.integers(20, 200),
                 "repetition": st.just(3),
                 "on_overflow": st.just("drop_oldest"),
+                "max_time": st.sampled_from(["2s", "4s"]),
+                "repairs": st.integers(0, 2),
             },
         ),
-        "stop": st.sampled_from([[], ["DONE"], [{"when": "messages | length > 7"}]]),
+        "stop": st.sampled_from(
+            [[], ["DONE"], [{"when": "messages | length > 7"}], [{"token": "n[io]", "match": "regex", "role": "ben"}]]
+        ),
         "seed": st.integers(0, 5),
+        "roles": st.fixed_dictionaries({}, optional=dict.fromkeys(ROLES, roles)).map(
+            lambda given: {name: given.get(name, {}) for name in ROLES}
+        ),
     }
 )
 
@@ -148,7 +192,7 @@ def run(
     document: dict[str, Any], salt: int, order: Random | None
 ) -> tuple[Conversation, dict[str, Any], list[tuple[Ask, Reply]]]:
     """Run a document to its end; ``order`` chooses whom to answer next, none answers the first."""
-    conversation = talk(roles={name: {} for name in ROLES}, **document)
+    conversation = talk(**{"roles": {name: {} for name in ROLES}, **document})
     requests: dict[str, Any] = {}
     replies: list[tuple[Ask, Reply]] = []
     for _ in range(400):
@@ -189,7 +233,7 @@ def test_any_order_of_answers_gives_the_same(document: dict[str, Any], salt: int
 def test_a_record_answers_as_the_first_run_did(document: dict[str, Any], salt: int) -> None:
     """Feeding the replies back by id gives the same conversation, also when no request is read on the way."""
     one, _, replies = run(document, salt, None)
-    again = talk(roles={name: {} for name in ROLES}, **document)
+    again = talk(**{"roles": {name: {} for name in ROLES}, **document})
     by_id = {ask.id: reply for ask, reply in replies}
     while again.outcome is None:
         ask = again.pending[0]
