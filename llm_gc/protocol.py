@@ -76,13 +76,13 @@ class Request:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The parts with neighbours of one kind merged, as ``[{role, content}]``."""
-        merged: list[dict[str, str]] = []
+        merged: list[tuple[Kind, list[str]]] = []
         for part in self.parts:
-            if merged and merged[-1]["role"] == part.kind:
-                merged[-1]["content"] += "\n\n" + part.text
+            if merged and merged[-1][0] == part.kind:
+                merged[-1][1].append(part.text)  # joined once: thousands of branches may be neighbours
             else:
-                merged.append({"role": part.kind, "content": part.text})
-        return merged
+                merged.append((part.kind, [part.text]))
+        return [{"role": kind, "content": "\n\n".join(texts)} for kind, texts in merged]
 
 
 @dataclass(frozen=True, slots=True)
