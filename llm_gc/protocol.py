@@ -76,13 +76,18 @@ class Request:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The parts with neighbours of one kind merged, as ``[{role, content}]``."""
-        merged: list[tuple[Kind, list[str]]] = []
+        merged: list[dict[str, str]] = []
+        neighbours: dict[int, list[str]] = {}  # joined once: thousands of branches may be
+        kind: Kind | None = None
         for part in self.parts:
-            if merged and merged[-1][0] == part.kind:
-                merged[-1][1].append(part.text)  # joined once: thousands of branches may be neighbours
+            if part.kind == kind:
+                neighbours.setdefault(len(merged) - 1, []).append(part.text)
             else:
-                merged.append((part.kind, [part.text]))
-        return [{"role": kind, "content": "\n\n".join(texts)} for kind, texts in merged]
+                kind = part.kind
+                merged.append({"role": kind, "content": part.text})
+        for index, texts in neighbours.items():
+            merged[index]["content"] = "\n\n".join((merged[index]["content"], *texts))
+        return merged
 
 
 @dataclass(frozen=True, slots=True)
