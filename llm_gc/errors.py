@@ -81,7 +81,8 @@ class TemplateError(LlmGcError):
 
     ``file`` is its name under ``prompts/``, empty where it stands in the document itself; ``path`` is where it is used
     there; ``line`` and ``column`` are the template's own, from 1, none where nobody knows. ``pipeline`` and ``step``
-    say in which pipeline, and at which step of it; they are known while it runs.
+    say in which pipeline, and at which step of it; they are known while it runs. ``others`` are further mistakes in the
+    same text, of those that can be told side by side.
     """
 
     fault = "author"
@@ -98,6 +99,7 @@ class TemplateError(LlmGcError):
         super().__init__(message)
         self.message, self.file, self.line, self.path, self.column = message, file, line, path, column
         self.pipeline, self.step = "", tuple[str | int, ...]()
+        self.others: tuple[TemplateError, ...] = ()
 
     def __str__(self) -> str:
         """Give it as one line: ``pipeline NAME, STEP, FILE (used at PATH), line N: message``, as far as it is known."""

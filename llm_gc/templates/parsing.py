@@ -11,7 +11,6 @@ from functools import cache, cached_property, lru_cache
 from types import CodeType
 
 from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
 from jinja2.parser import Parser
 
 from llm_gc.errors import TemplateError
@@ -120,7 +119,8 @@ def _is_plain(tree: nodes.Template) -> bool:
 
 
 def _check_words(tree: nodes.Template, file: str) -> None:
-    """Refuse filters and tests that are not there, also where Jinja would look only when it gets there."""
+    """Refuse filters and tests that are not there, all at once, also where Jinja would look only when it gets there."""
+    missing = []
     for kind, node_type, known in (
         ("filter", nodes.Filter, reader().filters),
         ("test", nodes.Test, reader().tests),
@@ -130,7 +130,10 @@ def _check_words(tree: nodes.Template, file: str) -> None:
             if name not in known:
                 hint = near(name, (word for word in known if word.isidentifier()))
                 message = f"there is no {kind} {name!r}. {hint}".rstrip(" .")
-                raise TemplateSyntaxError(message, node.lineno, file or None)
+                missing.append(TemplateError(message, file, node.lineno, column=column(node.lineno)))
+    if missing:
+        missing[0].others = tuple(missing[1:])
+        raise missing[0]
 
 
 def _refuse_braces(text: str) -> None:

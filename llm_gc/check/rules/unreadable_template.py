@@ -19,5 +19,6 @@ def check(subject: Subject) -> Iterator[Problem]:
         try:
             _ = templates.expression(text.text) if text.kind == "expression" else templates.template(text.text)
         except TemplateError as error:
-            message = f"the {text.kind} cannot be read: {error.message}"
-            yield Problem(text.path, message, file=error.file, line=error.line or 1, column=error.column)
+            for one in (error, *error.others):
+                message = f"the {text.kind} cannot be read: {one.message}"
+                yield Problem(text.path, message, file=one.file, line=one.line or 1, column=one.column)
