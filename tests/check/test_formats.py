@@ -10,6 +10,7 @@ from jsonschema import Draft4Validator
 
 from llm_gc.check.formats import FORMATS
 from llm_gc.check.formats.text import WIDTH, excerpts
+from llm_gc.check.pages import pages
 from llm_gc.errors import Finding
 
 
@@ -121,7 +122,7 @@ RESULT = closed(
 RULES = {
     "type": "array",
     "uniqueItems": True,
-    "items": closed(("id",), id=TEXT, shortDescription=MESSAGE, help=MESSAGE),
+    "items": closed(("id",), id=TEXT, shortDescription=MESSAGE, help=MESSAGE, defaultConfiguration=closed(level=LEVEL)),
 }
 TOOL = closed(("driver",), driver=closed(("name",), name=TEXT, version=TEXT, rules=RULES))
 RUN = closed(
@@ -141,7 +142,12 @@ SARIF = closed(
 
 @pytest.mark.parametrize(
     "findings",
-    [[], [finding(1, 2, 3)], [finding(1, 1, path="turns.0"), finding(2, 1, severity="warning", hint="Do it.")]],
+    [
+        [],
+        [finding(1, 2, 3)],
+        [finding(1, 1, path="turns.0"), finding(2, 1, severity="warning", hint="Do it.")],
+        [Finding("f.yaml", 1, 1, code, "wrong", page.severity) for code, page in pages().items()],
+    ],
     ids=len,
 )
 def test_sarif_is_as_the_standard_has_it(findings: list[Finding]) -> None:
