@@ -146,7 +146,7 @@ SARIF = closed(
         [],
         [finding(1, 2, 3)],
         [finding(1, 1, path="turns.0"), finding(2, 1, severity="warning", hint="Do it.")],
-        [Finding("f.yaml", 1, 1, code, "wrong", page.severity) for code, page in pages().items()],
+        [Finding("f.yaml", 1, 1, code, "wrong") for code in pages()],
     ],
     ids=len,
 )
