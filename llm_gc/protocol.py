@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["system", "user", "assistant"]
@@ -76,18 +78,8 @@ class Request:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The parts with neighbours of one kind merged, as ``[{role, content}]``."""
-        merged: list[dict[str, str]] = []
-        neighbours: dict[int, list[str]] = {}  # joined once: thousands of branches may be
-        kind: Kind | None = None
-        for part in self.parts:
-            if part.kind == kind:
-                neighbours.setdefault(len(merged) - 1, []).append(part.text)
-            else:
-                kind = part.kind
-                merged.append({"role": kind, "content": part.text})
-        for index, texts in neighbours.items():
-            merged[index]["content"] = "\n\n".join((merged[index]["content"], *texts))
-        return merged
+        neighbours = groupby(self.parts, itemgetter(0))  # joined once: thousands of branches may be
+        return [{"role": kind, "content": "\n\n".join([text for _, text, _ in parts])} for kind, parts in neighbours]
 
 
 @dataclass(frozen=True, slots=True)
