@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["system", "user", "assistant"]
@@ -78,8 +76,13 @@ class Request:
     @property
     def messages(self) -> list[dict[str, str]]:
         """The parts with neighbours of one kind merged, as ``[{role, content}]``."""
-        neighbours = groupby(self.parts, itemgetter(0))  # joined once: thousands of branches may be
-        return [{"role": kind, "content": "\n\n".join([text for _, text, _ in parts])} for kind, parts in neighbours]
+        merged: list[tuple[Kind, list[str]]] = []
+        for part in self.parts:
+            if merged and merged[-1][0] == part.kind:
+                merged[-1][1].append(part.text)  # joined once: thousands of branches may be neighbours
+            else:
+                merged.append((part.kind, [part.text]))
+        return [{"role": kind, "content": "\n\n".join(texts)} for kind, texts in merged]
 
 
 @dataclass(frozen=True, slots=True)
