@@ -61,7 +61,7 @@ def recorded(document: dict[str, Any], salt: int) -> tuple[Replies, list[tuple[A
 
 def fresh(document: dict[str, Any]) -> Conversation:
     """Begin a conversation over a document."""
-    return talk(roles={name: {} for name in ROLES}, **document)
+    return talk(**{"roles": {name: {} for name in ROLES}, **document})
 
 
 closed = st.builds(

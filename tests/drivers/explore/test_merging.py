@@ -39,7 +39,7 @@ def come_to(exploration: Exploration) -> dict[str, set[Any]]:
 def compare(document: dict[str, Any]) -> None:
     """Explore a pipeline with and without merging, and see that both come to the same."""
     document["limits"]["max_turns"] = min(document["limits"]["max_turns"], 4)
-    made = pipeline(roles={name: {} for name in ROLES}, **document)
+    made = pipeline(**{"roles": {name: {} for name in ROLES}, **document})
     try:
         whole = explored(made, Unmerged)
     except TemplateError:
