@@ -35,7 +35,7 @@ types: .venv/.dev ## Check the types
 	$(BIN)/mypy
 
 unit: .venv/.dev ## Run the tests that are not slow, and show what they cover
-	$(BIN)/python -m pytest -m "not slow" --cov
+	$(BIN)/python -m pytest -m "not slow" --cov --numprocesses auto
 
 fix: .venv/.dev ## Mend what the linter can mend, and format
 	$(BIN)/ruff check --fix

@@ -215,7 +215,9 @@ def test_replies_at_the_same_time_do_not_hold_each_other_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [never, httpx.ReadError("reset"), httpx.Response(500), httpx.Response(200, text="no")], ids=repr
+    "answer",
+    [never, httpx.ReadError("reset"), httpx.Response(500), httpx.Response(200, text="no")],
+    ids=["never", "reset", "500", "no JSON"],
 )
 def test_a_list_that_does_not_come_does_not_fail_the_turn(answer: Any) -> None:
     """Where the server tells neither what it can do nor what it holds, it is asked for the reply all the same."""
