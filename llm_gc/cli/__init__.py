@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from llm_gc._version import __version__
 
 GC_THRESHOLD = 50_000
 """Objects between two looks for garbage: what a command makes it mostly keeps, and looking costs more than it finds."""
-
-gc.set_threshold(GC_THRESHOLD)  # before the other imports: nothing of what they make is garbage
-
-import os  # noqa: E402
-import sys  # noqa: E402
-from importlib import import_module  # noqa: E402
-
-import click  # noqa: E402
-
-from llm_gc._version import __version__  # noqa: E402
 
 COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
@@ -71,6 +68,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every error that has a message for people is printed here, and ends with its code."""
+    gc.set_threshold(GC_THRESHOLD)
     from llm_gc.errors import LlmGcError
 
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some costs more than to read a pipeline

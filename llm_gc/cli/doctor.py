@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import INPUT_HELP, InputsCommand
+from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
 
 if TYPE_CHECKING:
     from llm_gc.doctor.diagnosis import Case, Diagnosis
@@ -21,10 +21,7 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yell
 
 
 @click.command(cls=InputsCommand, context_settings={"auto_envvar_prefix": None})
-@click.argument("file", required=False)
-@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@pipeline_and_inputs
 @click.option("--backend", type=click.Choice(("ollama", "openai")), help="The kind of server, for all roles.")
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
 @click.option("--pull", is_flag=True, help="Have Ollama get the models that are missing.")

@@ -1,13 +1,32 @@
-"""The options of ``run`` that a pipeline adds: one for each of its inputs."""
+"""The options that commands on a pipeline share, and those that it adds: one for each of its inputs."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 INPUT_HELP = "An input by name, also one whose name an option here already has. @PATH as a value reads a file."
+
+Decorated = Callable[..., Any]
+
+
+def laid_over(command: Decorated) -> Decorated:
+    """Let a command take what is laid over the pipeline's document: ``overrides`` and ``models``."""
+    model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME",
+                         help="Another model, for a role or for all.")  # fmt: skip
+    override = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE",
+                            help="Lay a value over the pipeline's.")  # fmt: skip
+    return override(model(command))
+
+
+def pipeline_and_inputs(command: Decorated) -> Decorated:
+    """Let an ``InputsCommand`` take a pipeline's ``file``, inputs by name, and what is laid over its document."""
+    given = click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
+    return click.argument("file", required=False)(given(laid_over(command)))
+
 
 _BY_NAME = "llm_gc.by_name"
 """Where a command's context keeps the inputs whose names its own options have."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import INPUT_HELP, InputsCommand
+from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
 
 if TYPE_CHECKING:
     from llm_gc.drivers.explore.supplied import Supplied
@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=InputsCommand, context_settings={"auto_envvar_prefix": None})
-@click.argument("file", required=False)
-@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@pipeline_and_inputs
 @click.option("--seed", type=click.IntRange(min=0), help="What chance draws from; unknown where nobody says it.")
 @click.option("--requests", is_flag=True, help="Print what each turn is sent.")
 @click.option("--turn", type=click.IntRange(min=1), metavar="N", help="Print one turn alone, with what it is sent.")

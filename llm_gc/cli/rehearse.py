@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import INPUT_HELP, InputsCommand
+from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
 from llm_gc.errors import PipelineError, TemplateError, UsageError
 
 if TYPE_CHECKING:
@@ -24,13 +24,10 @@ GC_THRESHOLD = 200_000
 
 
 @click.command(cls=InputsCommand)
-@click.argument("file", required=False)
-@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@pipeline_and_inputs
 @click.option("--max-states", type=click.IntRange(min=1), default=20_000, show_default=True,
               help="How many states are looked at, at most.")  # fmt: skip
-@click.option("--write-tests", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE",
+@click.option("--write-tests", metavar="FILE",
               help="Write a test file with a case for each ending that was found; - for standard output.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Write over a test file that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -40,15 +37,16 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     Inputs that are not given have their defaults, an example, or a value that is made up.
     """
     from llm_gc import project
+    from llm_gc.cli.writing import OUT, check
     from llm_gc.drivers.explore.report import rehearse
     from llm_gc.drivers.explore.supplied import supply
     from llm_gc.files import find
 
     if file is None:
         raise click.UsageError("Give the pipeline to rehearse, for example: llm-gc rehearse m1")
-    tests: Path | None = options["write_tests"]
-    if tests is not None and str(tests) != "-" and tests.exists() and not options["force"]:
-        raise UsageError(f"{tests} is there already; --force writes over it")
+    tests: str | None = options["write_tests"]
+    if tests is not None:
+        check(tests, force=options["force"])
     gc.set_threshold(GC_THRESHOLD)
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
@@ -60,10 +58,10 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
         raise PipelineError([loaded.locate(error)]) from error
     finally:
         _clear()
-    if tests is not None:
-        _write(report, tests, find(file))
-    if tests is None or str(tests) != "-":
+    if tests != OUT:
         _print(report, as_json=options["as_json"])
+    if tests is not None:
+        _write(report, tests, find(file), force=options["force"])
     return 1 if report.failed else 0
 
 
@@ -80,27 +78,25 @@ def _print(report: Report, *, as_json: bool) -> None:
     click.secho(verdict(report), fg="red" if report.failed else "green")
 
 
-def _write(report: Report, tests: Path, file: Path) -> None:
+def _write(report: Report, tests: str, file: Path, *, force: bool) -> None:
     """Write the proposed cases; what else a test file needs to find its pipeline is said in it."""
     from llm_gc.cli.rehearsed import as_test_file
+    from llm_gc.cli.writing import OUT, write
 
     if not report.cases:
         raise UsageError("no ending can be said in a test file, so there is nothing to write")
-    text = as_test_file(report, _seen_from(tests, file))
-    if str(tests) == "-":
-        click.echo(text, nl=False)
-        return
-    try:
-        tests.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{tests} cannot be written: {error.strerror}") from error
-    click.echo(f"{tests}: {len(report.cases)} cases for {file.stem}", err=True)
+    home = None if tests == OUT else Path(tests)
+    write(tests, [as_test_file(report, _seen_from(home, file))], force=force)
+    if home is not None:
+        click.echo(f"{tests}: {len(report.cases)} cases for {file.stem}", err=True)
 
 
-def _seen_from(tests: Path, file: Path) -> str | None:
+def _seen_from(tests: Path | None, file: Path) -> str | None:
     """Give the pipeline's file as a test file names it; none beside it, and where nobody knows where it will stand."""
+    if tests is None:
+        return None
     home = tests.resolve().parent
-    if str(tests) == "-" or home / tests.name == file.resolve().with_suffix(".test.yaml"):
+    if home / tests.name == file.resolve().with_suffix(".test.yaml"):
         return None
     try:
         return Path(os.path.relpath(file.resolve(), home)).as_posix()

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.going import go, going, screens
-from llm_gc.cli.options import INPUT_HELP, InputsCommand, by_name
+from llm_gc.cli.options import InputsCommand, by_name, pipeline_and_inputs
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
 
 
 @click.command(cls=InputsCommand, context_settings={"auto_envvar_prefix": None})
-@click.argument("file", required=False)
-@click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
-@click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE", help="Lay a value over the pipeline's.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", help="Another model, for a role or for all.")
+@pipeline_and_inputs
 @click.option("--seed", type=click.IntRange(min=0), help="What all sampling is derived from.")
 @click.option("--from", "session", metavar="SESSION", help="Take the first turns over from an earlier conversation.")
 @click.option("--turn", type=click.IntRange(min=1), metavar="N",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +25,24 @@ COLOURS = {"+": "green", "-": "red"}
 @click.option(
     "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Fail where less is come to than that."
 )
-@click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write a report as JUnit XML.")
+@click.option("--junit", metavar="FILE", help="Write a report as JUnit XML.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
 @click.option("--verbose", "-v", is_flag=True, help="Name each case.")
-def command(paths: tuple[str, ...], junit: Path | None, **options: Any) -> int:
+def command(paths: tuple[str, ...], junit: str | None, **options: Any) -> int:
     """Play the cases in *.test.yaml files: scripted replies in, the expected conversation out. No model is asked.
 
     PATH is a test file, a folder of them, or a pipeline that has one beside it.
     """
+    from llm_gc.cli.writing import check, write
     from llm_gc.testing import report
     from llm_gc.testing.finding import find
+    from llm_gc.testing.junit import document
     from llm_gc.testing.session import Session
 
     if not paths:
         raise click.UsageError("Give the test files or folders, for example: llm-gc test pipelines/")
-    if junit is not None and junit.exists() and not options["force"]:
-        raise UsageError(f"{junit} is there already; --force writes over it")
+    if junit is not None:
+        check(junit, force=options["force"])
     session, start = Session(find(paths), _chosen(options["expression"])), perf_counter()
     for tested in session.go():
         _show(tested, verbose=options["verbose"])
@@ -52,7 +53,7 @@ def command(paths: tuple[str, ...], junit: Path | None, **options: Any) -> int:
         for line in report.coverage(list(session.covered.values())):
             click.echo(line)
     if junit is not None:
-        _write(junit, session)
+        write(junit, [document(session.tested)], force=options["force"])
     click.echo()
     click.echo(report.summary(session.tested, perf_counter() - start))
     return _code(session, options["fail_under"])
@@ -93,15 +94,6 @@ def _show(tested: Tested, *, verbose: bool) -> None:
 
 def _indented(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.splitlines()).rstrip("\n")
-
-
-def _write(junit: Path, session: Session) -> None:
-    from llm_gc.testing.junit import document
-
-    try:
-        junit.write_text(document(session.tested), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{junit} cannot be written: {error.strerror}") from error
 
 
 def _code(session: Session, fail_under: float | None) -> int:

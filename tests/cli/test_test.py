@@ -97,8 +97,8 @@ def test_cases_can_be_chosen(folder: Path) -> None:
         (("nosuch",), "there is no pipeline nosuch"),
         (("p.yaml", "-k", "and"), "-k 'and' cannot be read: a word is missing before 'and'; write for example"),
         (("p.yaml", "-k", "nothing"), "no case is meant by -k 'nothing'; all are left out"),
-        (("p.yaml", "--junit", "p.yaml"), "p.yaml is there already; --force writes over it"),
-        (("p.yaml", "--junit", "none/x.xml"), "none/x.xml cannot be written: No such file or directory"),
+        (("p.yaml", "--junit", "p.yaml"), "p.yaml is there already; write over it with --force, or give another name"),
+        (("p.yaml", "--junit", "none/x.xml"), "none/x.xml cannot be written: no such file or directory"),
         (("p.yaml", "--fail-under", "101"), "101"),
     ],
 )
