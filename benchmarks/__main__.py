@@ -17,7 +17,10 @@ TASK = "sort a list"
 
 def main() -> None:
     """Measure, and print a table."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    given = sys.argv[1] if len(sys.argv) > 1 else "15"
+    if not given.isdecimal():
+        sys.exit(f"{given!r} is no number of rounds; one benchmark alone is python -m benchmarks.NAME")
+    rounds = int(given)
     with tempfile.TemporaryDirectory() as folder, _stand_in() as (url, environ):
         sessions = Path(folder) / "sessions"
         requests = Path(folder) / "requests.json"

@@ -31,7 +31,11 @@ class Measured:
 
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int, environ: Mapping[str, str]) -> dict[str, Measured]:
-    """Run all commands ``rounds`` times, one after the other in each round, after one round that does not count."""
+    """Run all commands ``rounds`` times, one after the other in each round, after one round that does not count.
+
+    Bytecode is kept, as it is wherever a package is installed: the round that does not count writes it.
+    """
+    environ = {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
     for number in range(rounds + 1):
         for name, command in commands.items():
