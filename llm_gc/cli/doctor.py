@@ -100,20 +100,22 @@ def _print(groups: Sequence[Group]) -> None:
         click.echo(("\n" if number else "") + click.style(clean(group.title), bold=True))
         for line in group.lines:
             for text in _shown(line, is_terminal):
-                click.echo(f"  {text}")
+                click.echo(text)
 
 
 def _shown(line: Line, is_terminal: bool) -> list[str]:
     """Give a line of the report, its remedy and its places: with a mark in a terminal, plain else."""
     from llm_gc.cli.clean import clean
+    from llm_gc.cli.lines import fitted
 
     sign, colour = _MARKS[line.mark]
-    mark = click.style(sign, fg=colour, bold=True) if is_terminal else f"{line.mark}:"
-    shown = [f"{mark} {clean(line.text)}"]
+    mark = sign if is_terminal else f"{line.mark}:"
+    first = fitted(f"  {mark} {clean(line.text)}")
+    shown = [first.replace(mark, click.style(mark, fg=colour, bold=True), 1) if is_terminal else first]
     if line.remedy:
-        shown.append(f"    {clean(line.remedy)}")
+        shown.append(fitted(f"      {clean(line.remedy)}"))
     if line.places:
-        shown.append(click.style(f"    {', '.join(line.places)}", dim=True))
+        shown.append(click.style(fitted(f"      {', '.join(line.places)}"), dim=True))
     return shown
 
 

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from llm_gc.sessions import Listed
 
-HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION")
+HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "SESSION")
 
 
 @click.command()
@@ -50,15 +50,16 @@ def _line(session: Listed) -> str:
     from llm_gc.cli.figures import seconds
 
     if session.problem:
-        return clean(_columns(session.status, "-", "", "-", "-", "-", f"{session.id}: {session.problem}"))
+        return clean(_columns(session.status, "-", "", "-", "-", f"{session.id}: {session.problem}"))
     failed = str(session.failed or "")
     tokens, time = f"{session.tokens:,}", seconds(session.seconds)
-    return clean(_columns(session.status, str(session.turns), failed, tokens, time, session.pipeline, session.id))
+    return clean(_columns(session.status, str(session.turns), failed, tokens, time, session.id))
 
 
-def _columns(*words: str) -> str:  # of fixed width, for the lines below are not known yet
-    status, turns, failed, tokens, time, pipeline, session = words
-    return f"{status:11}  {turns:>5}  {failed:>6}  {tokens:>9}  {time:>9}  {pipeline:20}  {session}"
+def _columns(*words: str) -> str:
+    """Give a line of fixed columns, for those below are not known yet; a session's id ends with its pipeline's name."""
+    status, turns, failed, tokens, time, session = words
+    return f"{status:11}  {turns:>5}  {failed:>6}  {tokens:>9}  {time:>9}  {session}"
 
 
 def _print_json(listed: Iterable[Listed]) -> None:

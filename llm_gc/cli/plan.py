@@ -55,6 +55,7 @@ def _seeded(loaded: Loaded, seed: int | None) -> Loaded:
 
 def _print(plan: Plan, inputs: dict[str, Supplied], unknown: set[str], options: dict[str, Any]) -> None:
     from llm_gc.cli.clean import clean, clean_json
+    from llm_gc.cli.lines import fitted
     from llm_gc.planning.telling import as_data, block, summary
 
     number = options["turn"]
@@ -68,8 +69,8 @@ def _print(plan: Plan, inputs: dict[str, Supplied], unknown: set[str], options: 
     for turn in plan.turns:
         if number in (None, turn.number):
             for line in block(turn, with_request=options["requests"] or number is not None):
-                click.echo(clean(line))
+                click.echo(fitted(clean(line)))
     if number is None:
         click.echo()
         for line in summary(plan, inputs, unknown):
-            click.echo(clean(line))
+            click.echo(fitted(clean(line)))

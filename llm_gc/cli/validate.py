@@ -44,7 +44,8 @@ def command(paths: tuple[str, ...], form: str, strict: bool, jobs: int, explain:
     errors = sum(finding.severity == "error" for finding in report.findings)
     warnings = len(report.findings) - errors
     found = ", ".join(_counted(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n) or "clean"
-    click.echo(f"{_counted(report.checked, 'file')} checked: {found}", err=True)
+    if report.checked or not report.wrong:
+        click.echo(f"{_counted(report.checked, 'file')} checked: {found}", err=True)
     return 2 if report.wrong else 1 if errors or (strict and warnings) else 0
 
 

@@ -27,13 +27,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_line_for_each_session(folder: Path) -> None:
-    """Newest first, under a heading: status, turns, failed ones, tokens, time, pipeline and id."""
+    """Newest first, under a heading: status, turns, failed ones, tokens, time and id, within 80 columns."""
     result = llm_gc("ls", cwd=folder)
     head, broken, _, good = result.out.splitlines()
-    assert head.split() == ["STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "PIPELINE", "SESSION"]
+    assert head.split() == ["STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "SESSION"]
     totals = rich().totals
-    shown = ["completed", "12", "1", f"{totals.tokens.total:,}", f"{totals.seconds:.1f}", "s", "durations"]
+    shown = ["completed", "12", "1", f"{totals.tokens.total:,}", f"{totals.seconds:.1f}", "s"]
     assert good.split() == [*shown, "20260101T000000Z-durations"]
+    assert len(good) < 80
     assert broken.split(maxsplit=5)[0] == "unreadable"
     assert broken.endswith("20260103T000000Z-m1: it is no JSON that can be read")
     assert (result.code, result.err) == (0, "")

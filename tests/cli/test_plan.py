@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.commands import M1, llm_gc
+from tests.cli.terminal import ESCAPES, Terminal
+from tests.commands import M1, command, environ, llm_gc
 
 ESCALATION = M1.replace("m1", "escalation")
 
@@ -89,3 +90,12 @@ def test_wrong_use(tmp_path: Path) -> None:
     assert "Give the pipeline to plan" in nothing.err
     assert "There is no turn 7: the plan has 6." in beyond.err
     assert "the input 'rounds' does not fit: 0 is less than 1" in unfit.err
+
+
+def test_in_a_terminal_no_word_is_torn(tmp_path: Path) -> None:
+    """Lines break between words where the terminal ends, and say the same as in a pipe."""
+    terminal = Terminal(command("plan", M1), tmp_path, environ(), columns=60)
+    shown = ESCAPES.sub("", terminal.read())
+    assert max(map(len, shown.splitlines())) <= max(60, len(M1) + 10)
+    assert shown.split() == llm_gc("plan", M1, cwd=tmp_path).out.split()
+    assert shown != llm_gc("plan", M1, cwd=tmp_path).out

@@ -89,6 +89,13 @@ def test_a_path_that_leads_nowhere(folder: Path) -> None:
     assert "llm-gc: there is no pipeline and no test in the folder empty" in result.err
 
 
+def test_nothing_but_a_path_that_leads_nowhere(folder: Path) -> None:
+    """Nothing was checked, and so nothing is called clean."""
+    result = llm_gc("validate", "gone.yaml", cwd=folder)
+    assert (result.code, result.out) == (2, "")
+    assert "clean" not in result.err
+
+
 def test_no_path_at_all(folder: Path) -> None:
     """Is wrong use, with an example of the right one."""
     result = llm_gc("validate", cwd=folder)
