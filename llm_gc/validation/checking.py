@@ -17,8 +17,8 @@ from llm_gc.validation.silence import Ignore, Silence, unused
 Named = tuple[Path, str]
 """A file, and what it is called in messages."""
 
-BETWEEN = 5
-"""After so many documents garbage is looked for."""
+BETWEEN, THOROUGH = 5, 100
+"""After so many documents garbage is looked for: among what they left behind, and in everything."""
 
 CHUNK = 8
 """So many documents a worker is given at a time: neighbours mostly share their prompts."""
@@ -98,8 +98,9 @@ def _by_the_document() -> Iterator[Callable[[], None]]:
     was_enabled, numbers = gc.isenabled(), count()
 
     def begin() -> None:
-        if next(numbers) % BETWEEN == BETWEEN - 1:
-            gc.collect()
+        number = next(numbers)
+        if number % BETWEEN == BETWEEN - 1:
+            gc.collect(2 if number % THOROUGH == THOROUGH - 1 else 0)  # what is kept for all only grows
 
     gc.freeze()
     gc.disable()
