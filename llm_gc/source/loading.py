@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -123,8 +122,8 @@ def _odd(character: str) -> str:
 
 def _check_depth(text: str) -> None:
     """Refuse what is nested so deeply that libyaml's composer, which recurses in C, would crash the process."""
-    indents: Sequence[str] = re.findall(r"(?:^|(?<=[\r\n]))[ \t?:-]+", text)
-    if text.count("[") + text.count("{") + 2 * max(map(len, indents), default=0) <= 1000:
+    deepest = max((len(line) - len(line.lstrip(" \t?:-")) for line in text.splitlines()), default=0)
+    if text.count("[") + text.count("{") + 2 * deepest <= 1000:
         return
     depth = 0
     event: Any
