@@ -16,6 +16,7 @@ from llm_gc.backends.base import Asked, Delta, Facts, Notify, ignore
 from llm_gc.backends.made_up import sample
 from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Casting, Latency, Reply, Tokens
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 
 NAME = "rehearsal"
 """The model's name in the transcript: nobody can take these replies for a model's."""
@@ -28,7 +29,6 @@ _WHY = ("so that nothing is lost", "before anything else is done", "and keep the
         "with a short note why", "until it is plain")  # fmt: skip
 
 APPROVING_TURN = 3
-CHARACTERS_PER_TOKEN = 4
 TRIES = 100
 
 

@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from llm_gc.check.sizes import Sizes, as_tokens
+from llm_gc.check.sizes import Sizes
 from llm_gc.check.subject import Subject
 from llm_gc.check.told import Told
+from llm_gc.pipeline import Role
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.do import Do
@@ -26,6 +27,7 @@ from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.say import Say, Turn
 from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
+from llm_gc.tokens import as_tokens
 
 AROUND = 4
 """Tokens around each message: its label, and the marks of the model's own template."""
@@ -95,6 +97,7 @@ class Course:
         windows = {name: None if keeps else subject.number(role.num_ctx) for name, role in pipeline.roles.items()}
         self._windows = {name: size for name, size in windows.items() if size is not None}
         self._limit = subject.number(pipeline.limits.max_tokens)
+        self._longest = {name: self._bound(role) for name, role in pipeline.roles.items()}
         told = Told(self._sizes.of(pipeline.opening))
         most = subject.number(pipeline.limits.max_turns)
         self._within(most, lambda: self._run(pipeline.turns, ("turns",), told, is_sure=True))
@@ -254,9 +257,13 @@ class Course:
 
     def _reply(self, name: str, step: Turn | None) -> int:
         """Give how many tokens a reply has at most."""
-        role = self._subject.pipeline.roles[name]
-        bounds = [self._limit, self._subject.number(role.max_tokens), step.max_tokens if step else None]
-        return 0 if role.human else min((bound for bound in bounds if bound is not None), default=0)
+        longest, most = self._longest[name], step.max_tokens if step else None
+        return longest or 0 if most is None else most if longest is None else min(longest, most)
+
+    def _bound(self, role: Role) -> int | None:
+        """Give how many tokens a role says at most, whatever the step; none where nobody can tell."""
+        bounds = [bound for bound in (self._limit, self._subject.number(role.max_tokens)) if bound is not None]
+        return 0 if role.human else min(bounds, default=None)
 
     def _allowed(self, step: Choose) -> list[str]:
         if isinstance(step.choose, str):

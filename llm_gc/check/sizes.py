@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from math import ceil
 from typing import Any
 
 from llm_gc.check.subject import Subject
 from llm_gc.check.told import Told
-from llm_gc.conversation.context import CHARACTERS
 from llm_gc.frozen import as_text
 from llm_gc.templates import Use
+from llm_gc.tokens import as_tokens
 
 MOST = 10**9
 """Nothing is longer than that."""
 
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-
-
-def as_tokens(characters: int) -> int:
-    """Estimate the tokens of so many characters."""
-    return ceil(characters / CHARACTERS)
 
 
 class Sizes:
@@ -49,7 +43,8 @@ class Sizes:
         if key not in self._named:
             compiled = self._subject.compiled(*key)
             self._named[key] = tuple(dict.fromkeys(_whole_messages(compiled.uses))) if compiled else ()
-        return min(sum(_held(told, *one) for one in self._named[key]), MOST)
+        named = self._named[key]
+        return min(sum(_held(told, *one) for one in named), MOST) if named else 0
 
     def _of_its_own(self, text: str) -> int:
         try:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
 from llm_gc.drivers.explore.report import Report, Told
 from llm_gc.drivers.explore.scripts import Said
 from llm_gc.frozen import plain
 from llm_gc.source import dotted
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 
 MOST_SHOWN = 12
 """So many replies of a way are shown; of longer ones the first and the last."""

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_gc.protocol import Ask, Failure, Part, Reply
-
-CHARACTERS = 4.0
-"""The characters of a token, where no prompt of the model has had more: so many they have in English, others fewer."""
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 
 MARGIN = 2.0
 """How many times as many characters as that a token of a whole prompt may have, at most."""
@@ -63,7 +61,7 @@ def likely(parts: tuple[Part, ...], earlier: Measured | None, densest: float = 0
     ``earlier`` is the newest request of the speaker that was counted, ``densest`` the most characters for each token
     that a prompt of the model has had, ``margin`` how many times as many there may be.
     """
-    characters = margin * max(CHARACTERS, densest)
+    characters = margin * max(CHARACTERS_PER_TOKEN, densest)
     if earlier is not None and _extends(parts, earlier.parts):
         return earlier.tokens + int(size(parts[len(earlier.parts) :]) / characters)
     return int(size(parts) / characters)

@@ -14,10 +14,10 @@ from llm_gc.check import run_rules
 from llm_gc.check.course import Course, Overflow
 from llm_gc.check.subject import Subject
 from llm_gc.conversation import Conversation, Files
-from llm_gc.conversation.context import CHARACTERS
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Reply
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 from tests.talks import failed, pipeline, said
 
 MANY = settings(max_examples=150, derandomize=True, deadline=None, database=None)
@@ -113,7 +113,7 @@ def test_no_conversation_is_longer(turns: list[Any], window: int, most: int, see
         reply = answer(ask, chance)
         if reply.failure is None and not ask.is_pick:
             size = sum(len(message["content"]) for message in ask.request.messages) + len(reply.content)
-            assert size <= window * CHARACTERS
+            assert size <= window * CHARACTERS_PER_TOKEN
         conversation.answer(ask, reply)
 
 

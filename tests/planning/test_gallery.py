@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from llm_gc.conversation import Conversation
-from llm_gc.conversation.context import CHARACTERS, size
+from llm_gc.conversation.context import size
 from llm_gc.planning.inputs import supplied
 from llm_gc.planning.plan import plan
 from llm_gc.protocol import Reply
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 from tests.gallery.plays import load, names
 
 CERTAIN = ("debate", "m1", "mixture-of-agents", "role-play", "round-robin", "self-consistency", "two-agent-chat")
@@ -39,8 +40,8 @@ def test_the_plan_is_what_comes(name: str) -> None:
     conversation, asks = Conversation(loaded.pipeline, inputs, loaded.files), []
     while conversation.outcome is None:
         ask = conversation.pending[0]
-        asks.append((ask.speaker.role, ask.model, size(ask.request.parts) / CHARACTERS))
-        letters = int(ask.options["num_predict"] * CHARACTERS)
+        asks.append((ask.speaker.role, ask.model, size(ask.request.parts) / CHARACTERS_PER_TOKEN))
+        letters = int(ask.options["num_predict"] * CHARACTERS_PER_TOKEN)
         conversation.answer(ask, Reply(f"{len(asks)} ".ljust(letters, "x"), done_reason="stop"))
     assert [(turn.role, turn.model) for turn in found.turns] == [(role, model) for role, model, _ in asks]
     assert conversation.outcome.reason == found.reason

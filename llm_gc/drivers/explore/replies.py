@@ -10,7 +10,6 @@ from typing import Any
 
 from llm_gc.backends.patterns import matching
 from llm_gc.conversation import Files
-from llm_gc.conversation.context import CHARACTERS
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.projection import mark, unmarked
 from llm_gc.drivers.explore.values import Values, filled
@@ -19,9 +18,7 @@ from llm_gc.pipeline import Pipeline, Stop
 from llm_gc.protocol import Ask, Failure, Path, Reply, Tokens
 from llm_gc.steps.stops import says
 from llm_gc.texts import models
-
-CHARACTERS_PER_TOKEN = int(CHARACTERS)
-"""What a token is taken to be worth; the core's own guess."""
+from llm_gc.tokens import CHARACTERS_PER_TOKEN
 
 CUT_DATA = '{"cut'
 """A structured reply that is cut by length; it fails as one does that never came."""

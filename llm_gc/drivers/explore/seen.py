@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from llm_gc.conversation import Outcome, Visit
 from llm_gc.conversation.context import reserve
 from llm_gc.drivers.explore.projection import unmarked
-from llm_gc.drivers.explore.replies import CHARACTERS_PER_TOKEN
 from llm_gc.drivers.explore.walks import Node
 from llm_gc.drivers.explore.windows import Windows
 from llm_gc.protocol import Ask, Path
+from llm_gc.tokens import as_tokens
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Seen:
 
     def asked(self, ask: Ask, parts: tuple[int, ...], size: int, at: Node) -> None:
         """Take a request of ``size`` characters: how large it is, and whether it extends its speaker's last one."""
-        tokens, window = -(-size // CHARACTERS_PER_TOKEN), self.windows.of(ask)
+        tokens, window = as_tokens(size), self.windows.of(ask)
         role, most = ask.speaker.role, int(ask.options["num_predict"])
         prompt = self.prompts.setdefault(role, Prompt(tokens, window, most, at))
         if tokens > prompt.tokens:
