@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -14,13 +13,10 @@ from llm_gc.protocol import Path
 from llm_gc.steps.scene import Scene
 from llm_gc.templates import is_file
 
-Found = TypeVar("Found")
-
 TextKind = Literal["template", "expression"]
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A template or an expression, and where it stands."""
 
     path: Path
@@ -35,76 +31,71 @@ class Text:
 
 def texts(value: Any, path: Path = ()) -> Iterator[Text]:
     """Give all templates and expressions in a model and in what it holds, in the order of its fields."""
-    return iter(_texts_of.get(value, path))
-
-
-def _collect_texts(value: Any, path: Path, found: list[Text]) -> None:
-    if isinstance(value, BaseModel):
-        for name, key, kind, _ in _fields(type(value)):
-            inner = getattr(value, name)
-            if kind is None:
-                _collect_texts(inner, (*path, key), found)
-            elif isinstance(inner, str):
-                found.append(Text((*path, key), inner, kind))
-            elif isinstance(inner, dict):  # the variables of a set, the inputs of a scene
-                texts_in = ((each, item) for each, item in inner.items() if isinstance(item, str))
-                found += (Text((*path, key, each), item, kind) for each, item in texts_in)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _collect_texts(item, (*path, index), found)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _collect_texts(item, (*path, key), found)
+    return iter(_newest.walk(value, path).texts)
 
 
 def models(value: Any, path: Path = ()) -> Iterator[tuple[Path, BaseModel]]:
     """Give a model and all models in it, each with its path, in the order of the document."""
-    return iter(_models_of.get(value, path))
+    return iter(_newest.walk(value, path).models)
 
 
-def _collect_models(value: Any, path: Path, found: list[tuple[Path, BaseModel]]) -> None:
-    if isinstance(value, BaseModel):
-        found.append((path, value))
-        for name, key, _, holds_models in _fields(type(value)):
-            if holds_models:
-                _collect_models(getattr(value, name), (*path, key), found)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _collect_models(item, (*path, index), found)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _collect_models(item, (*path, key), found)
+class _Walk:
+    """A walk over models and all that they hold, and what it comes by."""
+
+    def __init__(self) -> None:
+        self.texts: list[Text] = []
+        self.models: list[tuple[Path, BaseModel]] = []
+
+    def go(self, value: Any, path: Path) -> None:
+        if isinstance(value, BaseModel):
+            self.models.append((path, value))
+            for name, key, kind in _fields(type(value)):
+                inner = getattr(value, name)
+                if kind is None:
+                    self.go(inner, (*path, key))
+                elif isinstance(inner, str):
+                    self.texts.append(Text((*path, key), inner, kind))
+                elif isinstance(inner, dict):  # the variables of a set, the inputs of a scene
+                    texts_in = ((each, item) for each, item in inner.items() if isinstance(item, str))
+                    self.texts += (Text((*path, key, each), item, kind) for each, item in texts_in)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self.go(item, (*path, index))
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self.go(item, (*path, key))
 
 
-class _Newest(Generic[Found]):
-    """What was collected of the newest value; checks ask for one pipeline's again and again, and models are frozen."""
+class _Newest:
+    """The walk over the newest model; checks ask for one pipeline's again and again, and models are frozen."""
 
-    def __init__(self, collect: Callable[[Any, Path, list[Found]], None]) -> None:
-        self._collect, self._value, self._found = collect, object(), list[Found]()
+    def __init__(self) -> None:
+        self._value: Any = None
+        self._walk = _Walk()
 
-    def get(self, value: Any, path: Path) -> list[Found]:
-        if value is self._value:
-            return self._found
-        found: list[Found] = []
-        self._collect(value, path, found)
+    def walk(self, value: Any, path: Path) -> _Walk:
+        if value is self._value and value is not None:
+            return self._walk
+        walk = _Walk()
+        walk.go(value, path)
         if not path and isinstance(value, BaseModel):
-            self._value, self._found = value, found
-        return found
+            self._value, self._walk = value, walk
+        return walk
 
 
-_texts_of, _models_of = _Newest(_collect_texts), _Newest(_collect_models)
+_newest = _Newest()
 
 
 @cache
-def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, TextKind | None, bool], ...]:
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, TextKind | None], ...]:
     """Give the fields of a model that a walk comes by: those that are templates, and those in which there are models.
 
-    Of each: its name, its key, what kind of template it is (if it is one), and whether models can stand in it.
+    Of each: its name, its key, and what kind of template it is, if it is one.
     """
-    looked_at = (
-        (name, field, _kind(model, name), _can_hold(field.annotation)) for name, field in model.model_fields.items()
+    looked_at = ((name, field, _kind(model, name)) for name, field in model.model_fields.items())
+    return tuple(
+        (name, field.alias or name, kind) for name, field, kind in looked_at if kind or _can_hold(field.annotation)
     )
-    return tuple((name, field.alias or name, kind, holds) for name, field, kind, holds in looked_at if kind or holds)
 
 
 def _can_hold(annotation: Any) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Path
+from llm_gc.steps.parallel import Parallel
+from llm_gc.steps.repeat import Repeat
+from llm_gc.steps.say import Turn
+from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
 from llm_gc.texts import models
 
@@ -27,8 +30,7 @@ SEEN = ("all", "none", "own", "others", "narrator", "random")
 """What stands in the place of a role's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A name, what it is the name of, and where it is given; ``key`` where it is a key there."""
 
     name: str
@@ -43,10 +45,10 @@ def given(pipeline: Pipeline) -> Iterator[Given]:
         yield Given(name, "input", ("inputs", name), key=True)
     for name in pipeline.roles:
         yield Given(name, "role", ("roles", name), key=True)
-    for path, model in models(pipeline.turns, ("turns",)):
+    for path, model in models(pipeline):
         if isinstance(model, Set):
             yield from (Given(name, "variable", (*path, "set", name), key=True) for name in model.set)
-        if loop := getattr(model, "for_", None):
-            yield Given(loop, "loop", (*path, "for"))
-        if kept := getattr(model, "as_", None):
-            yield Given(kept, "variable", (*path, "as"))
+        if isinstance(model, (Repeat, Parallel)) and model.for_:
+            yield Given(model.for_, "loop", (*path, "for"))
+        if isinstance(model, (Turn, Parallel, Scene)) and model.as_:
+            yield Given(model.as_, "variable", (*path, "as"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from jinja2 import nodes
@@ -11,8 +10,7 @@ from jinja2 import nodes
 from llm_gc.templates.spots import Spot, column
 
 
-@dataclass(frozen=True, slots=True)
-class Spotted:
+class Spotted(NamedTuple):
     """A word of a template, with its line and column from 1; ``file`` is its name under ``prompts/``, or empty."""
 
     word: str
@@ -21,8 +19,7 @@ class Spotted:
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A name that a template looks up, with the attributes that it goes on to: ``said.reviewer.content``.
 
     An item that is no fixed text stands as an empty word. ``guarded`` tells that the template asks somewhere whether

@@ -12,13 +12,15 @@ from llm_gc.check.schemas import TYPES, problems
 from llm_gc.check.subject import Subject
 from llm_gc.check.words import shown
 from llm_gc.inputs import misfit
+from llm_gc.pipeline import Role
 from llm_gc.protocol import Path
 from llm_gc.steps.fields import is_schema
+from llm_gc.steps.say import Turn
 
 
 def check(subject: Subject) -> Iterator[Problem]:
     for at, model in subject.models:
-        format_ = getattr(model, "format", None)
+        format_ = model.format if isinstance(model, (Role, Turn)) else None
         if isinstance(format_, Mapping):
             yield from _checked(format_, (*at, "format"))
 
