@@ -125,7 +125,7 @@ class Flow:
             self._sights.read((*path, key), getattr(step, key))
         for role in roles:
             self._read_prompt(role)
-        values = {role: message([self._roles.schema(step, role)]) for role in roles}
+        values = {role: self._roles.message(step, role) for role in roles}
         newest = union(values.values()) if values else UNKNOWN
 
         def said() -> bool:

@@ -7,14 +7,12 @@ dictionary, so that a walk costs as much as there are steps, however many names 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from llm_gc.check.values import Value, union
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a name holds, whether every way here has set it, and the ``when`` under which it was set, if any."""
 
     value: Value
@@ -45,11 +43,11 @@ class Known:
 
     def get(self, key: Key) -> Entry | None:
         """Give what is known of a name; none where no way here has set it."""
-        return self._of(key).get(key)
+        return (self._history if key.is_history else self._names).get(key)
 
     def set(self, key: Key, entry: Entry) -> None:
         """Set a name."""
-        entries = self._of(key)
+        entries = self._history if key.is_history else self._names
         self._log.append((entries, key, entries.get(key)))
         entries[key] = entry
 
@@ -87,6 +85,3 @@ class Known:
     def leave(self, outside: dict[Key, Entry]) -> None:
         """Come back from a scene."""
         self._history = outside
-
-    def _of(self, key: Key) -> dict[Key, Entry]:
-        return self._history if key.is_history else self._names

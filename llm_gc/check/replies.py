@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llm_gc.check.known import LAST, Key
-from llm_gc.check.values import UNKNOWN, Schema, Value, message, union
+from llm_gc.check.values import UNKNOWN, Value, message, union
 from llm_gc.pipeline import Pipeline
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.do import Do
@@ -25,44 +25,47 @@ class Replies:
     def __init__(self, pipeline: Pipeline) -> None:
         """Take a pipeline."""
         self._roles = pipeline.roles
-        self._schemas: dict[int, Schema | None] = {}
-        self._said: dict[int, list[tuple[Key, Value]]] = {}
+        self._messages: dict[int, Value] = {}
+        self._left: dict[int, list[tuple[Key, Value]]] = {}
 
-    def schema(self, step: Turn, role: str) -> Schema | None:
-        """Give the JSON Schema of a role's reply in a step; none where it is any text."""
+    def message(self, step: Turn, role: str) -> Value:
+        """Give the message that a role's reply in a step is."""
         found = self._roles.get(role)
         format_ = step.format if step.format is not None else found.format if found else None
-        if id(format_) not in self._schemas:
-            self._schemas[id(format_)] = schema_of(format_)
-        return self._schemas[id(format_)]
+        if id(format_) not in self._messages:
+            self._messages[id(format_)] = message([schema_of(format_)])
+        return self._messages[id(format_)]
 
     def left_by(self, steps: Sequence[Any]) -> Iterator[tuple[Key, Value]]:
         """Give what steps may leave to those after them: names, and the newest messages."""
         for step in steps:
-            match step:
-                case Say() | Choose():
-                    if id(step) not in self._said:  # each loop and each end looks ahead again
-                        self._said[id(step)] = list(self._spoken(step))
-                    yield from self._said[id(step)]
-                case Set():
-                    yield from ((Key(name), UNKNOWN) for name in step.set)
-                case Do():
-                    yield from self.left_by([*step.do, *(step.else_ or ())])
-                case Repeat():
-                    yield from [(Key(step.for_), UNKNOWN)] if step.for_ else []
-                    yield from self.left_by(step.repeat)
-                case Parallel():
-                    yield from (one for one in self.left_by(step.parallel) if one[0].is_history)
-                    yield from _kept(step.as_, UNKNOWN)
-                case Scene():
-                    yield LAST, UNKNOWN
-                    yield from _kept(step.as_, UNKNOWN)
-                case Post():
-                    yield LAST, message([None])
+            if id(step) not in self._left:  # each loop and each end looks ahead again
+                self._left[id(step)] = list(self._left_by(step))
+            yield from self._left[id(step)]
+
+    def _left_by(self, step: Any) -> Iterator[tuple[Key, Value]]:
+        match step:
+            case Say() | Choose():
+                yield from self._spoken(step)
+            case Set():
+                yield from ((Key(name), UNKNOWN) for name in step.set)
+            case Do():
+                yield from self.left_by([*step.do, *(step.else_ or ())])
+            case Repeat():
+                yield from [(Key(step.for_), UNKNOWN)] if step.for_ else []
+                yield from self.left_by(step.repeat)
+            case Parallel():
+                yield from (one for one in self.left_by(step.parallel) if one[0].is_history)
+                yield from _kept(step.as_, UNKNOWN)
+            case Scene():
+                yield LAST, UNKNOWN
+                yield from _kept(step.as_, UNKNOWN)
+            case Post():
+                yield LAST, message([None])
 
     def _spoken(self, step: Say | Choose) -> Iterator[tuple[Key, Value]]:
         roles = [step.say] if isinstance(step, Say) else list(self._roles)
-        said = {role: message([self.schema(step, role)]) for role in roles}
+        said = {role: self.message(step, role) for role in roles}
         yield LAST, union(said.values())
         yield from ((Key(role, is_history=True), value) for role, value in said.items())
         yield from _kept(step.as_, union(said.values()))

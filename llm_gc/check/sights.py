@@ -34,6 +34,7 @@ class Sights:
         """Take a pipeline, and what is known as things stand."""
         self._subject, self._known = subject, known
         self._variables = {one.name for one in subject.given if one.kind in ("variable", "loop")}
+        self._changing: dict[tuple[str, bool], tuple[Use, ...]] = {}
         self.seen: dict[tuple[Path, Use], Sight] = {}
         self.conditions: list[str] = []
 
@@ -41,18 +42,23 @@ class Sights:
         """See the names in a template or an expression, as things stand."""
         if not isinstance(text, str):
             return
-        compiled = self._subject.compiled(text, is_expression)
-        for use in compiled.uses if compiled else ():
+        uses = self._changing.get((text, is_expression))
+        if uses is None:
+            compiled = self._subject.compiled(text, is_expression)
+            watched = (*self._variables, "last", "said")
+            uses = tuple(use for use in compiled.uses if use.name in watched) if compiled else ()
+            self._changing[text, is_expression] = uses
+        for use in uses:
             self._see(path, use)
 
     def _see(self, path: Path, use: Use) -> None:
         name = use.name
-        entry = self._known.get(Key(name, is_history=name in NAMES))
         if name in self._variables:
+            entry = self._known.get(Key(name, is_history=name in NAMES))
             sight = self._sight(path, use, entry.value if entry else UNKNOWN)
             sight.never += entry is None
             sight.maybe += entry is not None and not entry.certain and not self._is_asked(name, entry.under)
-        elif name in ("last", "said"):
+        else:
             words = [word.word for word in use.words]
             if name == "said" and len(words) < 2:
                 return

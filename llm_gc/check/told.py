@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 
 from llm_gc.steps.fields import View
 
@@ -53,7 +53,9 @@ class Told:
 
     def copy(self) -> Told:
         """Give the same again, to go on from in another way."""
-        return replace(self, piles={name: pile.copy() for name, pile in self.piles.items()}, held=dict(self.held))
+        piles = {name: pile.copy() for name, pile in self.piles.items()}
+        newest = (self.newest, self.newest_size, self.newest_at, self.before_at)
+        return Told(self.opening, piles, self.turns, self.now, self.heard, dict(self.held), *newest)
 
     def pile(self, name: str) -> Pile:
         """Give a speaker's pile."""

@@ -45,13 +45,11 @@ def message(schemas: Iterable[Schema | None]) -> Value:
 
 def union(values: Iterable[Value]) -> Value:
     """Give what is one of these values."""
-    found = list(values)
+    found = list(dict.fromkeys(values))  # mostly it is one and the same
     if len(found) == 1:
         return found[0]
     if not found or any(value.kind != found[0].kind or value.kind == "unknown" for value in found):
         return UNKNOWN
-    if all(value is found[0] for value in found):
-        return found[0]
     schemas = {id(schema): schema for value in found for schema in value.schemas}
     if len(schemas) > MANY:
         return UNKNOWN
