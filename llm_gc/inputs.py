@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from llm_gc.errors import UsageError
 from llm_gc.frozen import Unfreezable, freeze
 from llm_gc.near import near
+from llm_gc.protocol import Path
 
 _SIMPLE = frozenset((
     "type", "description", "default", "title", "examples", "minimum", "maximum", "minLength", "maxLength", "enum",
@@ -90,17 +91,22 @@ def _refuse(word: str) -> NoReturn:
 
 
 def misfit(value: Any, schema: Mapping[str, Any]) -> str:
-    """Say how a value does not fit a schema; empty where it does.
+    """Say how a value does not fit a schema; empty where it does."""
+    return misfit_at(value, schema)[1]
+
+
+def misfit_at(value: Any, schema: Mapping[str, Any]) -> tuple[Path, str]:
+    """Say where in a value something does not fit a schema, and how; nowhere and empty where all does.
 
     The plain cases are looked at here, since jsonschema costs more to import than all the rest of a short run.
     """
     if schema.keys() <= _SIMPLE and isinstance(schema.get("type", ""), str):
-        return _simple_misfit(value, schema)
+        return (), _simple_misfit(value, schema)
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
     found = best_match(Draft202012Validator(dict(schema)).iter_errors(value))
-    return "" if found is None else found.message
+    return ((), "") if found is None else (tuple(found.absolute_path), found.message)
 
 
 def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:

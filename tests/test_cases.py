@@ -80,10 +80,12 @@ def test_findings_read_well(file: Path) -> None:
 @pytest.mark.parametrize("file", ERR, ids=lambda file: file.stem)
 def test_line_ends_do_not_matter(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With CRLF and a byte order mark the findings are the same, at the same places."""
-    shutil.copytree(file.parent / "prompts", tmp_path / "prompts")
+    folder = tmp_path / "err"
+    shutil.copytree(file.parent / "prompts", folder / "prompts")
+    shutil.copytree(CASES / "ok", tmp_path / "ok")
     (tmp_path / "pyproject.toml").touch()
     text = file.read_text(encoding="utf-8").replace("\n", "\r\n")
-    copy = tmp_path / file.name
+    copy = folder / file.name
     copy.write_text(text, encoding="utf-8-sig", newline="")
     assert findings(copy, monkeypatch) == file.with_suffix(".out").read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ __all__ = ["Problem", "run_rules"]
 def run_rules(
     pipeline: Pipeline,
     prompts: Mapping[str, str],
+    scenes: Mapping[str, Pipeline] | None = None,
     *,
     whole: bool = True,
     alone: bool = True,
@@ -23,12 +24,13 @@ def run_rules(
 
     Where the pipeline is not ``whole``, since broken parts of it were cut away, only those rules are run that make
     nothing of what is not there. Where it does not stand ``alone`` but is played by a scene, that may give an opening.
+    ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded.
     ``spare`` are the names of prompt files that are there for it, and that no other pipeline names.
     """
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
-    subject, told = Subject(pipeline, prompts, whole=whole, spare=spare), set[str]()
+    subject, told = Subject(pipeline, prompts, scenes, whole=whole, spare=spare), set[str]()
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
         if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):

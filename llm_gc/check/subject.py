@@ -24,14 +24,21 @@ class Subject:
     """A pipeline under examination. Whatever more than one rule needs is worked out when it is first asked for."""
 
     def __init__(
-        self, pipeline: Pipeline, prompts: Mapping[str, str], *, whole: bool = True, spare: Sequence[str] = ()
+        self,
+        pipeline: Pipeline,
+        prompts: Mapping[str, str],
+        scenes: Mapping[str, Pipeline] | None = None,
+        *,
+        whole: bool = True,
+        spare: Sequence[str] = (),
     ) -> None:
         """Take a pipeline, and the texts of its prompt files by their names under ``prompts/``.
 
-        It is not ``whole`` where broken parts of it were cut away. ``spare`` are the names of prompt files that belong
-        to it and that nobody else names.
+        ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded. It
+        is not ``whole`` where broken parts of it were cut away. ``spare`` are the names of prompt files that belong to
+        it and that nobody else names.
         """
-        self.pipeline, self.whole, self.spare = pipeline, whole, spare
+        self.pipeline, self.scenes, self.whole, self.spare = pipeline, scenes or {}, whole, spare
         self.templates = Templates.over(prompts)
         self._sources: dict[str, str] = {}
         self._numbers: dict[str, int | None] = {}
@@ -129,10 +136,11 @@ class Subject:
         schema = self.pipeline.inputs.get(name, {})
         least = schema.get("minimum", 0)
         if not name.isidentifier() or not isinstance(least, (int, float)):
-            return (self.number(template) or 0) if self._is_constant(template) else 0
+            return (self.number(template) or 0) if self.is_constant(template) else 0
         return int(least)
 
-    def _is_constant(self, template: str) -> bool:
+    def is_constant(self, template: str) -> bool:
+        """Tell whether a template gives the same wherever it stands: it names nothing."""
         compiled = self.compiled(template)
         return compiled is not None and not compiled.names
 

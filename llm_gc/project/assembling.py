@@ -37,7 +37,7 @@ def assemble(
         if name not in scenes
     ]
     if check and not findings:
-        problems = run_rules(pipeline, compiled)
+        problems = run_rules(pipeline, compiled, {name: scene.pipeline for name, scene in scenes.items()})
         findings = [located(document, None, compiled, code, problem) for code, problem in problems]
     if any(finding.severity == "error" for finding in findings):
         raise PipelineError(findings)

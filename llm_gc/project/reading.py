@@ -85,7 +85,8 @@ class Reading:
         whole, alone = read.is_whole and not unreadable, len(self._open) == 1
         path = self.library.path(source)
         spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if whole else ()
-        problems = run_rules(read.pipeline, prompts, whole=whole, alone=alone, spare=spare)
+        played = {name: scene.pipeline for name, scene in scenes.items()}
+        problems = run_rules(read.pipeline, prompts, played, whole=whole, alone=alone, spare=spare)
         told = ((code, read.mended(code, problem)) for code, problem in problems)
         checked = [
             located(document, folder, prompts, code, problem)
