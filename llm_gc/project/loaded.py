@@ -14,6 +14,7 @@ from llm_gc.documents import Document
 from llm_gc.errors import Finding, TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.source import Place, spot_in, word_end
+from llm_gc.texts import scene_files
 
 if TYPE_CHECKING:
     from llm_gc.conversation import Files
@@ -48,8 +49,25 @@ class Loaded:
 
     def locate(self, error: TemplateError) -> Finding:
         """Say of a template's failure where it is: file, line and column, then what."""
-        problem = Problem(error.path, error.message, file=error.file, line=error.line, column=error.column)
-        return located(self.document, self.folder, self.prompts, "template", problem)
+        where = error.path if error.path[:1] == ("turns",) else error.step
+        owner, inside = self.owner(where) if where else (self.named(error.pipeline) or self, ())
+        path = inside if where == error.path else error.path
+        problem = Problem(path, error.message, file=error.file, line=error.line, column=error.column)
+        return located(owner.document, owner.folder, owner.prompts, "template", problem)
+
+    def owner(self, path: At) -> tuple[Loaded, At]:
+        """Give the pipeline in whose file that stands which the conversation has at a path, and its path there."""
+        for at, name in scene_files(self.pipeline):
+            if path[: len(at)] == at and len(path) > len(at) and name in self.scenes:
+                return self.scenes[name].owner(path[len(at) :])
+        return self, path
+
+    def named(self, pipeline: str) -> Loaded | None:
+        """Give the pipeline of a name among this one and those that its scenes play."""
+        if self.pipeline.name == pipeline:
+            return self
+        inner = (found for scene in self.scenes.values() if (found := scene.named(pipeline)))
+        return next(inner, None)
 
 
 def located(

@@ -55,7 +55,7 @@ def visits_of(exploration: Exploration) -> Visits:
 def wrong(exploration: Exploration, parts: list[Part]) -> Iterator[Found]:
     """Give all that goes wrong on some way."""
     yield from _failures(exploration)
-    yield from _overflows(exploration, parts[0])
+    yield from _overflows(exploration, parts)
     for end in exploration.seen.order:
         yield from _results(end, parts[0])
     visits = visits_of(exploration)
@@ -72,17 +72,18 @@ def _failures(exploration: Exploration) -> Iterator[Found]:
         yield _at_template(Found("template", (), fault.what, fault.at, ends="error"), fault.what)
 
 
-def _overflows(exploration: Exploration, part: Part) -> Iterator[Found]:
+def _overflows(exploration: Exploration, parts: list[Part]) -> Iterator[Found]:
     """Give the prompts that do not fit; a note where the pipeline says what is to be done about that."""
-    handled = part.pipeline.limits.on_overflow == "drop_oldest"
     for role, prompt in exploration.seen.prompts.items():
         if prompt.over is None:
             continue
+        part = next(part for part in parts if role in part.pipeline.roles)
+        handled = part.pipeline.limits.on_overflow == "drop_oldest"
         tokens, window, at = prompt.over
         room = "is more than" if tokens > window else "leaves the reply no room in"
         message = f"a prompt of {role} may have {tokens:,} tokens, which {room} its num_ctx of {window:,}"
         message += "; the oldest of what was said is dropped then" if handled else ""
-        yield Found("overflow", ("roles", role, "num_ctx"), message, at, handled)
+        yield Found("overflow", (*part.path, "roles", role, "num_ctx"), message, at, handled)
 
 
 def _results(end: End, part: Part) -> Iterator[Found]:
@@ -137,6 +138,8 @@ def _at_template(found: Found, text: str, front: str = "") -> Found:
     error = _placed(text)
     what = error.message if error else text
     path = found.path or (error.path if error else ())
+    if error is not None and found.path:
+        error = error.within(error.pipeline, found.path)
     return replace(found, path=path, message=f"{front}: {what}" if front else what, error=error)
 
 
@@ -145,8 +148,11 @@ def _placed(text: str) -> TemplateError | None:
     found = _PLACE.match(text)
     if found is None:
         return None
-    dotted = found["used"] or found["path"]
-    path = tuple(int(word) if word.isdigit() else word for word in dotted.split("."))
     line = int(found["line"]) if found["line"] else None
-    error = TemplateError(text[found.end() :], found["file"] or "", line, path)
-    return error.within(found["pipeline"] or "")
+    error = TemplateError(text[found.end() :], found["file"] or "", line, _path(found["used"] or found["path"]))
+    return error.within(found["pipeline"] or "", _path(found["step"] or ""))
+
+
+def _path(dotted: str) -> Path:
+    """Give a path back from its text."""
+    return tuple(int(word) if word.isdigit() else word for word in dotted.split(".") if word)

@@ -145,9 +145,10 @@ class _Reporter:
     def _located(self, found: Found) -> Finding:
         severity: Severity = "warning" if found.is_note else "error"
         if found.error is not None and found.error.path:
-            where = _named(self._loaded, found.error.pipeline).locate(found.error)
+            where = self._loaded.locate(found.error)
         else:
-            where = self._loaded.document.finding(found.path, found.code, found.message)
+            owner, path = self._loaded.owner(found.path)
+            where = owner.document.finding(path, found.code, found.message)
         return replace(where, code=found.code, message=found.message, severity=severity)
 
     def _shown(self, found: Found) -> tuple[tuple[Said, ...] | None, bool, Mapping[str, Any] | None]:
@@ -165,12 +166,6 @@ class _Reporter:
             if case is not None and case["replies"]:
                 cases.append(case)
         return cases
-
-
-def _named(loaded: Loaded, pipeline: str) -> Loaded:
-    """Give the pipeline of a name among one and those that its scenes play; the first one where there is none."""
-    within = [one for scene in loaded.scenes.values() if (one := _named(scene, pipeline)).pipeline.name == pipeline]
-    return loaded if loaded.pipeline.name == pipeline or not within else within[0]
 
 
 def _title(end: End) -> str:
