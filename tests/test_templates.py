@@ -288,6 +288,29 @@ def test_syntax_errors_of_expressions(text: str, told: tuple[str, int, int | Non
     assert (error.message, error.line, error.column) == told
 
 
+FAILURES = {
+    "'3' + 1": "+ cannot stand between a text and a number",
+    "[] + 3": "+ cannot stand between a list and a number",
+    "none + 1": "+ cannot stand between nothing and a number",
+    "{} ** 'a'": "** cannot stand between a map and a text",
+    "'a' < 1": "< cannot compare a text and a number",
+    "[1, 'a'] | sort": "< cannot compare a text and a number",
+    "m > 1": "> cannot compare a message and a number",
+    "none | sort": "nothing is no list",
+    "1 in true": "a truth value is no list",
+    "3.5 | length": "a number has no length",
+    "1 / 0": "division by zero",
+    "1 // 0": "division by zero",
+    "1 % 0": "division by zero",
+}
+
+
+@pytest.mark.parametrize(("text", "told"), FAILURES.items(), ids=FAILURES)
+def test_what_python_refuses_is_told_in_words_for_authors(text: str, told: str) -> None:
+    """Its names of types are no words of theirs."""
+    assert failure(f"{{{{ {text} }}}}", m=Message(content="a")).message == told
+
+
 # --- What a template cannot reach
 
 

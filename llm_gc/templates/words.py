@@ -1,4 +1,4 @@
-"""What Jinja says of a template that it cannot read or render, in words for authors."""
+"""What Jinja and Python say of a template that cannot be read or rendered, in words for authors."""
 
 from __future__ import annotations
 
@@ -30,15 +30,35 @@ _PLAIN = (  # what Jinja says, and what we say
     (r"^Exceeds the limit .* digits", r"a number has too many digits"),
     (r"Numerical result out of range", r"the number would be too large"),
     (r"^Range too big", r"a range has at most 100,000 items"),
+    (r"^integer (?:division or )?modulo by zero$", r"division by zero"),
 )  # fmt: skip
+
+_OF_TYPES = (  # what Python says, naming types, and what we say
+    (r"^unsupported operand type\(s\) for (\S+)(?: or pow\(\))?: '(\w+)' and '(\w+)'$",
+     "{} cannot stand between {} and {}"),
+    (r"^can only concatenate (\w+) \(not \"(\w+)\"\) to \w+$", "+ cannot stand between {} and {}"),
+    (r"^'(\S+)' not supported between instances of '(\w+)' and '(\w+)'$", "{} cannot compare {} and {}"),
+    (r"^(?:argument of type )?'(\w+)' (?:object )?is not iterable$", "{} is no list"),
+    (r"^object of type '(\w+)' has no len\(\)$", "{} has no length"),
+)  # fmt: skip
+
+_TYPES = {
+    "NoneType": "nothing", "bool": "a truth value", "int": "a number", "float": "a number", "str": "a text",
+    "list": "a list", "tuple": "a list", "FrozenList": "a list", "dict": "a map", "FrozenDict": "a map",
+    "Message": "a message",
+}  # fmt: skip
 
 
 def plain(message: str) -> str:
-    """Put what Jinja says into words for authors."""
+    """Put what Jinja or Python says into words for authors."""
     for name, mark in _WORDS.items():
         message = message.replace(f"'{name}'", repr(mark)).replace(name, repr(mark))
     for pattern, words in _PLAIN:
         found = re.search(pattern, message, re.DOTALL)
         if found:
             return found.expand(words)
+    for pattern, words in _OF_TYPES:
+        found = re.search(pattern, message)
+        if found:
+            return words.format(*(_TYPES.get(word, word) for word in found.groups()))
     return message

@@ -258,7 +258,7 @@ def test_another_error_of_a_template(tmp_path: Path) -> None:
     turns = tuple(replace(t, error=ErrorRecord("template", "Else.")) if t.error else t for t in record.turns)
     found = replay(replace(record, turns=turns), restored(record)).difference
     assert found is not None
-    assert found.lines[0] == "request:"
+    assert found.lines == ('request: "Else." -> "pipeline m1, turns.1.instruction, line 1: division by zero"',)
 
 
 def test_a_transcript_that_was_changed(transcript: Transcript) -> None:
