@@ -47,12 +47,13 @@ class Sizes:
         return min(sum(_held(told, *one) for one in named), MOST) if named else 0
 
     def _of_its_own(self, text: str) -> int:
+        compiled = self._subject.compiled(text)
         try:
             whole = as_text(self._subject.worked_out(text))
+            least = 1 if compiled is None or compiled.names else 0
         except ValueError:
-            whole = _TAGS.sub("", self._subject.source(text))
-        compiled = self._subject.compiled(text)
-        return max(as_tokens(len(whole)), 1 if compiled is None or compiled.names else 0)
+            whole, least = _TAGS.sub("", self._subject.source(text)), 1
+        return max(as_tokens(len(whole)), least)
 
 
 def _whole_messages(uses: tuple[Use, ...]) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from llm_gc.check.rules import (
     context_overflow,
     echoed_stop_token,
     endless_loop,
+    failing_template,
     format_without_json,
     idle_key,
     maybe_unset_name,
@@ -56,6 +57,7 @@ class Rule(Protocol):
 RULES: dict[str, Rule] = {
     "unknown-role": unknown_role,
     "unreadable-template": unreadable_template,
+    "failing-template": failing_template,
     "unknown-name": unknown_name,
     "taken-name": taken_name,
     "unset-name": unset_name,
