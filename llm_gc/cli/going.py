@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from llm_gc import backends
-from llm_gc.errors import LlmGcError, PipelineError, TemplateError
+from llm_gc.errors import LlmGcError, PipelineError, ServerUnreachable, TemplateError
 
 if TYPE_CHECKING:
     from llm_gc.cli.screen import Notes, Screen
@@ -74,6 +74,8 @@ def go(
             _drive(run)
         except TemplateError as error:
             raise PipelineError([loaded.locate(error)]) from error
+        except ServerUnreachable as error:
+            raise ServerUnreachable(f"{error} With --backend rehearsal no server is needed.") from error
         except asyncio.CancelledError:
             pass
         people.warn_of_unused(notes, run.outcome)

@@ -143,11 +143,12 @@ def test_settings_that_are_ignored(tmp_path: Path) -> None:
 
 
 def test_nobody_answers(tmp_path: Path) -> None:
-    """One paragraph, exit code 3, and nothing is said about models that nobody has seen."""
+    """One paragraph, exit code 3, and nothing is said about models that nobody has seen, nor of running without one."""
     result = llm_gc("doctor", M1, "--host", "127.0.0.1:1", cwd=tmp_path)
     assert result.code == 3
     assert "error: No Ollama answers at http://127.0.0.1:1 (--host): connection refused." in result.out
     assert "Models" not in result.out
+    assert "rehearsal" not in result.out
 
 
 def test_a_server_that_fails(tmp_path: Path) -> None:

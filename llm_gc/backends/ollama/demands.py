@@ -24,8 +24,7 @@ def absent(address: Address, reason: str) -> ServerUnreachable:
     odd = f" ({address.warning})" if address.warning else ""
     return ServerUnreachable(
         f"No Ollama answers at {mask(address.url)} ({address.source}): {reason}{odd}. Start one "
-        "with `ollama serve`, point elsewhere with --host or OLLAMA_HOST, or use --backend rehearsal, which "
-        "needs none."
+        "with `ollama serve`, or point elsewhere with --host or OLLAMA_HOST."
     )
 
 
