@@ -290,14 +290,15 @@ def test_a_record_that_was_changed_is_not_gone_on_with(tmp_path: Path) -> None:
 # --- Forking
 
 
-def test_a_fork_keeps_the_turns_before_it(tmp_path: Path, unbroken: Transcript) -> None:
-    """They are not asked again, and stand in the new transcript as they were; it names its parent."""
-    made = fork(unbroken, 9, actor := Actor(answer), tmp_path, seed=8)
-    assert made.parent == Parent(unbroken.id, 9)
-    assert (made.id != unbroken.id, made.seed, made.resumed) == (True, 8, ())
-    assert made.turns[:9] == unbroken.turns[:9]  # 8 turns and a pick
+def test_a_fork_keeps_the_turns_before_it(tmp_path: Path) -> None:
+    """They are not asked again, and stand in the new transcript as they were; it names its parent beside it."""
+    parent = asyncio.run(run(tmp_path, Actor(answer)).go())
+    made = fork(parent, 9, actor := Actor(answer), tmp_path / "sessions", seed=8)
+    assert made.parent == Parent(parent.id, 9)
+    assert (made.id != parent.id, made.seed, made.resumed) == (True, 8, ())
+    assert made.turns[:9] == parent.turns[:9]  # 8 turns and a pick
     assert actor.asked == [turn.id for turn in made.turns[9:]]
-    assert all(one.content != other.content for one, other in zip(made.turns[9:], unbroken.turns[9:], strict=True))
+    assert all(one.content != other.content for one, other in zip(made.turns[9:], parent.turns[9:], strict=True))
     assert [turn.turn for turn in made.turns if not turn.is_pick] == list(range(1, 12))
 
 
