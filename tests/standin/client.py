@@ -1,7 +1,9 @@
 """client: the bluntest client there is, for the stand-in's own tests: it helps nothing and hides nothing."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +11,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPMessage, HTTPResponse
 from typing import Any
 
+import pytest
+
+from . import performance
 from .server import StandIn
 
 Headers = Mapping[str, str]
@@ -93,6 +98,25 @@ def plug(server: StandIn, body: Any = None, path: str = "/api/chat") -> Iterator
     with socket.create_connection(("127.0.0.1", server.port), timeout=_TIMEOUT) as bare:
         bare.sendall(head.encode() + data)
         yield bare
+
+
+class Pauses:
+    """The server's silences: how long each of them would be. They take no time.
+
+    Once ``hold`` is called, they last until ``let_go`` is.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take their place."""
+        self.seconds: list[float | None] = []
+        self._going = threading.Event()
+        self._going.set()
+        self.hold, self.let_go = self._going.clear, self._going.set
+        monkeypatch.setattr(performance, "_pause", self._pause)
+
+    async def _pause(self, seconds: float | None) -> None:
+        self.seconds.append(seconds)
+        await asyncio.to_thread(self._going.wait, _TIMEOUT)
 
 
 def everything(bare: socket.socket) -> bytes:
