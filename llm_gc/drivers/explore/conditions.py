@@ -31,14 +31,20 @@ class Conditions:
         deciding: Mapping[tuple[str, TextKind], Templates],
         inputs: Mapping[str, Any],
     ) -> None:
-        """Read them; a name of an input stands for its value. ``compares``: whether values are held against values."""
-        self._inputs = inputs
+        """Read them; a name of an input stands for its value, and so does a variable that is set from such values.
+
+        ``compares`` tells whether values are held against values.
+        """
+        self._known = dict(inputs)
         self.groups: list[frozenset[str]] = []
         self.patterns: list[str] = []
         self.compares = False
         self._numbers: list[tuple[frozenset[str], float]] = []
         self._texts: list[tuple[frozenset[str], str]] = []
         self._variables = _variables(pipeline)
+        for name, expression in _set(pipeline):
+            if self._known.get(name) is None:
+                self._known[name] = self._worked_out(expression)
         for (text, kind), templates in deciding.items():
             source = templates.get(text, text)
             self._read(source, kind, self.closed(source))
@@ -105,13 +111,23 @@ class Conditions:
             case nodes.Const():
                 return node.value
             case nodes.Name():
-                return self._inputs.get(node.name)
+                return self._known.get(node.name)
             case nodes.Neg():
                 inner = self._value(node.node)
                 return -inner if isinstance(inner, (int, float)) else None
             case nodes.BinExpr():
                 return self._computed(node)
         return None
+
+    def _worked_out(self, expression: Any) -> Any:
+        """Give what a variable is set to, where it can be told before anybody has spoken."""
+        if not isinstance(expression, str):
+            return expression
+        try:
+            output = _PARSER.parse(f"{{{{ {expression} }}}}").find(nodes.Output)
+        except TemplateSyntaxError:
+            return None
+        return self._value(output.nodes[0]) if output is not None else None
 
     def _computed(self, node: nodes.BinExpr) -> Any:
         left, right = self._value(node.left), self._value(node.right)
@@ -132,11 +148,16 @@ class Conditions:
 def _variables(pipeline: Pipeline) -> dict[str, frozenset[str]]:
     """Give the words of the expressions by which each variable is set."""
     found: dict[str, frozenset[str]] = defaultdict(frozenset)
-    for _, model in models(pipeline.turns):
-        for name, expression in model.set.items() if isinstance(model, Set) else ():
-            if isinstance(expression, str):
-                found[name] |= words(expression)
+    for name, expression in _set(pipeline):
+        if isinstance(expression, str):
+            found[name] |= words(expression)
     return found
+
+
+def _set(pipeline: Pipeline) -> Iterator[tuple[str, Any]]:
+    """Give every variable that is set, with its expression."""
+    for _, model in models(pipeline.turns):
+        yield from model.set.items() if isinstance(model, Set) else ()
 
 
 def _strings(args: Iterable[nodes.Expr]) -> Iterator[str]:

@@ -152,6 +152,19 @@ def test_a_number_behind_a_variable() -> None:
     assert set(found) == {0, 3, 4, 5, 9}
 
 
+@pytest.mark.parametrize("setting", [{"bar": 4}, {"bar": "4"}, {"start": "n + 1", "bar": "start + n"}])
+def test_a_number_is_held_against_a_variable(setting: dict[str, Any]) -> None:
+    """One that is set from numbers and inputs stands for its value, as an input does."""
+    turns = [
+        {"set": setting},
+        {"say": "anna", "format": {"n": {"type": "integer", "minimum": 0, "maximum": 9}}},
+        {"set": {"bar": "bar + last.data.n"}},
+        {"say": "ben", "when": "last.data.n >= bar"},
+    ]
+    found = [way.line for way in ways(turns, inputs={"n": {}}, given={"n": 1.5})]
+    assert {line["data"]["n"] for line in found if isinstance(line, dict) and "data" in line} == {0, 3, 4, 5, 9}
+
+
 def test_lists() -> None:
     """Several items, one and none, within what the schema allows."""
     assert {len(one["tasks"]) for one in data({"tasks": {"type": "array"}}, "last.data.tasks")} == {2, 1, 0}
