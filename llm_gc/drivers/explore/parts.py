@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from llm_gc.steps import Step
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
-from llm_gc.templates import Compiled, Templates
+from llm_gc.templates import Templates
 from llm_gc.texts import TextKind, models
 
 COUNTERS = frozenset({"turn", "round"})
@@ -47,27 +47,35 @@ class Part:
         """Tell whether the inputs alone decide what a text gives, so that other inputs might decide otherwise."""
         if text is None:
             return False
-        left, known = [(text, kind)], {*self.pipeline.inputs, *self.templates.everywhere, *self._counters}
+        names = self._names(text, kind)
+        counters = COUNTERS if names & self.pipeline.inputs.keys() else self._counters
+        return names <= {*self.pipeline.inputs, *self._variables, *self.templates.everywhere, *counters}
+
+    def _names(self, text: Any, kind: TextKind) -> frozenset[str]:
+        """Give the names that a text speaks of, and by way of variables those that they are set from."""
+        names, left = set[str](), [(text, kind)]
         while left:
             one, how = left.pop()
-            compiled = self.templates.expression(one) if how == "expression" else self.templates.template(one)
-            for name in compiled.names - known:
-                if name not in self._variables:
-                    return False
-                left += [(other, "expression") for other in self._variables[name] if isinstance(other, str)]
-                known.add(name)
-        return True
+            if isinstance(one, str):
+                compiled = self.templates.expression(one) if how == "expression" else self.templates.template(one)
+                new = compiled.names - names
+                names |= new
+                left += [(other, "expression") for name in new for other in self._variables.get(name, ())]
+        return frozenset(names)
 
     @cached_property
     def _counters(self) -> frozenset[str]:
-        """What counts on with other inputs: turns and rounds, where inputs say how often something is done."""
-        bounds: list[tuple[Any, Callable[[str], Compiled]]]
-        bounds = [(self.pipeline.limits.max_turns, self.templates.template)]
-        for step in self.steps.values():
-            bounds.append((getattr(step, "times", None), self.templates.template))
-            bounds.append((getattr(step, "in_", None), self.templates.expression))
-        read = [compiled(bound).names for bound, compiled in bounds if isinstance(bound, str)]
-        return COUNTERS if any(names & self.pipeline.inputs.keys() for names in read) else frozenset()
+        """What counts on with other inputs: turns and rounds, where inputs say how often something is done.
+
+        They say so in a bound, or in a condition that holds a counter against them.
+        """
+        steps, inputs = self.steps.values(), self.pipeline.inputs.keys()
+        bounds = [self._names(self.pipeline.limits.max_turns, "template")]
+        bounds += [self._names(getattr(step, "times", None), "template") for step in steps]
+        bounds += [self._names(getattr(step, "in_", None), "expression") for step in steps]
+        asked = [getattr(one, key, None) for one in (*steps, *self.stops.values()) for key in ("when", "until")]
+        conditions = [names for one in asked if (names := self._names(one, "expression")) & COUNTERS]
+        return COUNTERS if any(names & inputs for names in (*bounds, *conditions)) else frozenset()
 
     @cached_property
     def _variables(self) -> dict[str, list[Any]]:

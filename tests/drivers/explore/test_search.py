@@ -157,6 +157,28 @@ def test_nothing_is_said_of_what_more_rounds_would_run() -> None:
     assert never([{"repeat": ["anna"], "times": 2}, step], **given) == [("never-run", False)]
 
 
+@pytest.mark.parametrize(
+    ("loop", "told"),
+    [
+        ({"times": "{{ many }}"}, [("never-run", True)]),
+        ({"until": "turn >= many"}, [("never-run", True)]),
+        ({"until": "turn >= 3"}, [("never-run", False)]),
+        ({"until": "turn >= many", "times": 1}, [("never-holds", True), ("never-run", True)]),
+    ],
+)
+def test_a_counter_may_be_bounded_by_way_of_a_variable(loop: dict[str, Any], told: list[tuple[str, bool]]) -> None:
+    """Where that is set from an input, what more rounds would run or end is a note too."""
+    turns = [{"set": {"many": "n * 2"}}, {"repeat": ["anna"], **loop}, {"say": "ben", "when": "turn > 50"}]
+    assert never(turns, inputs={"n": {}}, given={"n": 2}) == told
+
+
+def test_a_condition_on_a_counter_and_an_input_is_settled_by_them() -> None:
+    """Though no loop is bounded by an input."""
+    turns = ["anna", {"say": "ben", "when": "turn < n"}]
+    assert never(turns, inputs={"n": {}}, given={"n": 0}) == [("never-run", True)]
+    assert never(turns, limits={"max_turns": "{{ n }}"}, inputs={"n": {}}, given={"n": 1}) == [("never-run", True)]
+
+
 def test_the_pipeline_of_a_scene_is_explored_too() -> None:
     """Its endings, its stops, and its steps that are never run."""
     team = pipeline(["carl", {"say": "carl", "when": "last.data.x"}], roles=["carl"], stop=["DONE"])
