@@ -145,4 +145,11 @@ class ServerError(LlmGcError):
 class SessionError(LlmGcError):
     """The transcript cannot be written or read."""
 
-    fault = "machine"
+    fault: ClassVar[Fault] = "machine"
+
+
+class UnreadableSession(SessionError):
+    """The session that was named cannot be read, or is none that can be gone on from."""
+
+    exit_code = 2
+    fault = "user"

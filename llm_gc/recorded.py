@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llm_gc.conversation import Conversation, Files
-from llm_gc.errors import SessionError
+from llm_gc.errors import UnreadableSession
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
 from llm_gc.records import AttemptRecord, ErrorRecord, Header, PipelineRecord, Transcript, TurnRecord
@@ -78,7 +78,7 @@ def pipeline_of(record: PipelineRecord) -> tuple[Pipeline, Files]:
     """Give a recorded pipeline, and what it names, ready to be run again.
 
     Raises:
-        SessionError: where this llm-gc does not know its language any more.
+        UnreadableSession: where this llm-gc does not know its language any more.
 
     """
     try:
@@ -86,7 +86,7 @@ def pipeline_of(record: PipelineRecord) -> tuple[Pipeline, Files]:
     except ValidationError as error:
         first = error.errors()[0]
         where = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise SessionError(f"this llm-gc cannot read the recorded pipeline {record.name}, at {where}") from error
+        raise UnreadableSession(f"this llm-gc cannot read the recorded pipeline {record.name}, at {where}") from error
     return pipeline, Files(record.prompts, {name: pipeline_of(scene) for name, scene in record.scenes.items()})
 
 
@@ -94,7 +94,7 @@ def conversation_of(transcript: Transcript | Header) -> Conversation:
     """Give the conversation that was recorded, at its beginning.
 
     Raises:
-        SessionError: where this llm-gc does not know its pipeline's language any more.
+        UnreadableSession: where this llm-gc does not know its pipeline's language any more.
         TemplateError: where a template over the inputs fails.
 
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.errors import SessionError, UsageError
+from llm_gc.errors import UnreadableSession
 
 if TYPE_CHECKING:
     from llm_gc.comparison import Comparison, Pair
@@ -36,11 +36,11 @@ def command(first: str, second: str, folder: Path, as_json: bool) -> int:
     from llm_gc.sessions import find_session, load_session
     from llm_gc.transcript import dumps
 
+    one, other = (load_session(find_session(text, folder)) for text in (first, second))
     try:
-        one, other = (load_session(find_session(text, folder)) for text in (first, second))
         found = compare(one, other)
-    except (SessionError, ValueError) as error:  # 1 would say that they differ
-        raise UsageError(str(error)) from error
+    except ValueError as error:
+        raise UnreadableSession(str(error)) from error
     if as_json:
         click.echo(clean_json(dumps(_data(one, other, found), indent=1)))
     else:

@@ -28,6 +28,7 @@ def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, fold
 
     No model is asked. Every request that the pipeline makes is held against the recorded one, and so is what comes of
     the replies: identical, or the first difference. Where the pipeline's file is gone, its record stands in for it.
+    The exit code is 1 where something differs, 2 where something cannot be read.
     """
     if not sessions:
         raise click.UsageError("Give the sessions to replay, for example: llm-gc replay last")
@@ -39,11 +40,11 @@ def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, fold
             replayed, against = _replay(path, file, as_recorded=as_recorded)
         except LlmGcError as error:
             click.echo(f"{path.stem}: cannot be replayed: {_clean(str(error))}", err=True)
-            code = code or error.exit_code
+            code = max(code, error.exit_code)
             continue
         click.echo(_told(path.stem, replayed, against))
         if replayed.difference is not None:
-            code = 1
+            code = max(code, 1)
     return code
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from llm_gc.backends.base import Facts
 from llm_gc.conversation import Conversation
 from llm_gc.drivers.resolved import digests
-from llm_gc.errors import SessionError, UsageError
+from llm_gc.errors import UnreadableSession, UsageError
 from llm_gc.recorded import before, conversation_of, feed, kept, replies
 from llm_gc.records import AttemptRecord, Parent, Transcript, TurnRecord, Versions
 from llm_gc.sessions import Taken
@@ -59,7 +59,7 @@ class Past:
         """What was really sent then: another pipeline, or another llm-gc, might have made other requests.
 
         Raises:
-            SessionError: where it cannot be rebuilt: the transcript was changed.
+            UnreadableSession: where it cannot be rebuilt: the transcript was changed.
 
         """
         decoder = Decoder(self.transcript)
@@ -72,7 +72,7 @@ class Past:
                 if (sent := one.request) is not None
             }
         except ValueError as error:
-            raise SessionError(f"{self.transcript.id} cannot be gone on with: {error}") from error
+            raise UnreadableSession(f"{self.transcript.id} cannot be gone on with: {error}") from error
 
     def changed_models(self, facts: Facts) -> Iterable[str]:
         """Say which models are others by now than those that answered before."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc.conversation import Outcome
-from llm_gc.errors import SessionError
+from llm_gc.errors import UnreadableSession
 from llm_gc.loading import load, load_journal
 from llm_gc.records import Transcript
 from llm_gc.sessions.listing import is_journal
@@ -31,7 +31,7 @@ def load_session(path: str | Path) -> Transcript:
     """Read a transcript. A journal gives that of a conversation which was interrupted after its last finished turn.
 
     Raises:
-        SessionError: where it cannot be read, or is none.
+        UnreadableSession: where it cannot be read, or is none.
 
     """
     return read_session(Path(path)).transcript
@@ -41,7 +41,7 @@ def read_session(path: Path) -> Session:
     """Read a transcript or a journal, and tell in which state it was found.
 
     Raises:
-        SessionError: where it cannot be read, or is none.
+        UnreadableSession: where it cannot be read, or is none.
 
     """
     try:
@@ -50,9 +50,9 @@ def read_session(path: Path) -> Session:
             return Session(_from_journal(path, data), is_closed=False, is_torn=not data.endswith(b"\n"))
         return Session(load(_parsed(data)), is_closed=True)
     except OSError as error:
-        raise SessionError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UnreadableSession(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
-        raise SessionError(f"{path} is not a transcript that can be read: {error}") from error
+        raise UnreadableSession(f"{path} is not a transcript that can be read: {error}") from error
 
 
 def _parsed(data: bytes, line: int = 1) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from llm_gc.errors import SessionError, UsageError
+from llm_gc.errors import SessionError, UnreadableSession, UsageError
 from llm_gc.sessions.finding import find_session
 from llm_gc.sessions.journal import FLAGS, Journal, as_lines, problem, remove, sync_folder, write_file
 from llm_gc.sessions.locking import is_same, lock
@@ -42,7 +42,7 @@ class Taken:
         """Read it.
 
         Raises:
-            SessionError: where it cannot be read.
+            UnreadableSession: where it cannot be read.
 
         """
         return read_session(self.path)
@@ -86,7 +86,7 @@ def take(text: str, folder: Path) -> Taken:
 
     Raises:
         UsageError: where there is none, or somebody else goes on with it, or still runs it.
-        SessionError: where it cannot be opened.
+        UnreadableSession: where it cannot be opened.
 
     """
     for _ in range(TRIES):
@@ -96,8 +96,8 @@ def take(text: str, folder: Path) -> Taken:
         except FileNotFoundError:  # it has ended meanwhile, or goes on
             continue
         except OSError as error:
-            raise SessionError(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from error
-    raise SessionError(f"the session {text!r} changes its name each time that it is opened")
+            raise UnreadableSession(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from error
+    raise UnreadableSession(f"the session {text!r} changes its name each time that it is opened")
 
 
 def _lock(path: Path, flags: int) -> int:

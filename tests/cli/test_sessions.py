@@ -296,7 +296,7 @@ def test_replay_of_many(folder: Path) -> None:
     (folder / "sessions" / "20200101T000000Z-x.json").write_text("{}", encoding="utf-8")
     change(folder, "pipelines/m1.yaml", "description: An", "description: The")
     result = llm_gc("replay", "sessions", id_, cwd=folder)
-    assert result.code == 1
+    assert result.code == 2
     assert result.err.startswith("20200101T000000Z-x: cannot be replayed: ")
     lines = result.out.splitlines()
     assert lines[0] == f"{id_}: identical (6 turns, against pipelines/m1.yaml)"
@@ -363,9 +363,18 @@ def test_diff_of_the_same(project: Path) -> None:
     assert result.out.endswith("they are the same conversation\n")
 
 
-def test_diff_of_what_cannot_be_read(folder: Path) -> None:
-    """It is no difference: exit 2."""
+@pytest.mark.parametrize("words", ["replay", "resume", "show", "diff last", "run --from"])
+def test_what_cannot_be_read(folder: Path, words: str) -> None:
+    """It is no difference, and no conversation that failed: exit 2, whatever was to be done with it."""
     (folder / "x.json").write_text("{}", encoding="utf-8")
-    result = llm_gc("diff", "x.json", "last", cwd=folder)
+    result = llm_gc(*words.split(), "x.json", cwd=folder)
     assert (result.code, result.out) == (2, "")
     assert "x.json is not a transcript that can be read" in result.err
+
+
+def test_what_differs_beside_what_cannot_be_read(folder: Path) -> None:
+    """The graver code is that of all, in whatever order they stand."""
+    (folder / "x.json").write_text("{}", encoding="utf-8")
+    change(folder, "prompts/m1/reviewer.j2", "three", "five")
+    codes = [llm_gc("replay", *names, cwd=folder).code for names in (("x.json", "last"), ("last", "x.json"))]
+    assert codes == [2, 2]
