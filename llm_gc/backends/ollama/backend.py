@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
 from llm_gc.backends.examining import Examination, Held
@@ -16,9 +14,8 @@ from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import normalise
 from llm_gc.backends.ollama.preflight import find_facts
 from llm_gc.backends.ollama.pulling import Pulling, pull
-from llm_gc.backends.together import together
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.backends.wire.events import MAX_REPLY, Decoder
+from llm_gc.backends.wire.asking import Asking
+from llm_gc.backends.wire.events import Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
@@ -27,36 +24,9 @@ from llm_gc.backends.wire.server import Server
 from llm_gc.errors import ServerError
 from llm_gc.protocol import Ask, Casting, Latency, Reply
 
-NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
-
-class Ollama:
-    """Answer asks by Ollama servers.
-
-    The one that ``host`` names, else each casting's own, else the one that the environment names. Its connections
-    belong to the event loop in which it is used first.
-    """
-
-    def __init__(  # noqa: PLR0913 - by keyword only, and each has its default
-        self,
-        host: str | None = None,
-        *,
-        environ: Mapping[str, str] = NO_ENVIRONMENT,
-        clock: Callable[[], float] = time.monotonic,
-        gap: float = 60.0,
-        connect: float = 5.0,
-        max_reply: int = MAX_REPLY,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Take where to look and how long to wait, in seconds; nothing is opened yet.
-
-        ``gap`` is how long a reply may pause once it has begun, ``connect`` how long a server may take to
-        show that it is there. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only measures.
-        """
-        self._host, self._environ, self._clock = host, environ, clock
-        self._gap, self._connect, self._max_reply = gap, connect, max_reply
-        self._transport = transport
-        self._known: dict[str, Models] = {}
+class Ollama(Asking[Models]):
+    """Answer asks by Ollama servers."""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -73,12 +43,12 @@ class Ollama:
             ServerError: where a server answers with an error, or a model cannot chat.
 
         """
-        facts = await find_facts([(casting, self._models(casting)) for casting in castings], load_timeout, notify)
+        facts = await find_facts([(casting, self._at(casting)) for casting in castings], load_timeout, notify)
         return replace(facts, warnings=(*self.warnings, *facts.warnings))
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
         """Answer ``ask`` once, within its deadline; a cold load comes before it and is not charged to it."""
-        began, models = self._clock(), self._models(ask.casting)
+        began, models = self._clock(), self._at(ask.casting)
         try:
             capabilities = await models.capabilities(ask.model)
             load = await models.ensure(ask, notify)
@@ -99,17 +69,13 @@ class Ollama:
             models.shelf.forget(ask.model)
         return hearing.reply(failure, load, self._clock() - began, _other(hearing, ask.model))
 
-    def address(self, place: Casting) -> Address:
-        """Tell where a casting is played."""
-        return self._models(place).server.address
-
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""
-        return await examine(self._models(place), castings)
+        return await examine(self._at(place), castings)
 
     async def held(self, place: Casting) -> tuple[Held, ...] | None:
         """Give the models that the server of ``place`` holds in memory now; none where it does not tell."""
-        return await held(self._models(place))
+        return await held(self._at(place))
 
     async def pull(self, place: Casting, notify: Callable[[Pulling], None]) -> None:
         """Have the model of ``place`` got by its server.
@@ -119,20 +85,15 @@ class Ollama:
 
         """
         try:
-            await pull(self._models(place).server, place.model, notify)
+            await pull(self._at(place).server, place.model, notify)
         except Failed as failed:
             raise ServerError(failed.failure.message) from failed
 
-    async def aclose(self) -> None:
-        """Give the models back to their servers, and let go of every connection."""
-        await together(models.aclose() for models in self._known.values())
+    def _find(self, casting: Casting) -> Address:
+        return find_address(self._host, casting.host, self._environ)
 
-    def _models(self, casting: Casting) -> Models:
-        address = find_address(self._host, casting.host, self._environ)
-        if address.url not in self._known:
-            server = Server(address, connect=self._connect, transport=self._transport)
-            self._known[address.url] = Models(server, self._clock)
-        return self._known[address.url]
+    def _meet(self, address: Address) -> Models:
+        return Models(Server(address, connect=self._connect, transport=self._transport), self._clock)
 
 
 def _other(hearing: Hearing, model: str) -> str | None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from llm_gc.backends.base import Asked, Facts, Notify, ignore
 from llm_gc.backends.examining import Examination
@@ -17,8 +16,8 @@ from llm_gc.backends.openai.events import Events
 from llm_gc.backends.openai.examining import examine
 from llm_gc.backends.openai.preflight import Survey, lacking
 from llm_gc.backends.together import together
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.backends.wire.events import MAX_REPLY, Decoder
+from llm_gc.backends.wire.asking import Asking
+from llm_gc.backends.wire.events import Decoder
 from llm_gc.backends.wire.exchange import Exchange, patience_for
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
@@ -28,39 +27,36 @@ from llm_gc.backends.wire.server import Server
 from llm_gc.errors import UsageError
 from llm_gc.protocol import Ask, Casting, Failure, Reply
 
-NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
+@dataclass
+class _Known:
+    """A server, and the key that it is shown; how many requests of ours each of its models is at.
 
-class OpenAI:
-    """Answer asks by OpenAI-compatible servers.
-
-    The one that ``host`` names, else each casting's own, else the one that the environment names. The key in the
-    environment is shown only to a server that the flag or the environment names.
+    It is ``is_doubtful`` whether the last of them has gone: it came to nothing.
     """
 
-    def __init__(  # noqa: PLR0913 - by keyword only, and each has its default
-        self,
-        host: str | None = None,
-        *,
-        environ: Mapping[str, str] = NO_ENVIRONMENT,
-        clock: Callable[[], float] = time.monotonic,
-        gap: float = 60.0,
-        connect: float = 5.0,
-        max_reply: int = MAX_REPLY,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """Take where to look and how long to wait, in seconds; nothing is opened yet.
+    server: Server
+    key: str | None
+    asked: Counter[str] = field(default_factory=Counter)
+    is_doubtful: bool = False
 
-        ``gap`` is how long a reply may pause once it has begun, where the ask does not say it; ``connect`` how long a
-        server may take to show that it is there. ``max_reply`` bounds the bytes of one reply's stream.
-        """
-        self._host, self._environ, self._clock = host, environ, clock
-        self._gap, self._connect, self._max_reply = gap, connect, max_reply
-        self._transport = transport
-        self._servers: dict[str, Server] = {}
-        self._keys: dict[str, str | None] = {}
-        self._asked: Counter[tuple[str, str]] = Counter()
-        self._doubtful: set[str] = set()
+    async def settle(self) -> None:
+        """After a request that came to nothing, ask something small: when it is answered, that one has gone."""
+        if self.is_doubtful:
+            with contextlib.suppress(Failed, TimeoutError):
+                async with asyncio.timeout(self.server.connect):
+                    await self.server.fetch("GET", "/models")
+
+    async def aclose(self) -> None:
+        """Let go of every connection."""
+        await self.server.aclose()
+
+
+class OpenAI(Asking[_Known]):
+    """Answer asks by OpenAI-compatible servers.
+
+    The key in the environment is shown only to a server that the flag or the environment names.
+    """
 
     async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Find the servers and the models, and say what they cannot be told.
@@ -74,9 +70,8 @@ class OpenAI:
         """
         places: dict[str, list[Casting]] = {}
         for casting in castings:
-            places.setdefault(self._server(casting).address.url, []).append(casting)
-        has_key = bool(self._environ.get(KEY))
-        surveys = [Survey(self._servers[url], mine, self._keys[url], has_key) for url, mine in places.items()]
+            places.setdefault(self.address(casting).url, []).append(casting)
+        surveys = [self._survey(self._known[url], mine) for url, mine in places.items()]
         await together(survey.look() for survey in surveys)
         missing = lacking(surveys)
         if missing is not None:
@@ -88,58 +83,37 @@ class OpenAI:
         """Answer ``ask`` once, within its deadline; a load that the server makes of its own accord is charged to it."""
         began = self._clock()
         try:
-            server = self._server(ask.casting)
+            known = self._at(ask.casting)
         except UsageError as error:  # a role that could not be known before the start
             return Reply(failure=Failure("refused", f"{ask.model}: {error}."))
         path, body = reply_request(ask)
-        await self._settled(server)
+        await known.settle()
         notify(Asked(ask.model))
-        decoder = Decoder(Events(server.hide), max_reply=self._max_reply)
+        decoder = Decoder(Events(known.server.hide), max_reply=self._max_reply)
         hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock)
-        place = (server.address.url, ask.model)
-        exchange = Exchange(server, ask, hearing, patience_for(ask, self._gap), self._asked[place])
-        self._asked[place] += 1
+        exchange = Exchange(known.server, ask, hearing, patience_for(ask, self._gap), known.asked[ask.model])
+        known.asked[ask.model] += 1
         is_over = False
         try:
             failure = await exchange.run(path, body)
             is_over = failure is None
         finally:
-            self._asked[place] -= 1
-            (self._doubtful.discard if is_over else self._doubtful.add)(server.address.url)
+            known.asked[ask.model] -= 1
+            known.is_doubtful = not is_over
         named = hearing.end.model if hearing.end is not None else None
         return hearing.reply(failure, None, self._clock() - began, named if named != ask.model else None)
 
-    def address(self, place: Casting) -> Address:
-        """Tell where a casting is played.
-
-        Raises:
-            UsageError: where nobody says.
-
-        """
-        return self._server(place).address
-
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""
-        server = self._server(place)
-        survey = Survey(server, castings, self._keys[server.address.url], bool(self._environ.get(KEY)))
-        return await examine(survey, server.address, castings)
+        known = self._at(place)
+        return await examine(self._survey(known, castings), known.server.address, castings)
 
-    async def aclose(self) -> None:
-        """Let go of every connection."""
-        await together(server.aclose() for server in self._servers.values())
+    def _survey(self, known: _Known, castings: Sequence[Casting]) -> Survey:
+        return Survey(known.server, castings, known.key, bool(self._environ.get(KEY)))
 
-    async def _settled(self, server: Server) -> None:
-        """After a request that came to nothing, ask something small: when it is answered, that one has gone."""
-        if server.address.url in self._doubtful:
-            with contextlib.suppress(Failed, TimeoutError):
-                async with asyncio.timeout(server.connect):
-                    await server.fetch("GET", "/models")
+    def _find(self, casting: Casting) -> Address:
+        return find(self._host, casting.host, self._environ)
 
-    def _server(self, casting: Casting) -> Server:
-        address = find(self._host, casting.host, self._environ)
-        if address.url not in self._servers:
-            key = self._keys[address.url] = key_for(address, self._environ)
-            self._servers[address.url] = Server(
-                address, kind=OPENAI, key=key, connect=self._connect, transport=self._transport
-            )
-        return self._servers[address.url]
+    def _meet(self, address: Address) -> _Known:
+        key = key_for(address, self._environ)
+        return _Known(Server(address, kind=OPENAI, key=key, connect=self._connect, transport=self._transport), key)

@@ -1,0 +1,90 @@
+"""What backends that ask servers have in common: where these are, how long they may take, what is known of each."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Generic, Protocol, TypeVar
+
+from llm_gc.backends.together import together
+from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.wire.events import MAX_REPLY
+from llm_gc.backends.wire.hosts import Address
+from llm_gc.backends.wire.server import Server
+from llm_gc.protocol import Casting
+
+NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
+
+
+class Known(Protocol):
+    """A server, and what is known of it."""
+
+    @property
+    def server(self) -> Server:
+        """The server itself."""
+
+    async def aclose(self) -> None:
+        """Take leave of it."""
+
+
+K = TypeVar("K", bound=Known)
+
+
+class Asking(ABC, Generic[K]):
+    """A backend that asks model servers.
+
+    The one that ``host`` names, else each casting's own, else the one that the environment names. Its connections
+    belong to the event loop in which it is used first.
+    """
+
+    def __init__(  # noqa: PLR0913 - by keyword only, and each has its default
+        self,
+        host: str | None = None,
+        *,
+        environ: Mapping[str, str] = NO_ENVIRONMENT,
+        clock: Callable[[], float] = time.monotonic,
+        gap: float = 60.0,
+        connect: float = 5.0,
+        max_reply: int = MAX_REPLY,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Take where to look and how long to wait, in seconds; nothing is opened yet.
+
+        ``gap`` is how long a reply may pause once it has begun, where the ask does not say it; ``connect`` how long a
+        server may take to show that it is there. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only
+        measures.
+        """
+        self._host, self._environ, self._clock = host, environ, clock
+        self._gap, self._connect, self._max_reply = gap, connect, max_reply
+        self._transport = transport
+        self._known: dict[str, K] = {}
+
+    def address(self, place: Casting) -> Address:
+        """Tell where a casting is played.
+
+        Raises:
+            UsageError: where nobody says.
+
+        """
+        return self._at(place).server.address
+
+    async def aclose(self) -> None:
+        """Take leave of every server: it gets its models back, and its connections are closed."""
+        await together(known.aclose() for known in self._known.values())
+
+    def _at(self, casting: Casting) -> K:
+        """Give the server at which a casting is played."""
+        address = self._find(casting)
+        if address.url not in self._known:
+            self._known[address.url] = self._meet(address)
+        return self._known[address.url]
+
+    @abstractmethod
+    def _find(self, casting: Casting) -> Address:
+        """Tell where a casting is played."""
+
+    @abstractmethod
+    def _meet(self, address: Address) -> K:
+        """Give a server that is needed for the first time."""
