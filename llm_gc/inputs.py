@@ -130,6 +130,8 @@ def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
     return repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llm_gc.errors import UsageError
 from llm_gc.frozen import FrozenList
-from llm_gc.inputs import coerce, misfit, resolve
+from llm_gc.inputs import coerce, misfit, misfit_at, resolve
 
 QUICK = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 
@@ -156,6 +156,19 @@ def test_the_long_way() -> None:
 def test_an_enum_asks_what_was_meant() -> None:
     """A near word is offered."""
     assert misfit("fsat", {"enum": ["fast", "slow"]}) == "'fsat' is not one of fast, slow. Did you mean 'fast'?"
+
+
+@pytest.mark.parametrize(("value", "word"), [(None, "nothing"), (True, "true"), (False, "false")])
+def test_values_are_told_as_they_are_written(value: Any, word: str) -> None:
+    """Not in Python's words."""
+    assert misfit(value, {"type": "string"}) == f"{word} is not of type string"
+
+
+def test_where_in_a_value_something_does_not_fit() -> None:
+    """Its place in a list or a map is told."""
+    schema = {"type": "object", "properties": {"names": {"type": "array", "items": {"type": "string"}}}}
+    assert misfit_at({"names": ["a", 1]}, schema) == (("names", 1), "1 is not of type 'string'")
+    assert misfit_at({"names": ["a"]}, schema) == ((), "")
 
 
 def test_long_values_are_shown_shortly() -> None:
