@@ -403,7 +403,7 @@ def test_dark_and_light(looker: Looker, file: Path) -> None:
         opened.emulate_media(color_scheme="dark")
         dark = opened.evaluate(ground)
         assert light != dark
-        assert opened.locator("#theme").inner_text() == "Light"
+        opened.wait_for_function("document.getElementById('theme').innerText === 'Light'")  # it is told a little later
         opened.locator("#theme").click()
         assert opened.evaluate(ground) == light
         opened.reload()
