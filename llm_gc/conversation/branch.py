@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_gc.conversation.context import Measured, density
 from llm_gc.conversation.history import Entry, History, Said
+from llm_gc.conversation.mark import Mark
 from llm_gc.conversation.stage import Bounds
 from llm_gc.conversation.turn import Ending, Turn
 from llm_gc.frozen import FrozenList, freeze
@@ -79,7 +80,7 @@ class Branch:
     the most characters for each token that a model's prompts have had; ``memory`` holds what steps under way go by,
     such as a loop's list; ``idle`` counts the steps since the last ask; ``log`` is shared by all branches, in order of
     arrival; ``inner`` are the scene or the branches that go on inside it now. ``began`` is the number of ``turns`` when
-    its scene began.
+    its scene began; ``newest`` is the newest mark, outside blocks and scenes.
 
     ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
     on: numbers that none of its siblings has, nor any block inside those.
@@ -100,11 +101,17 @@ class Branch:
     idle: int = 0
     inner: tuple[Branch, ...] = ()
     began: int = 0
+    newest: Mark | None = None
 
     @property
     def bounds(self) -> Bounds:
         """The bounds of the scene it is in."""
         return self.tallies[-1].bounds
+
+    def mark(self, place: str) -> None:
+        """Remember where a step begins, and how things stand there."""
+        if not self.in_block and len(self.tallies) == 1:  # blocks and scenes are not begun in the middle
+            self.newest = Mark.of(self, place)
 
     def name(self, name: str, value: Any) -> None:
         """Set a name; who looked at the names before keeps what it saw."""
@@ -112,8 +119,10 @@ class Branch:
 
     def keep(self, key: str, value: Any) -> None:
         """Remember what a step under way goes by, a value that can be hashed; none forgets it."""
-        others = {k: v for k, v in self.memory.items() if k != key}
-        self.memory = others if value is None else {**others, key: value}
+        if value is None:
+            self.memory = {k: v for k, v in self.memory.items() if k != key}
+        else:
+            self.memory = {**self.memory, key: value}
 
     def drop(self, speaker: Speaker, rank: int) -> None:
         """Send a speaker nothing any more of what comes before number ``rank`` in its order."""

@@ -111,6 +111,14 @@ class History:
             return self._parent[position]
         return self._entries[position - self._start]
 
+    def before(self, end: int) -> History:
+        """Give another history, as this one was when it had so many entries."""
+        earlier = History(self._parent)
+        for entry in self._entries[: end - self._start]:
+            earlier.add(entry)
+        earlier._orders = {speaker: order.before(end - self._start) for speaker, order in self._orders.items()}
+        return earlier
+
     def own(self) -> Sequence[Entry]:
         """Give the entries since the fork."""
         return self._entries

@@ -45,6 +45,13 @@ class Order:
             self._by_rank += runs
             self._by_position += sorted(runs, key=_position)
 
+    def before(self, end: int) -> Order:
+        """Give the order as it was when there were so many entries."""
+        earlier = Order()
+        earlier._by_rank = [run for run in self._by_rank if run.rank < end]
+        earlier._by_position = [run for run in self._by_position if run.position < end]
+        return earlier
+
     def spans(self, start: int, end: int) -> list[Span]:
         """Give the positions of the ranks from ``start`` up to ``end``, in order."""
         return list(self.spans_back(start, end))[::-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, cast
 
 from llm_gc.conversation.blocks import together
@@ -41,7 +42,8 @@ class Setting:
 class StepScope:
     """The scope of one step: the branch it moves, and where it stands. It is the ``Scope`` that steps are given.
 
-    ``place`` is the path with the rounds in it, the front of every ask's id.
+    ``place`` is the path with the rounds in it, the front of every ask's id. ``entry`` is the way to the step inside
+    this one at which the conversation is begun in the middle (see ``mark.py``), where it is under way.
     """
 
     setting: Setting
@@ -50,6 +52,7 @@ class StepScope:
     place: str = ""
     round: int | None = None
     mark: str = ""
+    entry: tuple[str, ...] = ()
 
     @property
     def stage(self) -> Stage:
@@ -60,12 +63,18 @@ class StepScope:
 
     def run(self, key: str, steps: Sequence[Runnable]) -> Flow:
         """Run the steps under ``key``, those whose ``when`` holds."""
-        for index, step in enumerate(steps):
-            yield from self.at(key, index).step(step)
+        first, inside = (int(self.entry[1]), self.entry[2:]) if self.entry else (0, ())
+        for index in range(first, len(steps)):
+            scope = self.at(key, index, entry=inside if index == first else ())
+            self.branch.mark(scope.place)
+            yield from scope.step(steps[index])
 
     def step(self, step: Runnable) -> Flow:
         """Run one step here, where its ``when`` holds."""
         try:
+            if self.entry:  # it is under way; what is done where "when" is false stands under "else"
+                yield from (step.otherwise if self.entry[0] == "else" else step.run)(self)
+                return
             self._count_step()
             if step.when is None or self.evaluate("when", step.when):
                 self.visit("step")
@@ -77,32 +86,33 @@ class StepScope:
                 raise
             raise error.within(self.stage.pipeline.name, self.path) from error
 
-    def at(self, key: str, index: int, mark: str = "") -> StepScope:
+    def at(self, key: str, index: int, mark: str = "", entry: tuple[str, ...] = ()) -> StepScope:
         """Give the scope of a step that stands inside this one."""
         place = f"{self.place}{'.' if self.place else ''}{key}{mark or self.mark}.{index}"
-        return StepScope(self.setting, self.branch, (*self.path, key, index), place, self.round)
+        return StepScope(self.setting, self.branch, (*self.path, key, index), place, self.round, entry=entry)
 
     def rounds(self, times: int | None) -> Generator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""
-        number, key = 0, f"{self.place} times"
+        key, tally = f"{self.place} times", self.branch.tallies[0]
         try:
-            while times is None or number < times:
-                number += 1
-                before = self.branch.tallies[0].turns
-                self.branch.keep(key, (times, None if times is not None else before))
-                self._count_step()
+            for number in count(self._entered or 1):
+                if times is not None and number > times:
+                    break
+                if number != self._entered:
+                    self.branch.keep(key, (times, None if times is not None else tally.turns))
+                    self._count_step()
                 yield self._in_round(number)
-                if times is None and self.branch.tallies[0].turns == before:
+                if times is None and tally.turns == self.branch.memory[key][1]:
                     break
         finally:
             self.branch.keep(key, None)
 
     def each(self, name: str, items: Sequence[Any]) -> Generator[StepScope]:
         """Give a scope for each item."""
-        key = f"{self.place} items"
+        key, first = f"{self.place} in", self._entered or 1
         self.branch.keep(key, items)
         try:
-            for number, item in enumerate(items, 1):
+            for number, item in enumerate(items[first - 1 :], first):
                 self._count_step()
                 self.branch.name(name, item)
                 yield self._in_round(number)
@@ -110,7 +120,13 @@ class StepScope:
             self.branch.keep(key, None)
 
     def _in_round(self, number: int) -> StepScope:
-        return StepScope(self.setting, self.branch, self.path, self.place, number, f":{number}")
+        entry = self.entry if number == self._entered else ()
+        return StepScope(self.setting, self.branch, self.path, self.place, number, f":{number}", entry)
+
+    @property
+    def _entered(self) -> int:
+        """The round in which a loop is entered that is under way; 0 where it begins with its first."""
+        return int(self.entry[0].partition(":")[2]) if self.entry else 0
 
     def visit(self, kind: VisitKind, value: Any = None, path: Path | None = None) -> None:
         """Tell whoever wants to know what was come to, here or at ``path``."""
@@ -143,12 +159,16 @@ class StepScope:
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number, at least 0."""
+        if self.entry:
+            return int(self.branch.memory[f"{self.place} {key}"][0])
         if isinstance(template, str) and (settled := self.stage.settled(template, self.branch.names)) is not None:
             template = settled
         return whole_number(self.render(key, template), self._at_key(key))
 
     def items(self, key: str, expression: Any) -> FrozenList:
         """Evaluate an expression that must give a list; none is an empty one."""
+        if self.entry:
+            return self._list(key, self.branch.memory[f"{self.place} {key}"])
         return self._list(key, self.evaluate(key, expression))
 
     def listed(self, key: str, template: str) -> FrozenList:

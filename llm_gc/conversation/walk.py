@@ -74,24 +74,41 @@ class Conversation:
             TemplateError: where a template over the inputs alone fails: a limit, a model's name.
 
         """
-        self._start(Stage(pipeline, inputs, files or Files(), visit, draw))
+        stage = Stage(pipeline, inputs, files or Files(), visit, draw)
+        stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
+        opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
+        self._start(StepScope(Setting(stage, opening, stops), Branch([Tally(stage.bounds)])))
 
     def again(self) -> Conversation:
         """Give another one that begins anew, over the same constants, which are not worked out once more."""
-        another = Conversation.__new__(Conversation)
-        another._start(self.stage)  # noqa: SLF001  # it is one of its own kind
+        return self._another(Branch([Tally(self.stage.bounds)]))
+
+    def copy(self) -> Conversation:
+        """Give another one that stands where this one does, which has not ended: both go on, each for itself.
+
+        It is begun at the newest mark, and what was answered since is answered once more: the visits since that mark
+        are told again, and what was drawn is drawn again.
+        """
+        branch, mark = Branch([]), self._branch.newest
+        if mark is None:
+            return self.again()
+        mark.recall(branch, self._branch)
+        another = self._another(branch, mark.words)
+        for id_, reply in self._since:
+            another._answer(id_, reply)  # noqa: SLF001
         return another
 
-    def _start(self, stage: Stage) -> None:
-        self.stage, pipeline = stage, stage.pipeline
-        stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
-        opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
-        setting = Setting(stage, opening, stops)
-        self._branch = Branch([Tally(stage.bounds)])
-        self._scope = StepScope(setting, self._branch)
-        self._root = _Node(self.begin(self._scope))
+    def _another(self, branch: Branch, entry: tuple[str, ...] = ()) -> Conversation:
+        another = Conversation.__new__(Conversation)
+        another._start(StepScope(self._scope.setting, branch, entry=entry))  # noqa: SLF001  # one of its own kind
+        return another
+
+    def _start(self, scope: StepScope) -> None:
+        self.stage, self._scope, self._branch = scope.stage, scope, scope.branch
+        self._root = _Node(self.begin(scope))
         self._waiting: dict[str, _Node] = {}
         self._new: list[Ask] = []
+        self._since: list[tuple[str, Reply]] = []
         self._outcome: Outcome | None = None
         self._advance(self._root, None)
 
@@ -156,13 +173,19 @@ class Conversation:
             ValueError: where that ask does not wait for an answer.
 
         """
-        node = self._waiting.pop(ask.id, None)
-        if node is None:
+        if ask.id not in self._waiting:
             raise ValueError(f"nothing waits for an answer to {ask.id!r}")
+        self._answer(ask.id, reply)
+        return tuple(self._new)
+
+    def _answer(self, id_: str, reply: Reply) -> None:
+        node, mark = self._waiting.pop(id_), self._branch.newest
         node.ask = None
         self._new = []
+        self._since.append((id_, reply))
         self._advance(node, reply)
-        return tuple(self._new)
+        if self._branch.newest is not mark:
+            self._since = []
 
     def interrupt(self, detail: str) -> None:
         """End it here, because somebody wants it to end; whatever waits for a reply is given up."""

@@ -1,0 +1,73 @@
+"""Copies: a conversation that is begun in the middle stands where the first one does, and goes on by itself."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_gc.conversation import Conversation, Visit
+from tests.conversation.test_properties import SETTINGS, documents, reply_to
+from tests.conversation.test_state import after, fresh, seen_now
+from tests.talks import answer_all, failed, pipeline, said
+
+
+def looked_at(conversation: Conversation) -> tuple[Any, ...]:
+    """Give all that can be seen of a conversation."""
+    return (*seen_now(conversation), conversation.turns, list(conversation.log), conversation.outcome)
+
+
+@settings(SETTINGS, max_examples=100)
+@given(documents, st.integers(0, 1000), st.integers(0, 1000))
+def test_a_copy_stands_where_its_original_does(document: dict[str, Any], salt: int, order: int) -> None:
+    """At every point of every conversation, copies of copies too; and what becomes of one concerns no other."""
+    original, copied, chance = fresh(document), fresh(document), Random(order)
+    while original.outcome is None:
+        ask, strayed = chance.choice(original.pending), copied.copy()
+        strayed.answer(ask, failed())
+        copied = copied.copy()
+        assert looked_at(copied) == looked_at(original)
+        original.answer(ask, reply_to(ask, salt))
+        copied.answer(ask, reply_to(ask, salt))
+    assert looked_at(copied) == looked_at(original)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"set": {"n": 1}}, {"repeat": ["anna", {"set": {"n": 0}}, "ben"], "times": "{{ 2 // n }}"}],
+        [{"set": {"n": 1}}, {"repeat": ["anna", {"set": {"n": 0}}, "ben"], "for": "x", "in": "[2 // n, 3]"}],
+        [{"set": {"n": 1}}, {"do": ["anna", {"set": {"n": 0}}, "ben", "anna"], "when": "1 // n"}],
+        [{"set": {"n": 1}}, {"do": ["anna"], "when": "2 // n > 2", "else": ["ben", {"set": {"n": 0}}, "anna"]}],
+    ],
+)
+def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
+    """Its templates may well give something else by now, or fail."""
+    original = after(turns, "x")
+    copied = original.copy()
+    assert answer_all(copied) == answer_all(original)
+    assert copied.outcome == original.outcome
+    assert copied.outcome is not None
+    assert copied.outcome.reason == "turns_done"
+
+
+def test_a_copy_knows_in_which_order_each_is_sent_what() -> None:
+    """Also whoever was in a block, and is sent but the newest."""
+    roles = {"anna": {"sees": {"from": "all", "last": 1}}, "ben": {}}
+    original = after([{"parallel": ["ben", "anna"]}, "anna"], "x", "y", roles=roles)
+    assert looked_at(original.copy()) == looked_at(original)
+
+
+def test_a_copy_begins_at_the_newest_step() -> None:
+    """However much was said before, a copy goes through one step; through its block, where it stands in one."""
+    told: list[Visit] = []
+    turns = [{"repeat": ["anna", {"do": ["ben"]}], "times": 20}, {"parallel": ["anna", "ben"]}]
+    conversation = Conversation(pipeline(turns), {}, visit=told.append)
+    for _ in range(41):
+        before = len(told)
+        conversation.copy()
+        assert len([visit for visit in told[before:] if visit.kind == "step"]) <= 3
+        conversation.answer(conversation.pending[0], said("x"))
