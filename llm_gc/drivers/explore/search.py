@@ -135,13 +135,14 @@ class Search:
         while left:
             index, script = left.pop(0)
             way = ways[index].numbered(node.depth + 1)
+            another = self._walker.copy(conversation, node) if left else None
             self._walker.answer(conversation, way, script)
             left = [(index, other) for other in self._walker.others()] + left
             number = self._arrive(conversation, node, way)
             if number >= 0:
                 self._loops.goes(self._standing[node.number], index, self._standing[number])
             if left:
-                conversation = self._walker.to(node)
+                conversation = another or self._walker.to(node)
 
     def _ways(self, node: Node, conversation: Conversation, ask: Ask) -> tuple[Way, ...]:
         """Give the replies that are tried at a state."""

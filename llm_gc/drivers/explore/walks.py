@@ -1,7 +1,7 @@
-"""Walks: a conversation brought to a state again by giving it the replies that led there once more.
+"""Walks: conversations brought to a state, of which each way that goes on from there needs one of its own.
 
-A conversation is made of generators, of which there are no copies. So to go on from one state in two ways is to walk
-to it twice. No request is rendered on the way.
+As long as one stands there it is copied, which costs no more in a long conversation than in a short one; else the
+replies that led there are given to a new one. No request is rendered on the way.
 """
 
 from __future__ import annotations
@@ -57,6 +57,16 @@ class Node:
                 return found[::-1]
             node = node.parent
 
+    def drew(self, place: str) -> int:
+        """Give what chance gave at a place on the way from the beginning to here."""
+        node: Node | None = self
+        while node is not None:
+            for drawn in node.drawn:
+                if drawn.place == place:
+                    return drawn.number
+            node = node.parent
+        raise KeyError(place)
+
     def wait(self, ask: Ask) -> None:
         """Keep of the ask that is pending here what is looked at later."""
         self.step, self.speaker, self.model = ask.step, ask.speaker, ask.model
@@ -72,6 +82,7 @@ class Walker:
         self.visits: list[Visit] = []
         self.drawn: list[Drawn] = []
         self._script: tuple[int, ...] = ()
+        self._past: Node | None = None
         self._first: Conversation | None = None
 
     def begin(self, script: tuple[int, ...] = ()) -> Conversation:
@@ -89,6 +100,15 @@ class Walker:
         for one in path[1:]:
             self.answer(conversation, one.way, _script(one))
         return conversation
+
+    def copy(self, conversation: Conversation, node: Node) -> Conversation:
+        """Give another conversation that stands where this one does: at a node; chance draws what it drew before."""
+        self._listen(())
+        self._past = node
+        try:
+            return conversation.copy()
+        finally:
+            self._past = None
 
     def answer(self, conversation: Conversation, way: Way | None, script: tuple[int, ...] = ()) -> None:
         """Answer the first pending ask; ``visits`` and ``drawn`` then hold what was come to by that."""
@@ -109,6 +129,8 @@ class Walker:
         self._script = script
 
     def _draw(self, place: str, count: int) -> int:
+        if self._past is not None:
+            return self._past.drew(place)
         number = self._script[len(self.drawn)] if len(self.drawn) < len(self._script) else 0
         self.drawn.append(Drawn(place, number, count))
         return number

@@ -46,6 +46,12 @@ def test_chance_draws_everything() -> None:
     assert spoke == {"anna", "ben", "cleo"}
 
 
+def test_whoever_chance_chose_is_answered_in_every_way() -> None:
+    """What chance drew before a state is the same on all ways that go on from it."""
+    found = explore([{"choose": ["anna", "ben"], "by": "random"}], stop=["DONE"])
+    assert {"anna said DONE", "ben said DONE"} <= {end.detail for end in found.seen.order}
+
+
 def test_a_loop_without_an_end_is_followed_to_its_limit() -> None:
     """In far fewer states than ways, up to the last turn."""
     found = explore([{"repeat": ["anna", "ben"]}], limits={"max_turns": 40}, stop=["DONE"])
