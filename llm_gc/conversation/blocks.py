@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenList
-from llm_gc.protocol import Runnable, Step, Together
+from llm_gc.protocol import Flow, Runnable, Step, Together
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
@@ -29,16 +28,23 @@ def together(
     count = len(steps) * (1 if items is None else len(items))
     if count > MAX_BRANCHES:
         raise TemplateError(f"there can be at most {MAX_BRANCHES:,} branches", path=scope.path)
+    over, branch.over = branch.over, {}
     inner: list[StepScope] = []
     for number, item in enumerate([None] if items is None else items):
         mark = "" if items is None else f":{number + 1}"
         for index in range(len(steps)):
-            fork = branch.fork(len(inner), count, number, 1 if items is None else len(items))
-            if name is not None:
-                fork.name(name, item)
-            inner.append(replace(scope.at(key, index, mark), branch=fork))
+            if len(inner) in over:
+                fork, _ = over[len(inner)]
+            else:
+                fork = branch.fork(len(inner), count, number, 1 if items is None else len(items))
+                if name is not None:
+                    fork.name(name, item)
+            inner.append(scope.at(key, index, mark, branch=fork))
     branch.inner = tuple(one.branch for one in inner)
-    flows = tuple(one.step(steps[number % len(steps)]) for number, one in enumerate(inner))
+    flows = tuple(
+        _over(over[number][1]) if number in over else one.step(steps[number % len(steps)])
+        for number, one in enumerate(inner)
+    )
     endings: tuple[Ending | None, ...] = yield Together(flows)
     branch.inner = ()
     said = branch.join([one.branch for one in inner])
@@ -46,3 +52,10 @@ def together(
     if first is not None:
         raise first
     return said
+
+
+def _over(ending: Ending | None) -> Flow:
+    """Come to the end of a branch that was over before."""
+    if ending is not None:
+        raise Ending(*ending.why)  # an exception holds on to where it was raised
+    yield from ()

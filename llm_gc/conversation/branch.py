@@ -80,7 +80,8 @@ class Branch:
     the most characters for each token that a model's prompts have had; ``memory`` holds what steps under way go by,
     such as a loop's list; ``idle`` counts the steps since the last ask; ``log`` is shared by all branches, in order of
     arrival; ``inner`` are the scene or the branches that go on inside it now. ``began`` is the number of ``turns`` when
-    its scene began; ``newest`` is the newest mark, outside blocks and scenes.
+    its scene began; ``newest`` is the newest mark, outside blocks and scenes; ``over`` are the branches
+    of a block that were over already as it was begun in the middle.
 
     ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
     on: numbers that none of its siblings has, nor any block inside those.
@@ -102,6 +103,7 @@ class Branch:
     inner: tuple[Branch, ...] = ()
     began: int = 0
     newest: Mark | None = None
+    over: Mapping[int, tuple[Branch, Ending | None]] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:

@@ -86,10 +86,13 @@ class StepScope:
                 raise
             raise error.within(self.stage.pipeline.name, self.path) from error
 
-    def at(self, key: str, index: int, mark: str = "", entry: tuple[str, ...] = ()) -> StepScope:
-        """Give the scope of a step that stands inside this one."""
+    def at(
+        self, key: str, index: int, mark: str = "", *, entry: tuple[str, ...] = (), branch: Branch | None = None
+    ) -> StepScope:
+        """Give the scope of a step that stands inside this one, perhaps in a branch of its own."""
         place = f"{self.place}{'.' if self.place else ''}{key}{mark or self.mark}.{index}"
-        return StepScope(self.setting, self.branch, (*self.path, key, index), place, self.round, entry=entry)
+        path = (*self.path, key, index)
+        return StepScope(self.setting, branch or self.branch, path, place, self.round, entry=entry)
 
     def rounds(self, times: int | None) -> Generator[StepScope]:
         """Give a scope for each round; the round is part of the ids of what is asked in it."""

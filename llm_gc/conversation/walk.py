@@ -39,6 +39,11 @@ class _Node:
     open: int = 0
     ending: Ending | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has come to its end."""
+        return self.ask is None and not self.children
+
     def waiting(self) -> Iterator[_Node]:
         """Give the nodes below that wait for a reply, in declared order."""
         if self.ask is not None:
@@ -87,16 +92,28 @@ class Conversation:
         """Give another one that stands where this one does, which has not ended: both go on, each for itself.
 
         It is begun at the newest mark, and what was answered since is answered once more: the visits since that mark
-        are told again, and what was drawn is drawn again.
+        are told again, and what was drawn is drawn again. Branches that are over are taken as they are, and their turns
+        stand in its log before those of the others.
         """
         branch, mark = Branch([]), self._branch.newest
         if mark is None:
             return self.again()
         mark.recall(branch, self._branch)
+        branch.over = over = self._over()
         another = self._another(branch, mark.words)
-        for id_, reply in self._since:
-            another._answer(id_, reply)  # noqa: SLF001
+        branch.log += [turn for one, _ in over.values() for turn in one.turns]
+        for number, id_, reply in self._since:
+            if number not in over:
+                another._answer(id_, reply)  # noqa: SLF001
         return another
+
+    def _over(self) -> dict[int, tuple[Branch, Ending | None]]:
+        """Give the branches that are over of a block that goes on, by their numbers, each with how it has ended."""
+        forks = self._branch.inner
+        if not forks or not forks[0].in_block:  # it is a scene
+            return {}
+        sides = enumerate(zip(forks, self._root.children, strict=True))
+        return {number: (fork, node.ending) for number, (fork, node) in sides if node.is_over}
 
     def _another(self, branch: Branch, entry: tuple[str, ...] = ()) -> Conversation:
         another = Conversation.__new__(Conversation)
@@ -108,7 +125,7 @@ class Conversation:
         self._root = _Node(self.begin(scope))
         self._waiting: dict[str, _Node] = {}
         self._new: list[Ask] = []
-        self._since: list[tuple[str, Reply]] = []
+        self._since: list[tuple[int, str, Reply]] = []
         self._outcome: Outcome | None = None
         self._advance(self._root, None)
 
@@ -182,10 +199,16 @@ class Conversation:
         node, mark = self._waiting.pop(id_), self._branch.newest
         node.ask = None
         self._new = []
-        self._since.append((id_, reply))
+        self._since.append((self._side(node), id_, reply))
         self._advance(node, reply)
         if self._branch.newest is not mark:
             self._since = []
+
+    def _side(self, node: _Node) -> int:
+        """Give the number of the branch of the outermost block in which a node stands; -1 outside."""
+        while node.parent is not None and node.parent is not self._root:
+            node = node.parent
+        return -1 if node.parent is None else self._root.children.index(node)
 
     def interrupt(self, detail: str) -> None:
         """End it here, because somebody wants it to end; whatever waits for a reply is given up."""
