@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -23,12 +24,15 @@ from llm_gc.tokens import CHARACTERS_PER_TOKEN
 CUT_DATA = '{"cut'
 """A structured reply that is cut by length; it fails as one does that never came."""
 
+NUMBERED = 256
+"""So many numbered replies are kept: whoever goes breadth-first gives the same ones to all states of one depth."""
+
 _FILLERS = ("word ", "talk ", "hmm ", "7 ", "- ")
 _NUMBER = mark(0)
 """Stands in a prepared text for the mark that a reply gets when it is given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Way:
     """One class of replies: its name for people, the reply, and the line of a test file that says the same.
 
@@ -73,6 +77,7 @@ class Replies:
         self._stops = dict(_stops(pipeline, files, ()))
         self._enumerated = frozenset(pipeline.roles) | frozenset(_enumerated(pipeline, files))
         self._known: dict[Any, tuple[Way, ...]] = {}
+        self.numbered = lru_cache(maxsize=NUMBERED)(Way.numbered)
         self.not_made: list[Stop] = []
 
     def to(self, ask: Ask, previous: str | None) -> tuple[Way, ...]:

@@ -134,7 +134,7 @@ class Search:
         left: list[tuple[int, tuple[int, ...]]] = [(index, ()) for index in range(len(ways))]
         while left:
             index, script = left.pop(0)
-            way = ways[index].numbered(node.depth + 1)
+            way = self._replies.numbered(ways[index], node.depth + 1)
             another = self._walker.copy(conversation, node) if left else None
             self._walker.answer(conversation, way, script)
             left = [(index, other) for other in self._walker.others()] + left
