@@ -70,17 +70,20 @@ def weigh(value: Any, *, written: bool = False) -> int:
         item = heap.pop()
         if isinstance(item, str):
             total += len(item)
+        elif isinstance(item, Message):
+            total += 1 + len(item.content)
+            heap.append(item.data)
         elif isinstance(item, int):
             total += 1 + item.bit_length() // 3
         elif item is None or isinstance(item, (float, Undefined)):
             total += len(str(item)) if written else 1  # which raises what a strict one has to say
-        elif isinstance(item, Message):
-            total += 1 + len(item.content)
-            heap.append(item.data)
+        elif isinstance(item, (list, tuple)):
+            total += 1 + len(item)
+            heap += item
         elif isinstance(item, Mapping):
             total += 1
             heap += [*item.keys(), *item.values()]
-        elif isinstance(item, (list, tuple, range, KeysView, ValuesView, ItemsView)):
+        elif isinstance(item, (range, KeysView, ValuesView, ItemsView)):
             total += 1 + len(item)
             heap += item
         else:
