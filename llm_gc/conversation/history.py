@@ -164,13 +164,13 @@ class History:
             return self._parent.sent(speaker, start, min(end, self._start)) + mine
         return mine
 
-    def sent_back(self, speaker: Speaker, start: int) -> Iterator[Entry]:
-        """Give the entries from rank ``start`` on, the last one first; no more is looked at than is taken."""
-        for one, other in self.order(speaker).spans_back(max(start - self._start, 0), len(self._entries)):
+    def sent_back(self, speaker: Speaker, start: int, end: int) -> Iterator[Entry]:
+        """Give the entries from rank ``start`` up to ``end``, the last first; no more is looked at than is taken."""
+        for one, other in self.order(speaker).spans_back(max(start - self._start, 0), max(end - self._start, 0)):
             for index in range(other - 1, one - 1, -1):
                 yield self._entries[index]
         if start < self._start and self._parent is not None:
-            yield from self._parent.sent_back(speaker, start)
+            yield from self._parent.sent_back(speaker, start, min(end, self._start))
 
     def rank(self, speaker: Speaker, position: int) -> int:
         """Give the rank of the entry at a position in a speaker's order."""

@@ -58,15 +58,14 @@ def ranked(history: History, end: int, view: View, speaker: Speaker, start: int 
     return [(rank, history[position]) for rank, position in ranks if rank >= start]
 
 
-def newest_sent(history: History, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
-    """Give the last entry that a speaker would be sent now."""
+def newest_sent(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
+    """Give the last entry that a speaker would be sent, of those before ``end`` in its order."""
     if view.from_ in ("none", "own"):  # what the others said in between need not be looked at
-        end = len(history)
         said = () if view.from_ == "none" else islice(_sent_of(history, speaker, end, view, speaker), 1)
         newest = chain(said, islice(history.told_to(speaker, end), 1))
         rank, position = max(((history.rank(speaker, at), at) for at in newest), default=(-1, -1))
         return history[position] if rank >= start else None
-    return next((entry for entry in history.sent_back(speaker, start) if _is_sent(entry, view, speaker)), None)
+    return next((entry for entry in history.sent_back(speaker, start, end) if _is_sent(entry, view, speaker)), None)
 
 
 def _sent_of(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> Iterator[int]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation import structured
-from llm_gc.conversation.history import Said, Told
+from llm_gc.conversation.history import History, Said, Told
 from llm_gc.conversation.question import Question, applies, odd
 from llm_gc.conversation.request import GO_ON, newest_sent
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
 from llm_gc.protocol import Failure, Flow, Message, Speaker, Speech
+from llm_gc.steps.fields import View
 from llm_gc.steps.stops import says
 
 if TYPE_CHECKING:
@@ -34,13 +36,23 @@ def _tell(question: Question) -> None:
     """Put the turn's instruction into the history, or what stands in for one after a message of one's own."""
     scope, speaker, instruction = question.scope, question.speaker, question.words.instruction
     history, stage = scope.branch.history, scope.stage
-    newest = newest_sent(history, question.view, speaker, question.dropped)
-    otherwise = GO_ON if newest is not None and newest.is_own(speaker) else ""
-    if instruction is not None:  # one that comes out empty is none
-        moment, path = scope.moment(speaker.role), (*scope.path, "instruction")
-        history.add(Told(speaker, lambda: as_text(stage.render(path, instruction, moment.lookup)).strip() or otherwise))
-    elif otherwise:
-        history.add(Told(speaker, lambda: otherwise))
+    otherwise = partial(_stands_in, history, len(history), question.view, speaker, question.dropped)
+    if instruction is None:
+        if otherwise():
+            history.add(Told(speaker, otherwise))
+        return
+    moment, path = scope.moment(speaker.role), (*scope.path, "instruction")
+
+    def told() -> str:  # one that comes out empty is none
+        return as_text(stage.render(path, instruction, moment.lookup)).strip() or otherwise()
+
+    history.add(Told(speaker, told))
+
+
+def _stands_in(history: History, end: int, view: View, speaker: Speaker, start: int) -> str:
+    """Give what stands in for an instruction where the last message that a speaker is sent is its own."""
+    newest = newest_sent(history, end, view, speaker, start)
+    return GO_ON if newest is not None and newest.is_own(speaker) else ""
 
 
 def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
