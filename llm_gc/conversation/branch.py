@@ -196,7 +196,7 @@ class Branch:
         for turn in fork.turns:
             if not self.in_block and not turn.is_pick:
                 number += 1
-                turn = replace(turn, number=number, message=_message(turn.message, number))
+                turn = turn.numbered(number)
                 numbers[turn.exchange.ask.id] = number
             self.turns.append(turn)
         return numbers
@@ -245,13 +245,8 @@ def _last(entries: Sequence[Entry]) -> Message:
     return next((entry.message for entry in reversed(entries) if isinstance(entry, Said)), NOTHING)
 
 
-def _message(message: Message, turn: int) -> Message:
-    """Give a message with the number of its turn."""
-    return Message(message.role, message.label, message.content, message.data, turn, message.failed)
-
-
 def _numbered(entry: Entry, numbers: Mapping[str, int]) -> Entry:
     if not isinstance(entry, Said):
         return entry
     number = numbers.get(entry.id or entry.counts_as or "")
-    return entry if number is None else replace(entry, message=_message(entry.message, number))
+    return entry if number is None else entry.numbered(number)

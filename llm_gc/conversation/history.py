@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from llm_gc.conversation.order import DECLARED, Order, joined
+from llm_gc.conversation.turn import numbered
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Message, Part, Speaker
 
@@ -45,6 +46,10 @@ class Said:
     def others(self) -> Part:
         """What the others are sent of it."""
         return Part("user", f"{self.message.label}: {self.heard}", self.id)
+
+    def numbered(self, number: int) -> Said:
+        """Give it with the number of its turn."""
+        return Said(self.speaker, numbered(self.message, number), self.heard, self.id, self.counts_as)
 
     @property
     def state(self) -> tuple[Any, ...]:

@@ -34,13 +34,16 @@ class Order:
     def add(self, start: int, spans: Iterable[Span]) -> None:
         """Have the positions from ``start`` on come in the order of ``spans``, which are all of them up to an end."""
         runs: list[Run] = []
-        rank = start
+        rank, behind = start, -1
         for begin, end in spans:
-            if runs and runs[-1].position + runs[-1].length == begin:
-                runs[-1] = runs[-1]._replace(length=runs[-1].length + end - begin)
-            elif end > begin:
+            if begin == end:
+                continue
+            if begin == behind:
+                first = runs.pop()
+                runs.append(Run(first.rank, first.position, end - first.position))
+            else:
                 runs.append(Run(rank, begin, end - begin))
-            rank += end - begin
+            rank, behind = rank + end - begin, end
         if len(runs) > 1:
             self._by_rank += runs
             self._by_position += sorted(runs, key=_position)

@@ -28,6 +28,11 @@ class Exchange:
     warnings: tuple[str, ...] = ()
 
 
+def numbered(message: Message, turn: int) -> Message:
+    """Give a message with the number of its turn."""
+    return Message(message.role, message.label, message.content, message.data, turn, message.failed)
+
+
 @dataclass(frozen=True)
 class Turn:
     """One turn: the exchange that settled it, those before it that did not, and the message that came of it.
@@ -44,6 +49,11 @@ class Turn:
     said: str = ""
     warnings: tuple[str, ...] = ()
     is_pick: bool = False
+
+    def numbered(self, number: int) -> Turn:
+        """Give it with its number, which it has once the block around it is over."""
+        message = numbered(self.message, number)
+        return Turn(number, self.exchange, message, self.attempts, self.heard, self.said, self.warnings, self.is_pick)
 
 
 @dataclass(frozen=True)
