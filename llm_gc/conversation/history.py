@@ -103,7 +103,7 @@ class History:
         self._entries: list[Entry] = []
         self._said: dict[Speaker, list[int]] = {}
         self._told: dict[Speaker, list[int]] = {}
-        self._asked: dict[Speaker, None] = {}
+        self._asked: dict[Speaker, int] = {}
         self._orders: dict[Speaker, Order] = {}
 
     def __len__(self) -> int:
@@ -119,8 +119,9 @@ class History:
     def before(self, end: int) -> History:
         """Give another history, as this one was when it had so many entries."""
         earlier = History(self._parent)
-        for entry in self._entries[: end - self._start]:
-            earlier.add(entry)
+        earlier._entries = self._entries[: end - self._start]
+        earlier._said, earlier._told = _until(self._said, end), _until(self._told, end)
+        earlier._asked = {speaker: position for speaker, position in self._asked.items() if position < end}
         earlier._orders = {speaker: order.before(end - self._start) for speaker, order in self._orders.items()}
         return earlier
 
@@ -138,7 +139,7 @@ class History:
         index = self._said if is_said else self._told
         index.setdefault(entry.speaker, []).append(len(self))
         if not is_said or entry.id is not None:  # type: ignore[union-attr]
-            self._asked[entry.speaker] = None
+            self._asked.setdefault(entry.speaker, len(self))
         self._entries.append(entry)
 
     def join(self, forks: Sequence[tuple[History, Sequence[Entry]]]) -> None:
@@ -217,3 +218,9 @@ class History:
 def _before(positions: list[int], end: int) -> Iterator[int]:
     """Give the ascending positions that lie before ``end``, the last first; nothing is copied for that."""
     return (positions[index] for index in range(bisect_left(positions, end) - 1, -1, -1))
+
+
+def _until(index: dict[Speaker, list[int]], end: int) -> dict[Speaker, list[int]]:
+    """Give where each speaker's entries stand, of those before ``end``."""
+    known = {speaker: positions[: bisect_left(positions, end)] for speaker, positions in index.items()}
+    return {speaker: positions for speaker, positions in known.items() if positions}
