@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.history import Told
@@ -26,7 +25,7 @@ def pick(
         return allowed[0]
     scope.check_limits()
     schema = {"type": "object", "properties": {"next": {"enum": list(allowed)}}, "required": ["next"]}
-    inner, words = replace(scope, place=f"{scope.place}.by"), Speech(chooser, format=schema)
+    inner, words = scope._replace(place=f"{scope.place}.by"), Speech(chooser, format=schema)
     speaker = scope.speaker(chooser)
     scope.branch.history.add(Told(speaker, lambda: _question(scope, allowed)))
     exchange, earlier, data = yield from Question(inner, speaker, words, is_pick=True).settle()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_gc.conversation import structured
 from llm_gc.conversation.context import Measured, is_crowded, overflown, shortened, too_large, window_of
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of a speaker in one turn; ``repair`` are the parts that ask again for a reply that fits."""
 
     scope: StepScope
@@ -152,12 +151,12 @@ class Question:
         if any(tally.is_late for tally in self.scope.branch.tallies):
             return None  # no time is left in which it could be answered
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
-            return replace(self, attempt=self.attempt + 1)
+            return self._replace(attempt=self.attempt + 1)
         repairs = sum(_kind(one) == "malformed" for one in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
         repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
-        return replace(self, attempt=self.attempt + 1, repair=repair)
+        return self._replace(attempt=self.attempt + 1, repair=repair)
 
     def _stop_tokens(self) -> tuple[str, ...]:
         stops = (stop for _, stop in self.scope.setting.stops if applies(stop, self.speaker))

@@ -67,7 +67,7 @@ def _enter(scope: StepScope, inner: Inner, opening: str | None) -> tuple[StepSco
             bounds = replace(bounds, max_turns=None, max_total_tokens=None, max_time=None, repetition=None)
         stops = tuple(((*scope.path, "stop", index), stop) for index, stop in enumerate(inner.stop or ()))
         setting = Setting(scope.stage, lambda: opening or "", stops)
-        inside = replace(scope, setting=setting, branch=scope.branch.scene(bounds, scope.branch.names))
+        inside = scope._replace(setting=setting, branch=scope.branch.scene(bounds, scope.branch.names))
         return inside, inner.steps, "scene", ((*scope.path, "result"), inner.result)
     stage = _stage(scope, inner)
     stops = _inner_stops(stage, inner.stop, scope.path)
@@ -80,8 +80,8 @@ def _enter(scope: StepScope, inner: Inner, opening: str | None) -> tuple[StepSco
         return opening if opening is not None else as_text(stage.render_input(("opening",), template))
 
     branch = scope.branch.scene(bounds, {})
-    inside = replace(
-        scope, setting=Setting(stage, read, stops), branch=branch, path=path, place=f"{place}.scene", round=None
+    inside = scope._replace(
+        setting=Setting(stage, read, stops), branch=branch, path=path, place=f"{place}.scene", round=None
     )
     result = (
         ((*scope.path, "result"), inner.result) if inner.result is not None else (("result",), stage.pipeline.result)

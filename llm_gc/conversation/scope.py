@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from llm_gc.conversation.blocks import together
 from llm_gc.conversation.branch import Branch
@@ -38,8 +38,7 @@ class Setting:
     stops: tuple[tuple[Path, Stop], ...]
 
 
-@dataclass(frozen=True)
-class StepScope:
+class StepScope(NamedTuple):
     """The scope of one step: the branch it moves, and where it stands. It is the ``Scope`` that steps are given.
 
     ``place`` is the path with the rounds in it, the front of every ask's id. ``entry`` is the way to the step inside

@@ -284,12 +284,11 @@ class _Blocks(Conversation):
         self.received = yield Together(flows)
 
     def _flow(self, scope: StepScope, number: int, names: list[str]) -> Flow:
-        from dataclasses import replace
 
         for index, name in enumerate(names):
             if name == "end":
                 raise Ending("stop_token", f"branch {number}")
-            yield from replace(scope, place=f"b{number}.{index}").speak(Speech(name))
+            yield from scope._replace(place=f"b{number}.{index}").speak(Speech(name))
 
 
 def _ids(asks: tuple[Ask, ...]) -> list[str]:
