@@ -136,7 +136,7 @@ class Search:
             index, script = left.pop(0)
             way = self._replies.numbered(ways[index], node.depth + 1)
             another = self._walker.copy(conversation, node) if left else None
-            self._walker.answer(conversation, way, script)
+            self._walker.answer(conversation, ask, way, script)
             left = [(index, other) for other in self._walker.others()] + left
             number = self._arrive(conversation, node, way)
             if number >= 0:

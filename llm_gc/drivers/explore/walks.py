@@ -98,7 +98,7 @@ class Walker:
         path = node.path()
         conversation = self.begin(_script(path[0]))
         for one in path[1:]:
-            self.answer(conversation, one.way, _script(one))
+            self.answer(conversation, conversation.pending[0], one.way, _script(one))
         return conversation
 
     def copy(self, conversation: Conversation, node: Node) -> Conversation:
@@ -110,11 +110,11 @@ class Walker:
         finally:
             self._past = None
 
-    def answer(self, conversation: Conversation, way: Way | None, script: tuple[int, ...] = ()) -> None:
-        """Answer the first pending ask; ``visits`` and ``drawn`` then hold what was come to by that."""
+    def answer(self, conversation: Conversation, ask: Ask, way: Way | None, script: tuple[int, ...] = ()) -> None:
+        """Answer an ask; ``visits`` and ``drawn`` then hold what was come to by that."""
         assert way is not None  # noqa: S101  # only the first state was come to without a reply
         self._listen(script)
-        conversation.answer(conversation.pending[0], way.reply)
+        conversation.answer(ask, way.reply)
 
     def others(self) -> Iterator[tuple[int, ...]]:
         """Give the scripts by which chance would have drawn otherwise just now, as far as they were not prescribed."""
