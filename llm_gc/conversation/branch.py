@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from llm_gc.conversation.context import Measured, density
@@ -18,18 +17,24 @@ from llm_gc.protocol import NOTHING, Failure, Message, Speaker
 
 @dataclass
 class Tally:
-    """What a scene has cost so far, against its bounds."""
+    """What a scene has cost so far, against its bounds; in a branch ``max_turns`` is the branch's share of theirs."""
 
     bounds: Bounds
+    max_turns: int | None
     turns: int = 0
     tokens: int = 0
     seconds: float = 0.0
 
+    @classmethod
+    def under(cls, bounds: Bounds) -> Tally:
+        """Begin with nothing spent."""
+        return cls(bounds, bounds.max_turns)
+
     def check(self, level: int) -> None:
         """End the scene if a limit is reached; called when something more is due. ``level`` is the scene's depth."""
         bounds = self.bounds
-        if bounds.max_turns is not None and self.turns >= bounds.max_turns:
-            raise Ending("max_turns", f"the limit of {bounds.max_turns} turns was reached", level=level)
+        if self.max_turns is not None and self.turns >= self.max_turns:
+            raise Ending("max_turns", f"the limit of {self.max_turns} turns was reached", level=level)
         if bounds.max_total_tokens is not None and self.tokens >= bounds.max_total_tokens:
             detail = f"{self.tokens} of at most {bounds.max_total_tokens} tokens were used"
             raise Ending("max_total_tokens", detail, level=level)
@@ -48,27 +53,21 @@ class Tally:
 
     def fork(self, index: int, count: int) -> Tally:
         """Give branch ``index`` of ``count`` its share of what is left: turns in equal parts, the first ones first."""
-        if self.bounds.max_turns is None:
+        if self.max_turns is None:
             return self.copy()
-        left = max(self.bounds.max_turns - self.turns, 0)
+        left = max(self.max_turns - self.turns, 0)
         share = left // count + (index < left % count)
-        return Tally(_within(self.bounds, self.turns + share), self.turns, self.tokens, self.seconds)
+        return Tally(self.bounds, self.turns + share, self.turns, self.tokens, self.seconds)
 
     def copy(self) -> Tally:
         """Give it as it is now."""
-        return Tally(self.bounds, self.turns, self.tokens, self.seconds)
+        return Tally(self.bounds, self.max_turns, self.turns, self.tokens, self.seconds)
 
     def add(self, forked: Tally, at: Tally) -> None:
         """Count what a branch has cost since it was forked ``at``."""
         self.turns += forked.turns - at.turns
         self.tokens += forked.tokens - at.tokens
         self.seconds += forked.seconds - at.seconds
-
-
-@lru_cache(maxsize=1024)
-def _within(bounds: Bounds, max_turns: int) -> Bounds:
-    """Give bounds with so many turns; the branches of a block have few different ones."""
-    return replace(bounds, max_turns=max_turns)
 
 
 @dataclass
@@ -142,7 +141,7 @@ class Branch:
     def scene(self, bounds: Bounds, names: Mapping[str, Any]) -> Branch:
         """Give the branch of a scene inside this one: fresh messages, the same record of turns, one tally more."""
         return Branch(
-            [*self.tallies, Tally(bounds)],
+            [*self.tallies, Tally.under(bounds)],
             names=names,
             turns=self.turns,
             log=self.log,
@@ -227,7 +226,7 @@ class Branch:
     @property
     def state(self) -> tuple[Any, ...]:
         """Everything it remembers, as a value."""
-        tallies = tuple((tally.turns, tally.tokens, tally.seconds, tally.bounds) for tally in self.tallies)
+        tallies = tuple((t.turns, t.tokens, t.seconds, t.max_turns, t.bounds) for t in self.tallies)
         failed = all_failed(self.spoken())
         inner = tuple(branch.state for branch in self.inner)
         kept = (self.names, self.dropped, self.memory, self.measured, self.densest)

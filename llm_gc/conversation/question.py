@@ -169,7 +169,7 @@ class Question(NamedTuple):
             path = (*self.scope.path, "temperature")
             options["temperature"] = number(self.scope.render("temperature", words.temperature), path)
         caps = (words.max_tokens, casting.max_tokens, bounds.max_tokens)
-        options["num_predict"] = min(cap for cap in caps if cap is not None)
+        options["num_predict"] = min([cap for cap in caps if cap is not None])
         if casting.seed is None:
             options["seed"] = _seed(self.scope.stage.seed, id_)
         else:

@@ -82,11 +82,11 @@ class Conversation:
         stage = Stage(pipeline, inputs, files or Files(), visit, draw)
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
         opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
-        self._start(StepScope(Setting(stage, opening, stops), Branch([Tally(stage.bounds)])))
+        self._start(StepScope(Setting(stage, opening, stops), Branch([Tally.under(stage.bounds)])))
 
     def again(self) -> Conversation:
         """Give another one that begins anew, over the same constants, which are not worked out once more."""
-        return self._another(Branch([Tally(self.stage.bounds)]))
+        return self._another(Branch([Tally.under(self.stage.bounds)]))
 
     def copy(self) -> Conversation:
         """Give another one that stands where this one does, which has not ended: both go on, each for itself.

@@ -68,7 +68,7 @@ class States:
         """Give how many turns there may still be before a limit; as many as can be where no loop could use them up."""
         if not self._endless:
             return 0
-        tallies = [(tally.bounds.max_turns, tally.turns) for tally in conversation.branch.tallies]
+        tallies = [(tally.max_turns, tally.turns) for tally in conversation.branch.tallies]
         return min((most - turns for most, turns in tallies if most is not None), default=0)
 
     def _plant(self, steps: tuple[tuple[Path, bool], ...]) -> Tree:
@@ -79,7 +79,7 @@ class States:
         self, projection: Projection, tree: Tree, branch: Branch, *, inside: bool = False
     ) -> tuple[Any, Any, list[Any]]:
         """Give the counters, the values and the loops of one line of the conversation, and of those inside it."""
-        counted: tuple[Any, ...] = tuple([(tally.turns, tally.bounds.max_turns) for tally in branch.tallies])
+        counted: tuple[Any, ...] = tuple([(tally.turns, tally.max_turns) for tally in branch.tallies])
         if self._costs:
             counted = (counted, *[(tally.tokens, tally.seconds) for tally in branch.tallies])
         read, names = tree.branches, branch.names
