@@ -135,11 +135,11 @@ class History:
 
     def add(self, entry: Entry) -> None:
         """Append an entry."""
-        is_said = isinstance(entry, Said)
+        is_said, position = isinstance(entry, Said), len(self)
         index = self._said if is_said else self._told
-        index.setdefault(entry.speaker, []).append(len(self))
+        index.setdefault(entry.speaker, []).append(position)
         if not is_said or entry.id is not None:  # type: ignore[union-attr]
-            self._asked.setdefault(entry.speaker, len(self))
+            self._asked.setdefault(entry.speaker, position)
         self._entries.append(entry)
 
     def join(self, forks: Sequence[tuple[History, Sequence[Entry]]]) -> None:

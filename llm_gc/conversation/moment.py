@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from llm_gc.conversation.history import History
 from llm_gc.conversation.stage import Stage
@@ -13,8 +11,7 @@ from llm_gc.frozen import FrozenDict, FrozenList
 from llm_gc.protocol import NOTHING, Message
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """What templates can see at one point of the conversation, also later, when it has gone on."""
 
     stage: Stage
@@ -40,7 +37,7 @@ class Moment:
             case "last":
                 return next((said.message for said in self.history.said(self.end)), NOTHING)
             case "said":
-                return self._said
+                return self._newest()
             case "messages":
                 return FrozenList([said.message for said in self.history.said(self.end)][::-1])
             case "roles":
@@ -51,8 +48,7 @@ class Moment:
                 return getattr(self, name)
         raise KeyError(name)
 
-    @cached_property
-    def _said(self) -> FrozenDict:
+    def _newest(self) -> FrozenDict:
         newest: dict[str, tuple[int, Message]] = {}
         for speaker in self.history.speakers():
             position = next(self.history.said_by(speaker, self.end), None)

@@ -69,7 +69,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     said, broken = stage.without_label(speaker.role, content), None
     try:
         if words.label is not None:
-            lookup = replace(scope.moment(), turn=number).lookup
+            lookup = scope.moment()._replace(turn=number).lookup
             label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
             message = replace(message, label=label or message.label)
         if words.result is not None and not failed:
@@ -91,7 +91,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
 def _told_instead(question: Question, message: Message) -> str:
     """Render what the others hear in place of a message, which is ``last`` for that, and whose turn it is."""
     scope, words = question.scope, question.words
-    lookup = replace(scope.moment(message.role), turn=message.turn).lookup
+    lookup = scope.moment(message.role)._replace(turn=message.turn).lookup
 
     def with_message(name: str) -> Any:
         if name == "last" or (words.name and name == words.name):

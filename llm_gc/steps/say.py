@@ -45,8 +45,18 @@ class Turn(Step):
 
     def speech(self, role: str) -> Speech:
         """Give what the step says about the turn of ``role``."""
-        given: dict[str, Any] = {key: getattr(self, key) for key in ("format", "sees", "temperature", "result")}
-        return Speech(role, self.instruction, max_tokens=self.max_tokens, label=self.speaker, name=self.as_, **given)
+        temperature: Any = self.temperature
+        return Speech(
+            role,
+            self.instruction,
+            self.sees,
+            self.format,
+            self.max_tokens,
+            temperature,
+            self.result,
+            self.speaker,
+            self.as_,
+        )
 
 
 class Say(Turn):
