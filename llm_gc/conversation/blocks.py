@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError
-from llm_gc.frozen import FrozenList
-from llm_gc.protocol import Flow, Runnable, Step, Together
+from llm_gc.protocol import Flow, Message, Runnable, Step, Together
 
 if TYPE_CHECKING:
     from llm_gc.conversation.scope import StepScope
@@ -19,7 +18,7 @@ MAX_BRANCHES = 10_000
 
 def together(
     scope: StepScope, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
-) -> Generator[Step, Any, FrozenList]:
+) -> Generator[Step, Any, list[Message]]:
     """Run each step, once for each item where there are any, as branches; give the last message of each.
 
     The first ending among them, in declared order, goes on outwards when all are done.

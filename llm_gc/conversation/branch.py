@@ -11,7 +11,7 @@ from llm_gc.conversation.history import Entry, History, Said
 from llm_gc.conversation.mark import Mark
 from llm_gc.conversation.stage import Bounds
 from llm_gc.conversation.turn import Ending, Turn
-from llm_gc.frozen import FrozenList, freeze
+from llm_gc.frozen import freeze
 from llm_gc.protocol import NOTHING, Failure, Message, Speaker
 
 
@@ -172,7 +172,7 @@ class Branch:
             idle=self.idle,
         )
 
-    def join(self, forks: Sequence[Branch]) -> FrozenList:
+    def join(self, forks: Sequence[Branch]) -> list[Message]:
         """Fold the branches of a block in declared order; give the last message of each."""
         at = [tally.copy() for tally in self.tallies]
         asked = any(fork.turns for fork in forks)
@@ -186,7 +186,7 @@ class Branch:
             numbers = self._take_turns(fork)
             said.append([_numbered(entry, numbers) for entry in fork.history.own()])
         self.history.join([(fork.history, entries) for fork, entries in zip(forks, said, strict=True)])
-        return FrozenList(_last(entries) for entries in said)
+        return [_last(entries) for entries in said]
 
     def _take_turns(self, fork: Branch) -> dict[str, int]:
         """Take over a branch's turns, numbered where numbers are known; give the numbers by id."""

@@ -244,7 +244,7 @@ class StepScope(NamedTuple):
 
     def together(
         self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
-    ) -> Generator[Step, Any, FrozenList]:
+    ) -> Generator[Step, Any, list[Message]]:
         """Run steps side by side."""
         return (yield from together(self, key, steps, items, name))
 
