@@ -12,7 +12,7 @@ from llm_gc.conversation.mark import Mark
 from llm_gc.conversation.stage import Bounds
 from llm_gc.conversation.turn import Ending, Turn
 from llm_gc.frozen import freeze
-from llm_gc.protocol import NOTHING, Failure, Message, Speaker
+from llm_gc.protocol import NOTHING, Ask, Failure, Message, Speaker
 
 
 @dataclass
@@ -79,8 +79,8 @@ class Branch:
     the most characters for each token that a model's prompts have had; ``memory`` holds what steps under way go by,
     such as a loop's list; ``idle`` counts the steps since the last ask; ``log`` is shared by all branches, in order of
     arrival; ``inner`` are the scene or the branches that go on inside it now. ``began`` is the number of ``turns`` when
-    its scene began; ``newest`` is the newest mark, outside blocks and scenes; ``over`` are the branches
-    of a block that were over already as it was begun in the middle.
+    its scene began; ``newest`` is the newest mark, outside blocks and scenes; of what is begun in the
+    middle, ``over`` are the branches of its block that are over already, and ``asks``, by their ids, what waited there.
 
     ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
     on: numbers that none of its siblings has, nor any block inside those.
@@ -103,6 +103,7 @@ class Branch:
     began: int = 0
     newest: Mark | None = None
     over: Mapping[int, tuple[Branch, Ending | None]] = field(default_factory=dict)
+    asks: dict[str, Ask] = field(default_factory=dict)
 
     @property
     def bounds(self) -> Bounds:
@@ -145,6 +146,7 @@ class Branch:
             names=names,
             turns=self.turns,
             log=self.log,
+            asks=self.asks,
             copy=self.copy,
             copies=self.copies,
             densest=self.densest,
@@ -163,6 +165,7 @@ class Branch:
             history=History(self.history),
             names=self.names,
             log=self.log,
+            asks=self.asks,
             dropped=self.dropped,
             measured=self.measured,
             densest=self.densest,

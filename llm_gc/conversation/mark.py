@@ -2,8 +2,8 @@
 
 What is remembered is plain data, so a conversation can be begun in the middle: at a mark, with what was remembered. The
 groups and loops around that step are entered where they had come to, and evaluate nothing anew. Blocks and scenes are
-not entered; they begin again, and whoever wants to stand inside one gives it its replies once more. Only the branches
-of a block that are over already are taken as they are.
+not entered; they begin again, and whoever wants to stand inside one gives it its replies once more. What is taken
+as it is are the branches of a block that are over already, and the asks that wait: nothing of them can have changed.
 """
 
 from __future__ import annotations

@@ -47,6 +47,10 @@ class Question(NamedTuple):
         return self.scope.branch.dropped.get(self.speaker, 0)
 
     @property
+    def _id(self) -> str:
+        return self.scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
+
+    @property
     def _role(self) -> Role:
         return self.scope.stage.pipeline.roles[self.words.role]
 
@@ -59,15 +63,14 @@ class Question(NamedTuple):
         scope, stage, speaker = self.scope, self.scope.stage, self.speaker
         tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
         bounds = scope.branch.bounds
-        id_ = scope.place + (f"#{self.attempt}" if self.attempt > 1 else "")
         left = min((t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None), default=inf)
         return Ask(
-            id=id_,
+            id=self._id,
             step=scope.path,
             speaker=speaker,
             label=stage.label(speaker),
             casting=stage.castings[speaker.role],
-            options=self._options(id_),
+            options=self._options(self._id),
             deadline=min(bounds.timeout, left),
             load_timeout=min(bounds.load_timeout, left),
             retries=bounds.retries,
@@ -110,7 +113,8 @@ class Question(NamedTuple):
         branch = self.scope.branch
         may_drop = branch.bounds.on_overflow == "drop_oldest"
         while True:
-            ask = self.ask()
+            known = branch.asks.pop(self._id, None)
+            ask = self.ask() if known is None or may_drop else known  # what was dropped is to be dropped here too
             earlier, densest = branch.measured.get(self.speaker), branch.densest.get(_model(ask), 0.0)
             try:
                 if not (may_drop and is_crowded(ask, earlier, densest) and self._drop()):

@@ -100,6 +100,7 @@ class Conversation:
             return self.again()
         mark.recall(branch, self._branch)
         branch.over = over = self._over()
+        branch.asks = {ask.id: ask for ask in self.pending}
         another = self._another(branch, mark.words)
         branch.log += [turn for one, _ in over.values() for turn in one.turns]
         for number, id_, reply in self._since:

@@ -62,6 +62,24 @@ def test_a_copy_knows_in_which_order_each_is_sent_what() -> None:
     assert looked_at(original.copy()) == looked_at(original)
 
 
+def test_a_copy_asks_what_was_asked() -> None:
+    """It is the very same ask, for which nothing is worked out once more."""
+    original = after([{"parallel": ["anna", "ben"]}], roles={"anna": {}, "ben": {"prompt": "You are {{ role.name }}."}})
+    assert all(one is other for one, other in zip(original.copy().pending, original.pending, strict=True))
+
+
+def test_a_copy_drops_what_was_dropped() -> None:
+    """What does not fit the window there does not come back."""
+    roles = {"anna": {"num_ctx": 600, "max_tokens": 100}, "ben": {}}
+    keys: dict[str, Any] = {"roles": roles, "limits": {"on_overflow": "drop_oldest"}}
+    original = after([*["ben"] * 4, "anna", "ben", "anna"], *["word " * 100] * 4, **keys)
+    assert original.pending[0].request.dropped
+    copied = original.copy()
+    assert looked_at(copied) == looked_at(original)
+    assert answer_all(copied) == answer_all(original)
+    assert looked_at(copied) == looked_at(original)
+
+
 def test_a_copy_begins_at_the_newest_step() -> None:
     """However much was said before, nobody speaks in it once more but those who are asked now."""
     told: list[Visit] = []
