@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from llm_gc.conversation.order import DECLARED, Order, joined
+from llm_gc.conversation.order import DECLARED, Order, Span, joined
 from llm_gc.conversation.turn import numbered
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Message, Part, Speaker
@@ -151,7 +151,7 @@ class History:
             for entry in entries:
                 self.add(entry)
         for speaker, segments in own.items():
-            orders = [fork.order(speaker).spans(0, len(fork.own())) for fork, _ in segments]
+            orders = [fork.spans(speaker) for fork, _ in segments]
             starts, lengths = [start for _, start in segments], [len(fork.own()) for fork, _ in segments]
             spans = joined(orders, starts, lengths, begin, len(self._entries))
             self._orders.setdefault(speaker, Order()).add(begin, spans)
@@ -159,6 +159,11 @@ class History:
     def order(self, speaker: Speaker) -> Order:
         """Give the order in which somebody is sent what was said since the fork."""
         return self._orders.get(speaker, DECLARED)
+
+    def spans(self, speaker: Speaker) -> list[Span]:
+        """Give where what was said since the fork stands, as somebody is sent it."""
+        order, end = self._orders.get(speaker), len(self._entries)
+        return [(0, end)] if order is None else order.spans(0, end)
 
     def sent(self, speaker: Speaker, start: int, end: int) -> list[Entry]:
         """Give the entries from rank ``start`` up to ``end`` in a speaker's order."""
