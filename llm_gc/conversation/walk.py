@@ -103,8 +103,8 @@ class Conversation:
         branch.asks = {ask.id: ask for ask in self.pending}
         another = self._another(branch, mark.words)
         branch.log += [turn for one, _ in over.values() for turn in one.turns]
-        for number, id_, reply in self._since:
-            if number not in over:
+        for side, id_, reply in self._since:
+            if not (over and side.is_over):
                 another._answer(id_, reply)  # noqa: SLF001
         return another
 
@@ -126,7 +126,7 @@ class Conversation:
         self._root = _Node(self.begin(scope))
         self._waiting: dict[str, _Node] = {}
         self._new: list[Ask] = []
-        self._since: list[tuple[int, str, Reply]] = []
+        self._since: list[tuple[_Node, str, Reply]] = []
         self._outcome: Outcome | None = None
         self._advance(self._root, None)
 
@@ -205,11 +205,11 @@ class Conversation:
         if self._branch.newest is not mark:
             self._since = []
 
-    def _side(self, node: _Node) -> int:
-        """Give the number of the branch of the outermost block in which a node stands; -1 outside."""
+    def _side(self, node: _Node) -> _Node:
+        """Give the branch of the outermost block in which a node stands; the root outside."""
         while node.parent is not None and node.parent is not self._root:
             node = node.parent
-        return -1 if node.parent is None else self._root.children.index(node)
+        return node
 
     def interrupt(self, detail: str) -> None:
         """End it here, because somebody wants it to end; whatever waits for a reply is given up."""

@@ -55,6 +55,22 @@ def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
     assert copied.outcome.reason == "turns_done"
 
 
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"parallel": ["anna", "ben"]}],
+        [{"scene": [{"parallel": ["anna", "ben"]}], "opening": "Go."}],
+        [{"parallel": [{"do": [{"parallel": ["anna", "ben"]}, "ben"]}, "anna"]}],
+    ],
+)
+def test_a_copy_stands_in_its_block(turns: list[Any]) -> None:
+    """With one branch over and another that waits: at the top, in a scene, in another block."""
+    original = after(turns, "x")
+    copied = original.copy()
+    assert looked_at(copied) == looked_at(original)
+    assert answer_all(copied) == answer_all(original)
+
+
 def test_a_copy_knows_in_which_order_each_is_sent_what() -> None:
     """Also whoever was in a block, and is sent but the newest."""
     roles = {"anna": {"sees": {"from": "all", "last": 1}}, "ben": {}}
