@@ -62,7 +62,11 @@ class Step(Strict):
     )
 
     def run(self, scope: Scope) -> Flow:
-        """Do what the step does, in ``scope``."""
+        """Do what the step does, in ``scope``.
+
+        A conversation may be begun in the middle. A step that holds steps is then run from its beginning all the same,
+        and goes on among them: so all that it calls before are ``number`` and ``items``, which give what they gave.
+        """
         raise TypeError(f"{type(self).__name__} has no run")
 
     def otherwise(self, scope: Scope) -> Flow:
