@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -45,18 +45,8 @@ class Turn(Step):
 
     def speech(self, role: str) -> Speech:
         """Give what the step says about the turn of ``role``."""
-        temperature: Any = self.temperature
-        return Speech(
-            role,
-            self.instruction,
-            self.sees,
-            self.format,
-            self.max_tokens,
-            temperature,
-            self.result,
-            self.speaker,
-            self.as_,
-        )
+        given = (self.instruction, self.sees, self.format, self.max_tokens, self.temperature)
+        return Speech(role, *given, self.result, self.speaker, self.as_)
 
 
 class Say(Turn):
