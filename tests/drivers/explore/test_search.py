@@ -84,6 +84,13 @@ def test_limits_on_cost_are_tried_at_both_ends() -> None:
     assert "repetition" in {reason for reason, _ in endings(explore(turns, limits={"repetition": 2}))}
 
 
+def test_no_text_is_said_twice_but_on_purpose() -> None:
+    """So only who says the same again, as one kind of reply, repeats."""
+    found = explore([{"repeat": ["anna"], "times": 3}], limits={"repetition": 2})
+    ways = [[said.reply for said in told(end.at)] for end in found.seen.order if end.reason == "repetition"]
+    assert ways == [["a plain text", "the same text again"]]
+
+
 def test_a_bound_is_kept() -> None:
     """Nothing is said of what was never come to where not all was looked at."""
     turns = [{"repeat": ["anna"], "times": 9}, {"say": "ben", "when": "1 > 2"}]
