@@ -198,9 +198,9 @@ def test_the_totals_are_what_the_limits_counted(case: Case) -> None:
     made, _, conversation = replace(case, replies=case.replies * 4).play()
     if made.status == "interrupted":  # what an open branch has cost is counted when it is over
         return
-    _, tokens, seconds, _ = conversation.state[1][0]
-    assert made.totals.seconds == pytest.approx(seconds)
-    assert (made.totals.tokens.prompt or 0) + (made.totals.tokens.completion or 0) == tokens
+    counted = conversation.branch.tallies[0]
+    assert made.totals.seconds == pytest.approx(counted.seconds)
+    assert (made.totals.tokens.prompt or 0) + (made.totals.tokens.completion or 0) == counted.tokens
     turns = [turn for turn in conversation.turns if not turn.is_pick]
     assert made.totals.turns == len(turns)
     assert made.totals.failed == sum(turn.message.failed for turn in turns)
