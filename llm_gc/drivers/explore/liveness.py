@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from llm_gc.conversation import Files
 from llm_gc.drivers.explore.reads import HEARD, JOINED, NOTHING, PREVIOUS, Live, Read, about, decided, reads, without
@@ -34,16 +34,28 @@ SPOKEN = ("last", "said", "messages", PREVIOUS)
 """The names that belong to the messages of one scene."""
 
 
+class Deciding(NamedTuple):
+    """A text on which the course hangs; ``part`` is the path of the pipeline whose names it speaks of."""
+
+    part: Path
+    text: str
+    kind: TextKind
+
+
 @dataclass(frozen=True)
 class Setting:
-    """Where steps stand: their pipeline, what is read when their scene ends, and what is read around it."""
+    """Where steps stand: their pipeline, what is read when their scene ends, and what is read around it.
+
+    ``part`` is the path below which the pipeline's steps are told.
+    """
 
     pipeline: Pipeline
     templates: Templates
     files: Files
     end: Live
-    stops: Live
+    stops: Live = NOTHING
     around: Live = NOTHING
+    part: Path = ()
 
     def shown(self, *texts_: Any) -> Live:
         """Give what templates that are only shown read."""
@@ -53,26 +65,26 @@ class Setting:
 class Liveness:
     """For each step that asks somebody, what may be read from the request on: ``at[path, is_pick]``.
 
-    ``deciding`` are the texts on which the course hangs, with the templates that they are compiled by.
+    ``deciding`` are the texts on which the course hangs, each once, in the order in which they were come by.
     """
 
     def __init__(self, pipeline: Pipeline, files: Files) -> None:
         """Go through a pipeline and the pipelines that its scenes play."""
         self.at: dict[tuple[Path, bool], Live] = {}
-        self.deciding: dict[tuple[str, TextKind], Templates] = {}
+        self.deciding: dict[Deciding, None] = {}
         templates = Templates.over(files.prompts)
         end = reads(templates, pipeline.result, "template", decides=False)
-        setting = Setting(pipeline, templates, files, end, self._stops(templates, pipeline.stop))
+        setting = Setting(pipeline, templates, files, end)
+        setting = replace(setting, stops=self._stops(setting, pipeline.stop))
         self._all(setting, pipeline.turns, ("turns",), end)
 
-    def _decides(self, setting_or: Setting | Templates, text: Any, kind: TextKind = "expression") -> Live:
-        templates = setting_or.templates if isinstance(setting_or, Setting) else setting_or
+    def _decides(self, setting: Setting, text: Any, kind: TextKind = "expression") -> Live:
         if isinstance(text, str):
-            self.deciding[text, kind] = templates
-        return reads(templates, text, kind, decides=True)
+            self.deciding[Deciding(setting.part, text, kind)] = None
+        return reads(setting.templates, text, kind, decides=True)
 
-    def _stops(self, templates: Templates, stops: Sequence[Any]) -> Live:
-        return NOTHING.union(*(self._decides(templates, stop.when) for stop in stops))
+    def _stops(self, setting: Setting, stops: Sequence[Any]) -> Live:
+        return NOTHING.union(*(self._decides(setting, stop.when) for stop in stops))
 
     def _all(self, setting: Setting, steps: Sequence[Step], path: Path, after: Live) -> Live:
         for index in range(len(steps) - 1, -1, -1):
@@ -157,14 +169,14 @@ class Liveness:
                 return outside
             pipeline, files = setting.files.scenes[steps]
             templates = Templates.over(files.prompts)
-            inside = replace(inside, pipeline=pipeline, files=files, templates=templates)
-            inside = replace(inside, stops=self._stops(templates, pipeline.stop))
+            inside = replace(inside, pipeline=pipeline, files=files, templates=templates, part=(*path, "scene"))
+            inside = replace(inside, stops=self._stops(inside, pipeline.stop))
             path, steps, key = (*path, "scene"), pipeline.turns, "turns"
             result = pipeline.result if result is None else result
         end = self._decides(inside, result, "template") if matters else inside.shown(result)
         if result is None:
             end = frozenset({Read((HEARD,), matters)})
-        stops = (inside.stops if key == "turns" else NOTHING) | self._stops(inside.templates, step.stop or ())
+        stops = (inside.stops if key == "turns" else NOTHING) | self._stops(inside, step.stop or ())
         inside = replace(inside, end=end, stops=stops)
         before = without(self._all(inside, steps, (*path, key), end), *SPOKEN, HEARD)
         before = NOTHING if key == "turns" else before  # another pipeline sees no name of this one

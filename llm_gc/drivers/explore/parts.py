@@ -22,17 +22,33 @@ COUNTERS = frozenset({"turn", "round"})
 
 @dataclass(frozen=True)
 class Part:
-    """A pipeline, and the path below which its steps and stops are told (as by visits)."""
+    """A pipeline, and the path below which its steps and stops are told (as by visits).
+
+    ``outer`` is the one whose scene plays it.
+    """
 
     pipeline: Pipeline
     templates: Templates
     path: Path
+    outer: Part | None = None
 
     @cached_property
     def steps(self) -> dict[Path, Step]:
         """All steps, by their paths."""
         listed = models(self.pipeline.turns, (*self.path, "turns"))
         return {path: model for path, model in listed if isinstance(model, Step)}
+
+    @property
+    def sets(self) -> Iterator[tuple[str, Any]]:
+        """Give every variable that is set, with its expression."""
+        for step in self.steps.values():
+            yield from step.set.items() if isinstance(step, Set) else ()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the scene that plays it gives for its inputs."""
+        scene = self.outer.steps[self.path[:-1]] if self.outer else None
+        return dict(getattr(scene, "with_", None) or {})
 
     @cached_property
     def stops(self) -> dict[Path, Stop]:
@@ -82,17 +98,17 @@ class Part:
         """The expressions by which each name is set that nothing else sets."""
         found: dict[str, list[Any]] = {}
         others: set[str] = set()
+        for name, expression in self.sets:
+            found.setdefault(name, []).append(expression)
         for step in self.steps.values():
-            for name, expression in step.set.items() if isinstance(step, Set) else ():
-                found.setdefault(name, []).append(expression)
             others |= {kept for key in ("as_", "for_") if (kept := getattr(step, key, None))}
         return {name: expressions for name, expressions in found.items() if name not in others}
 
 
-def parts(pipeline: Pipeline, files: Files, path: Path = ()) -> Iterator[Part]:
-    """Give a pipeline and all that its scenes play."""
-    part = Part(pipeline, Templates.over(files.prompts), path)
+def parts(pipeline: Pipeline, files: Files, path: Path = (), outer: Part | None = None) -> Iterator[Part]:
+    """Give a pipeline and all that its scenes play, outer ones first."""
+    part = Part(pipeline, Templates.over(files.prompts), path, outer)
     yield part
     for at, step in part.steps.items():
         if isinstance(step, Scene) and isinstance(step.scene, str) and step.scene in files.scenes:
-            yield from parts(*files.scenes[step.scene], (*at, "scene"))
+            yield from parts(*files.scenes[step.scene], (*at, "scene"), part)

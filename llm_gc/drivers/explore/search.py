@@ -17,6 +17,7 @@ from llm_gc.conversation import Conversation, Files
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.liveness import Liveness
 from llm_gc.drivers.explore.loops import Loops
+from llm_gc.drivers.explore.parts import parts
 from llm_gc.drivers.explore.reads import words
 from llm_gc.drivers.explore.replies import Matters, Replies, Way
 from llm_gc.drivers.explore.seen import Seen
@@ -82,7 +83,7 @@ class Search:
         """
         self._pipeline, self._max, self._progress = pipeline, max_states, progress
         liveness = Liveness(pipeline, files)
-        self.conditions = Conditions(pipeline, liveness.deciding, inputs)
+        self.conditions = Conditions(parts(pipeline, files), liveness.deciding, inputs)
         limits = [model for one in (pipeline, *_inner(files)) for _, model in models(one) if isinstance(model, Limits)]
         echoes = any(limit.repetition is not None for limit in limits)
         seconds = any(limit.max_time is not None for limit in limits)

@@ -98,6 +98,6 @@ class _Part:
         """Give what never happens; a note where inputs or texts decide, of which not all can be tried."""
         if settled:
             return Found(code, path, f"{message} with these inputs", is_note=True)
-        if condition is not None and _TEXTUAL & self._exploration.conditions.closed(condition):
+        if condition is not None and _TEXTUAL & self._exploration.conditions.closed(condition, self._part.path):
             return Found(code, path, f"{message}; it looks into texts, of which only some are tried", is_note=True)
         return Found(code, path, message)

@@ -11,6 +11,7 @@ import pytest
 from llm_gc.conversation import Conversation, Files
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.liveness import Liveness
+from llm_gc.drivers.explore.parts import parts
 from llm_gc.drivers.explore.reads import words
 from llm_gc.drivers.explore.replies import Matters, Replies, Way
 from llm_gc.drivers.explore.values import Values, filled
@@ -24,7 +25,7 @@ def ways(turns: list[Any], previous: str | None = None, matters: Matters | None 
     """Give the classes of replies for the first ask of a pipeline."""
     inputs = keys.pop("given", {})
     made = pipeline(turns, **keys)
-    conditions = Conditions(made, Liveness(made, Files()).deciding, inputs)
+    conditions = Conditions(parts(made, Files()), Liveness(made, Files()).deciding, inputs)
     read = frozenset[str]().union(*(words(text.text) for text in texts(made)))
     replies = Replies(made, Files(), conditions, read, matters or Matters())
     return list(replies.to(Conversation(made, inputs).pending[0], previous))
@@ -165,6 +166,31 @@ def test_a_number_is_held_against_a_variable(setting: dict[str, Any]) -> None:
     assert {line["data"]["n"] for line in found if isinstance(line, dict) and "data" in line} == {0, 3, 4, 5, 9}
 
 
+def test_the_names_of_two_files_are_not_those_of_one_another() -> None:
+    """A number that is held against a name is tried about what it stands for in that file, for each scene."""
+    format_ = {"n": {"type": "integer", "minimum": 0, "maximum": 99}}
+    turns = [
+        {"say": "anna", "format": format_},
+        {"set": {"more": "bar + 1"}},
+        {"say": "anna", "when": "more < last.data.n"},
+    ]
+    team = pipeline(turns, inputs={"bar": {"default": 10}})
+    scene = {"scene": "team.yaml"}
+    made = pipeline([scene, {**scene, "with": {"bar": "{{ bar }}"}}], inputs={"bar": {}})
+    files = Files({}, {"team.yaml": (team, Files())})
+    conditions = Conditions(parts(made, files), Liveness(made, files).deciding, {"bar": 20})
+    assert conditions.numbers("n") == [11, 21]
+
+
+def test_a_text_goes_on_to_what_an_input_of_its_file_is_given() -> None:
+    """What is compared may have been said outside, and have come in by ``with``."""
+    team = pipeline([{"say": "anna", "when": "mode == 'fast'"}], inputs={"mode": {}})
+    turns = [{"say": "ben", "format": {"pace": {}}}, {"scene": "team.yaml", "with": {"mode": "{{ last.data.pace }}"}}]
+    made, files = pipeline(turns), Files({}, {"team.yaml": (team, Files())})
+    conditions = Conditions(parts(made, files), Liveness(made, files).deciding, {})
+    assert conditions.texts("pace") == ["fast"]
+
+
 def test_lists() -> None:
     """Several items, one and none, within what the schema allows."""
     assert {len(one["tasks"]) for one in data({"tasks": {"type": "array"}}, "last.data.tasks")} == {2, 1, 0}
@@ -200,7 +226,7 @@ def test_whatever_is_tried_fits(schema: Any) -> None:
     from llm_gc.conversation.structured import parse
 
     made = pipeline(["anna"])
-    found = Values(schema, Conditions(made, {}, {}), frozenset()).all()
+    found = Values(schema, Conditions(parts(made, Files()), (), {}), frozenset()).all()
     assert found
     assert all(parse(json.dumps(filled(one, "text")), schema)[1] is None for one in found)
 

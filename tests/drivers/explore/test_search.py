@@ -201,6 +201,26 @@ def test_the_pipeline_of_a_scene_is_explored_too() -> None:
     assert never([{"scene": "team.yaml"}, "anna"], files=files) == [("never-run", False)]
 
 
+@pytest.mark.parametrize(
+    ("given", "before"),
+    [
+        (None, []),
+        ({"bar": 40}, []),
+        ({"bar": "{{ n }}"}, []),
+        ({"bar": "{{ [n, 40] | max }}"}, []),
+        ({"bar": "{{ high }}"}, [{"set": {"high": "n + 5"}}]),
+    ],
+)
+def test_a_condition_of_a_scene_compares_with_that_file_s_inputs(given: Any, before: list[Any]) -> None:
+    """By default, or as ``with`` gives them: what it holds against them is tried close to them, and no fault."""
+    format_ = {"score": {"type": "integer", "minimum": 0, "maximum": 100}}
+    rounds = {"repeat": [{"say": "carl", "format": format_}], "times": 2, "until": "last.data.score == bar + 1"}
+    team = pipeline([rounds], roles=["carl"], inputs={"bar": {"type": "integer", "default": 7}})
+    files = Files({}, {"team.yaml": (team, Files())})
+    scene = {"scene": "team.yaml", **({"with": given} if given else {})}
+    assert never([*before, scene, "ben"], files=files, inputs={"n": {}}, given={"n": 20}) == []
+
+
 def test_inputs_are_given_or_supplied() -> None:
     """What is given, else the default, else the first example that fits, else something made up."""
     inputs = {
