@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from llm_gc.check.problem import Problem
@@ -16,23 +16,26 @@ def run_rules(
     prompts: Mapping[str, str],
     scenes: Mapping[str, Pipeline] | None = None,
     *,
-    whole: bool = True,
+    leaves: Collection[str] | None = (),
     alone: bool = True,
     spare: Sequence[str] = (),
 ) -> Iterator[tuple[str, Problem]]:
     """Run every rule; give each problem with the rule's code.
 
-    Where the pipeline is not ``whole``, since broken parts of it were cut away, only those rules are run that make
-    nothing of what is not there. Where it does not stand ``alone`` but is played by a scene, that may give an opening.
+    ``leaves`` are the keys that were cut away, since what stands there is broken: rules that read them are not run.
+    Where it is none, more than that was, and only those rules are run that make nothing of what is not there. Where the
+    pipeline does not stand ``alone`` but is played by a scene, that may give an opening.
     ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded.
     ``spare`` are the names of prompt files that are there for it, and that no other pipeline names.
     """
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
+    whole = leaves is not None
     subject, told = Subject(pipeline, prompts, scenes, whole=whole, spare=spare), set[str]()
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
+        is_run = is_run and getattr(rule, "READS", frozenset()).isdisjoint(leaves or ())
         if is_run and told.isdisjoint(getattr(rule, "AFTER", ())):
             severity = getattr(rule, "SEVERITY", None)
             for problem in rule.check(subject):

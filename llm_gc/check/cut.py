@@ -1,7 +1,8 @@
 """From a document to a typed pipeline, also where parts of it are broken: those are cut away, and the rest is typed.
 
 So that one pass tells everything: the rules look at what is left, and what they say of it leads back to the places in
-the whole document. What is only said because something was cut away is left out.
+the whole document. What is only said because something was cut away is left out. Where that are leaves alone, on which
+neither names nor prompts nor the order of turns hang, what is left counts as whole.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llm_gc.check.names import given
 from llm_gc.check.problem import Problem
 from llm_gc.check.words import as_name
 from llm_gc.pipeline import Pipeline
@@ -28,12 +30,22 @@ _UNKNOWN = re.compile(r"unknown-|unset")
 STAND_IN = "somebody"
 """The role of a pipeline of which no role is left."""
 
+LEAVES = frozenset((
+    "description", "seed", "temperature", "max_tokens", "num_ctx", "think", "options",
+    "timeout", "first_token", "gap", "load_timeout", "retries", "repairs", "on_error", "on_overflow",
+    "max_time", "max_total_tokens", "repetition",
+))  # fmt: skip
+"""The keys of a pipeline, a role, a step and of limits on which no name, no prompt and no order of turns hangs."""
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass
 class Typed:
-    """A pipeline (none where too little is left), what is wrong with its document's shape, and what was cut away."""
+    """A pipeline (none where too little is left), what is wrong with its document's shape, and what was cut away.
+
+    ``leaves`` are the keys of that, as they were meant, where it is nothing but leaves; none where it is more.
+    """
 
     pipeline: Pipeline | None
     problems: list[Problem] = field(default_factory=list)
@@ -42,6 +54,7 @@ class Typed:
     words: frozenset[str] = frozenset()
     is_whole: bool = True
     knows_names: bool = True
+    leaves: frozenset[str] | None = frozenset()
 
     def original(self, path: Path) -> Path:
         """Give the path in the document of what stands at a path in the pipeline."""
@@ -55,7 +68,7 @@ class Typed:
         missed = bool(_UNKNOWN.match(code))
         if missed and (not self.knows_names or self.words.intersection(_WORD.findall(_quoted(problem.message)))):
             return None
-        if any(_is_inside(one, path) for one in self.removed):
+        if self.leaves is None and any(_is_inside(one, path) for one in self.removed):
             return None  # it speaks of something that lacks what was cut out of it
         return replace(problem, path=path)
 
@@ -77,7 +90,33 @@ def typed(data: dict[str, Any], holes: frozenset[Path] = frozenset(), lost: str 
     result.words |= frozenset(_WORD.findall(lost))
     result.problems = problems
     result.knows_names = whole and result.knows_names
+    result.leaves = _leaves(result) if whole and not holes else None
     return result
+
+
+def _leaves(read: Typed) -> frozenset[str] | None:
+    """Give the keys of the leaves that were cut away; none where more was, or where one of them may use a name."""
+    found = {problem.path: _leaf(problem) for problem in read.problems}
+    names = (one.name for one in given(read.pipeline) if one.kind != "role") if read.pipeline else ()
+    is_all = found.keys() == read.removed and all(found.values()) and read.words.isdisjoint(names)
+    return frozenset(found.values()) if is_all else None
+
+
+def _leaf(problem: Problem) -> str:
+    """Give the key of the leaf that a problem is about; empty where it is about something else."""
+    path = (*problem.path[:-1], problem.meant) if problem.meant else problem.path
+    for end, key in enumerate(path):
+        if key in LEAVES and _has_leaves(path[:end]):
+            return str(key)
+    return ""
+
+
+def _has_leaves(path: Path) -> bool:
+    """Tell whether a pipeline, a role, limits or a step stand at a path."""
+    match path:
+        case () | ("defaults",) | ("roles", _):
+            return True
+    return path[-1] == "limits" or isinstance(path[-1], int)
 
 
 def _problems(data: Any) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ class Problem:
 
     Without ``file``, ``line`` and ``column`` are counted within the text that stands at the path; without ``column``
     the first word of the line is meant. ``own`` says that it is no problem in what a file has from one that it extends.
+    ``meant`` is the key that was meant, where the path ends in one that there is not.
     """
 
     path: Path
@@ -25,3 +26,4 @@ class Problem:
     line: int | None = None
     column: int | None = None
     own: bool = False
+    meant: str = ""

@@ -120,13 +120,13 @@ def _wrong(path: Path, value: Any, wanted: str, hint: str = "") -> Problem:
 
 def _unknown_keys(path: Path, value: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
     for key in [key for key in value if key not in known]:
-        meant = near(key, known)
-        hint = meant or f"The keys here are {', '.join(known)}."
+        meant = nearest(key, known)
+        hint = f"Did you mean {meant!r}?" if meant else f"The keys here are {', '.join(known)}."
         message = f"unknown key {key!r}{within(path)}"
         if value[key] is None and (" " in key.strip() or not meant):
             message += ", and it has no value"
             hint = "A comma ends a text without quotes: if this belongs to the text before it, put all of it in quotes."
-        yield Problem((*path, key), message, hint, key=True)
+        yield Problem((*path, key), message, hint, key=True, meant=meant)
 
 
 def _which_kind(path: Path, value: Mapping[str, Any]) -> Problem:

@@ -82,11 +82,11 @@ class Reading:
         texts_read, unreadable = self._prompts(read, read.pipeline, document)
         prompts = Templates(texts_read)
         scenes, broken = self._scenes(read, read.pipeline, document)
-        whole, alone = read.is_whole and not unreadable, len(self._open) == 1
+        leaves, alone = None if unreadable else read.leaves, len(self._open) == 1
         path = self.library.path(source)
-        spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if whole else ()
+        spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if leaves is not None else ()
         played = {name: scene.pipeline for name, scene in scenes.items()}
-        problems = run_rules(read.pipeline, prompts, played, whole=whole, alone=alone, spare=spare)
+        problems = run_rules(read.pipeline, prompts, played, leaves=leaves, alone=alone, spare=spare)
         told = ((code, read.mended(code, problem)) for code, problem in problems)
         checked = [
             located(document, folder, prompts, code, problem)

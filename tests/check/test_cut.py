@@ -60,6 +60,35 @@ def test_what_was_cut_away_is_not_missed() -> None:
     assert found.mended("idle-key", Problem(("turns", 1, "as"), "odd")) == Problem(("turns", 1, "as"), "odd")
 
 
+@pytest.mark.parametrize(
+    ("keys", "leaves"),
+    [
+        ({}, []),
+        ({"seed": "many", "limits": {"timeout": 30}}, ["seed", "timeout"]),
+        ({"turns": [{"say": "anna", "temperatur": 0.2}]}, ["temperature"]),
+        ({"defaults": {"options": ["top_p"]}, "inputs": {"size": {}}}, ["options"]),
+        ({"roles": {"anna": {"model": "m", "max_tokens": "size"}}, "inputs": {"size": {}}}, None),
+        ({"turns": [{"say": "anna", "max_tokens": "size"}, {"set": {"size": "3"}}]}, None),
+        ({"turns": ["anna", {"sya": "ben"}], "seed": "many"}, None),
+        ({"turns": [{"say": "anna", "seeds": "own"}]}, None),
+        ({"roles": {"seed": 3}}, None),
+        ({"inputs": {"seed": 3}}, None),
+        ({"limits": {"max_turns": 0.5}}, None),
+    ],
+)
+def test_leaves(keys: dict[str, Any], leaves: list[str] | None) -> None:
+    """Known by the keys that they have, or that were meant; none where something else is cut, or one uses a name."""
+    found = typed(BASE | keys).leaves
+    assert (sorted(found) if found is not None else None) == leaves
+
+
+def test_what_cannot_be_read_is_no_leaf() -> None:
+    """Nobody knows what else stood there; and a file that is missing may have said anything."""
+    assert typed(BASE, frozenset([("seed",)])).leaves is None
+    assert typed(BASE, frozenset([()])).leaves is None
+    assert typed(BASE, whole=False).leaves is None
+
+
 def test_where_a_file_under_it_is_missing() -> None:
     """No key and no name is missed: all may stand there."""
     found = typed({"turns": ["anna"], "limits": {"max_turns": -1}}, whole=False)

@@ -105,7 +105,7 @@ def test_a_file_that_is_gone_does_not_end_it_for_the_others() -> None:
 
 def test_what_several_files_share_is_told_once() -> None:
     """At its own place: an extended file, a scene's file, a prompt."""
-    base = "roles:\n  anna: {model: m, prompt: a.j2}\n  ben: {model: m, temperature: hot}\n"
+    base = "roles:\n  anna: {model: m, prompt: a.j2}\n  ben: {model: m, temperature: hot}\nopening: Go.\n"
     write(lib__base=base + "turns: [anna]\n", prompts__a="{{ nope }}")
     for name in ("one", "two"):
         write(**{name: f"extends: lib/base.yaml\nname: {name}\nturns: [anna, {{scene: lib/inner.yaml}}]\n"})

@@ -46,8 +46,9 @@ class Rule(Protocol):
 
     Its problems are errors but for ``SEVERITY = "warning"``, and for a problem that is itself a warning. It may also
     say when it is not run, since what it found would only follow from something else:
-    ``WHOLE = True``: where broken parts of the pipeline were cut away. ``ALONE = True``: where a scene plays the
-    pipeline. ``AFTER = ("unknown-role", …)``: where one of these rules, which stand before it, has found something.
+    ``WHOLE = True``: where broken parts of the pipeline were cut away, but for leaves on which nothing else hangs.
+    ``READS = {"num_ctx", …}``: where one of these leaves was. ``ALONE = True``: where a scene plays the pipeline.
+    ``AFTER = ("unknown-role", …)``: where one of these rules, which stand before it, has found something.
     """
 
     def check(self, subject: Subject) -> Iterator[Problem]:

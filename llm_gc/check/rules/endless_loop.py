@@ -25,7 +25,7 @@ from llm_gc.texts import models
 WHOLE = True
 SEVERITY: Severity = "warning"
 
-COSTS = {"max_turns", "max_total_tokens", "max_time", "repetition"}
+READS = COSTS = frozenset(("max_turns", "max_total_tokens", "max_time", "repetition"))
 
 
 def check(subject: Subject) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity
 
 WHOLE = True
+READS = frozenset(("max_tokens", "num_ctx"))
 SEVERITY: Severity = "warning"
 
 

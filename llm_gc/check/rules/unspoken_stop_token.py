@@ -18,6 +18,7 @@ from llm_gc.steps.fields import Stop
 from llm_gc.steps.say import Say
 
 WHOLE = True
+READS = frozenset(("description",))
 SEVERITY: Severity = "warning"
 AFTER = ("bad-stop", "unknown-role", "unreadable-template")
 
