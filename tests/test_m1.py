@@ -14,6 +14,7 @@ import pytest
 from llm_gc import load_session, messages_of
 from tests.commands import M1, Result, llm_gc, transcripts
 from tests.standin import ENGINE_STOPPED, QUEUE_FULL, Cut, Error, Hang, Model, Say, StandIn
+from tests.standin.server import PATIENCE
 
 MODELS = [Model("qwen2.5-coder:1.5b"), Model("deepseek-coder:1.3b")]
 APPROVAL = "The plan is good.\n\n**APPROVED**"
@@ -137,7 +138,7 @@ def test_a_hang_ends_at_its_deadline(server: StandIn, tmp_path: Path) -> None:
     server.script(Say("a plan"), Hang(Say("I think that"), lines=2), Say("another plan"), Say(APPROVAL))
     result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
     (transcript,) = transcripts(tmp_path)
-    assert server.chats[1].gone.wait(2)
+    assert server.chats[1].gone.wait(PATIENCE)
     assert result.code == 0
     assert [bool(turn["error"]) for turn in transcript["turns"]] == [False, True, False, False]
     failed = transcript["turns"][1]

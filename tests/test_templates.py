@@ -443,9 +443,9 @@ BOMBS = [
 @pytest.mark.parametrize("text", BOMBS, ids=[text[:50] for text in BOMBS])
 def test_no_template_makes_too_much(text: str) -> None:
     """A slip ends in an error, soon, and not in a machine without memory."""
-    began = time.monotonic()
+    began = time.process_time()  # what others do on this machine does not count
     failure(text)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_what_is_within_bounds_is_made() -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.cli.terminal import Terminal
 from tests.commands import M1, ROOT, command, environ, llm_gc, transcripts
-from tests.standin import Hang, Model, Say, StandIn
+from tests.standin import Act, Behaviour, Hang, Job, Model, Say, StandIn, Wait
+from tests.standin.server import PATIENCE
 
 MODELS = [Model("qwen2.5-coder:1.5b"), Model("deepseek-coder:1.3b")]
 REHEARSED = ("run", M1, "--task", "sort a list", "--backend", "rehearsal")
@@ -107,12 +108,26 @@ def test_dumb_terminals_get_plain_lines(tmp_path: Path) -> None:
     assert "\x1b" not in terminal.read()
 
 
+class Gate(Behaviour):
+    """A reply that waits until it is let go."""
+
+    is_open = False
+
+    def acts(self, job: Job) -> Iterator[Act]:
+        """Wait, then say it."""
+        while not self.is_open:
+            yield Wait(0.01)
+        yield from Say("At last.").acts(job)
+
+
 def test_a_spinner_says_what_is_waited_for(server: StandIn, tmp_path: Path) -> None:
     """While nothing comes there is a line that says whom we wait for, and it goes when the text comes."""
-    server.script(Say("At last.", before=0.6), Say("APPROVED"))
+    server.script(gate := Gate(), Say("APPROVED"))
     terminal = Terminal(command("run", M1, "--task", "x", "--host", server.url), tmp_path, environ())
-    shown = terminal.read()
-    assert "waiting for Implementer (qwen2.5-coder:1.5b)" in shown
+    terminal.wait_for("waiting for Implementer (qwen2.5-coder:1.5b)")
+    gate.is_open = True
+    terminal.wait_for("At last.")
+    terminal.read()
 
 
 def interrupted(folder: Path, server: StandIn, *, times: int = 1, number: int = signal.SIGINT) -> tuple[int, str, Any]:
@@ -122,7 +137,7 @@ def interrupted(folder: Path, server: StandIn, *, times: int = 1, number: int = 
     process = subprocess.Popen(
         words, cwd=folder, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    server.wait_for_chats(2, 20)
+    server.wait_for_chats(2)
     time.sleep(0.2)
     for _ in range(times):
         process.send_signal(number)
@@ -138,7 +153,7 @@ def test_ctrl_c(server: StandIn, tmp_path: Path, times: int, number: int) -> Non
     """The turn is cancelled, the transcript is closed as interrupted, exit 130; more of it does no harm."""
     code, errors, transcript = interrupted(tmp_path, server, times=times, number=number)
     assert code == 130
-    assert server.chats[1].gone.wait(2)
+    assert server.chats[1].gone.wait(PATIENCE)
     assert transcript["status"] == "interrupted"
     assert len(transcript["turns"]) == 1
     assert "interrupted" in errors
@@ -330,8 +345,7 @@ def test_a_turn_that_was_cut_off_is_marked(server: StandIn, tmp_path: Path) -> N
     """What stood on the screen of it does not count, and the result says whose words it is."""
     server.script(Say("a plan"), Hang(Say("I am thinking about"), lines=2))
     terminal = Terminal(command("run", M1, "--task", "x", "--host", server.url), tmp_path, environ())
-    server.wait_for_chats(2, 20)
-    time.sleep(0.3)
+    terminal.wait_for("turn 2\nI")
     terminal.process.send_signal(signal.SIGINT)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
     assert "(cut off here; this turn is not kept)" in shown

@@ -20,7 +20,7 @@ Headers = Mapping[str, str]
 NONE: Headers = {}
 
 MODEL = "demo:1b"
-_TIMEOUT = 10.0
+_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)

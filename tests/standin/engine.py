@@ -8,7 +8,7 @@ Rules, as Ollama has them:
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
 
@@ -19,26 +19,30 @@ from .records import Journal, Load
 
 Seconds = float | None
 
+Clock = Callable[[], float]
+"""Gives seconds that go by."""
+
 
 class Runner:
     """A loaded model."""
 
-    def __init__(self, model: Model, options: LoadOptions, keep_alive: float) -> None:
+    def __init__(self, model: Model, options: LoadOptions, keep_alive: float, seconds: Clock) -> None:
         """Loaded just now, with these options."""
+        self._seconds = seconds
         self.model = model
         self.options = options
         self.keep_alive = keep_alive
         self.slots = asyncio.Semaphore(model.slots)
         self.users = 0
         self.idle = asyncio.Event()
-        self.idle_since = monotonic()
+        self.idle_since = self._seconds()
         self.retired = False
         self.idle.set()
 
     @property
     def expires_in(self) -> float:
         """The seconds until it is unloaded, if nobody comes."""
-        return self.keep_alive if self.users else self.idle_since + self.keep_alive - monotonic()
+        return self.keep_alive if self.users else self.idle_since + self.keep_alive - self._seconds()
 
     @contextmanager
     def used(self) -> Iterator["Runner"]:
@@ -49,7 +53,7 @@ class Runner:
             yield self
         finally:
             self.users -= 1
-            self.idle_since = monotonic()
+            self.idle_since = self._seconds()
             if not self.users:
                 self.idle.set()
 
@@ -57,8 +61,9 @@ class Runner:
 class Engine:
     """All loaded models."""
 
-    def __init__(self, journal: Journal, keep_alive: float, max_loaded: int, max_queue: int) -> None:
-        """Begin with nothing loaded."""
+    def __init__(self, journal: Journal, keep_alive: float, max_loaded: int, max_queue: int, seconds: Clock) -> None:
+        """Begin with nothing loaded; ``seconds`` say how long a model has been idle."""
+        self.seconds = seconds
         self.journal = journal
         self.keep_alive = keep_alive
         self.max_loaded = max_loaded
@@ -112,7 +117,7 @@ class Engine:
         await self._make_room(model.named.key)
         if model.load_seconds:
             await asyncio.sleep(model.load_seconds)
-        runner = self._runners[model.named.key] = Runner(model, options, self.keep_alive)
+        runner = self._runners[model.named.key] = Runner(model, options, self.keep_alive, self.seconds)
         self.journal.loads.append(Load(model.named.short, options, monotonic()))
         self.journal.changed()
         return runner

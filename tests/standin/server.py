@@ -18,6 +18,9 @@ from .model import Model
 from .records import Journal, Load, Request
 from .store import Store
 
+PATIENCE = 30.0
+"""Seconds for what comes soon, also on a busy machine."""
+
 
 class StandIn:
     """An Ollama server without a model, for `with` blocks.
@@ -26,7 +29,8 @@ class StandIn:
     the first word) are the speed of replies that are made up; without them there is no waiting at all.
     A request that does not show `key`, if there is one, is refused.
     `context` is the window of a model that says nothing else, `library` what can be pulled,
-    `remember` how many requests are kept, and `clock` where the time of day comes from.
+    `remember` how many requests are kept, `clock` where the time of day comes from, and `seconds` those by
+    which idle models are unloaded.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class StandIn:
         key: str | None = None,
         remember: int | None = None,
         clock: Callable[[], int] = time.time_ns,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         """Describe a server; it runs inside `with`."""
         self._journal = Journal(remember)
@@ -55,7 +60,7 @@ class StandIn:
         self._app = App(
             Generation(
                 store=Store(models, library),
-                engine=Engine(self._journal, keep_alive, max_loaded, max_queue),
+                engine=Engine(self._journal, keep_alive, max_loaded, max_queue, seconds),
                 journal=self._journal,
                 script=self._script,
                 improvise=reply or partial(improvise, before=latency, gap=gap),
@@ -134,17 +139,17 @@ class StandIn:
         """How often each model was loaded, by its short name."""
         return Counter(load.model for load in self.loads)
 
-    def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[Request]:
+    def wait_for_requests(self, count: int, timeout: float = PATIENCE) -> list[Request]:
         """Wait until so many requests have come."""
         self.wait_until(lambda: len(self._journal.requests) >= count, timeout)
         return self.requests
 
-    def wait_for_chats(self, count: int, timeout: float = 5.0) -> list[Request]:
+    def wait_for_chats(self, count: int, timeout: float = PATIENCE) -> list[Request]:
         """Wait until so many requests have come that generate."""
         self.wait_until(lambda: len(self._journal.chats) >= count, timeout)
         return self.chats
 
-    def wait_until(self, holds: Callable[[], bool], timeout: float = 5.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Wait until something holds; it is looked at whenever something happens, or raise TimeoutError."""
         self._journal.wait_until(holds, timeout)
 

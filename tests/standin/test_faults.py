@@ -33,6 +33,7 @@ from tests.standin import (
     WithHead,
 )
 from tests.standin.client import MODEL, ask, asking, chat, everything, plug, said, until_silence
+from tests.standin.server import PATIENCE
 
 BUSY = '{"error":"server busy, please try again.  maximum pending requests exceeded"}'
 
@@ -167,7 +168,7 @@ def test_hang(server: StandIn, inner: Behaviour | None, lines: int | None) -> No
         received = until_silence(bare)
     assert received.startswith(b"HTTP/1.1 200") == (inner is not None)
     assert received.count(b'"done"') == (lines or 0)
-    assert server.chats[0].gone.wait(2)
+    assert server.chats[0].gone.wait(PATIENCE)
 
 
 def test_head(server: StandIn) -> None:
@@ -251,7 +252,7 @@ def test_interception(server: StandIn) -> None:
     assert chat(server, messages=[]).status == 200
     with plug(server, path="/api/ps"):
         server.wait_for_requests(4)
-    assert server.requests[-1].gone.wait(2)
+    assert server.requests[-1].gone.wait(PATIENCE)
     assert ask(server, "GET", "/api/ps").json["models"]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.standin import ENGINE_GONE, NO_COUNTERS, Endless, Model, Say, StandIn
 from tests.standin.client import MODEL, Pauses, ask, asking, chat, plug, said, until_silence
+from tests.standin.server import PATIENCE
 
 FIGURES = {"total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration"}
 FIGURES |= {"eval_count", "eval_duration"}
@@ -270,4 +271,4 @@ def test_endless(server: StandIn, lines: bool) -> None:
         body = response.read(3_000_000)
     assert len(body) == 3_000_000
     assert (body.count(b"\n") > 10_000) == lines
-    assert server.chats[0].gone.wait(2)
+    assert server.chats[0].gone.wait(PATIENCE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -20,11 +19,10 @@ from llm_gc.protocol import Reply
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
 from tests.standin.behaviour import Behaviour, Job
+from tests.standin.server import PATIENCE
 
 DEMO = Model("demo:1b")
 SLOW = Say(["la "] * 64, gap=0.02)
-GONE = 2.0
-"""For how many seconds a test waits until the server has noticed something; it never takes as long."""
 
 
 def late(behaviour: Behaviour, *, deadline: float = 0.15, gap: float = 60.0, thinking: bool = False) -> Reply:
@@ -36,7 +34,7 @@ def late(behaviour: Behaviour, *, deadline: float = 0.15, gap: float = 60.0, thi
 
         async def go() -> Reply:
             reply = await ollama.reply(an_ask(deadline=deadline))
-            gone = await asyncio.to_thread(server.chats[0].gone.wait, GONE)  # before anything is closed
+            gone = await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)  # before anything is closed
             assert gone
             await ollama.aclose()
             return reply
@@ -59,9 +57,9 @@ def test_a_reply_that_takes_too_long_is_given_up() -> None:
     assert "tokens per second" in message
     enough = re.search(r"limits.timeout: (\d+)s would have sufficed", message)
     assert enough
-    assert 2 <= int(enough[1]) <= 9  # 64 tokens at 50 a second, or fewer on a busy machine
+    assert int(enough[1]) >= 2  # 64 tokens at 50 a second, or fewer on a busy machine
     assert "did not finish within 0.2s" in message
-    assert 0.2 <= reply.seconds < 0.5
+    assert reply.seconds >= 0.2
 
 
 def test_thinking_is_kept_as_well() -> None:
@@ -88,7 +86,6 @@ def test_a_stream_that_stalls_is_given_up_before_its_deadline() -> None:
     assert reply.failure is not None
     assert "sent nothing for 0.1s" in reply.failure.message
     assert reply.content == "one two"
-    assert reply.seconds < 1
 
 
 def test_the_first_chunk_may_take_longer_than_the_gap() -> None:
@@ -103,8 +100,7 @@ def test_the_first_chunk_may_take_longer_than_the_gap() -> None:
 
 def test_a_stream_that_keeps_coming_ends_at_its_deadline() -> None:
     """No flow of chunks moves the deadline."""
-    reply = late(Endless(gap=0.01), deadline=0.2, gap=0.15)
-    assert reply.seconds < 0.5
+    late(Endless(gap=0.01), deadline=0.2, gap=30)
 
 
 def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +111,6 @@ def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypa
         reply = reply_to(ollama=Ollama(server.url))
     assert reply.failure is None
     assert (reply.content, reply.done_reason) == ("one two", "stop")
-    assert reply.seconds < 1
 
 
 class Afterthoughts(Behaviour):
@@ -135,9 +130,8 @@ def test_a_server_that_goes_on_after_the_end_is_left() -> None:
     with StandIn([DEMO]) as server:
         server.script(Afterthoughts())
         reply = reply_to(ollama=Ollama(server.url))
-        assert server.chats[0].gone.wait(GONE)
+        assert server.chats[0].gone.wait(PATIENCE)
     assert (reply.content, reply.failure) == ("enough", None)
-    assert reply.seconds < 1
 
 
 def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,29 +153,29 @@ def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_load_that_takes_too_long_is_given_up() -> None:
     """The load has its own limit; the request for a reply is never sent, and the next try starts clean."""
     notes = Notes()
-    with StandIn([replace(DEMO, load_seconds=5)]) as server:
+    with StandIn([replace(DEMO, load_seconds=60)]) as server:
         reply = reply_to(an_ask(load_timeout=0.1), Ollama(server.url), notes)
         load = server.requests[-1]
-        assert load.gone.wait(GONE)
+        assert load.gone.wait(PATIENCE)
         assert server.chats == []
     assert reply.failure is not None
     assert (reply.failure.kind, reply.failure.retry) == ("load_timeout", False)
     assert "limits.load_timeout" in reply.failure.message
     assert notes == [Loading("demo:1b")]
-    assert 0.1 <= reply.seconds < 1
+    assert reply.seconds >= 0.1
 
 
 @pytest.mark.parametrize("when", ["loading", "silent", "streaming"])
 def test_a_cancelled_reply_is_cancelled_on_the_server(when: str) -> None:
     """Cancelling the task closes the connection, whatever was going on, and before the task is done."""
-    model = replace(DEMO, load_seconds=5 if when == "loading" else 0)
+    model = replace(DEMO, load_seconds=60 if when == "loading" else 0)
     with StandIn([model]) as server:
         server.script(SLOW if when == "streaming" else Hang())
         ollama, notes = Ollama(server.url), Notes()
 
         async def go() -> None:
             task = asyncio.create_task(ollama.reply(an_ask(deadline=30), notes))
-            for _ in range(200):
+            for _ in range(6000):  # half a minute, for a busy machine
                 await asyncio.sleep(0.005)
                 if len(notes) >= {"loading": 1, "silent": 2, "streaming": 4}[when]:
                     break
@@ -189,7 +183,7 @@ def test_a_cancelled_reply_is_cancelled_on_the_server(when: str) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert await asyncio.to_thread(server.requests[-1].gone.wait, GONE)
+            assert await asyncio.to_thread(server.requests[-1].gone.wait, PATIENCE)
             again = await ollama.reply(an_ask(), notes) if when == "streaming" else None
             assert again is None or again.failure is None
             await ollama.aclose()
@@ -236,11 +230,11 @@ def test_a_list_that_does_not_come_does_not_fail_the_turn(answer: Any) -> None:
 
 def test_an_error_before_the_first_byte_is_no_timeout() -> None:
     """A server that refuses quickly is not waited for."""
-    began = time.monotonic()
     with StandIn([DEMO]) as server:
         server.script(Error(503, "busy"))
-        assert reply_to(ollama=Ollama(server.url)).failure
-    assert time.monotonic() - began < 1
+        failure = reply_to(an_ask(deadline=PATIENCE), Ollama(server.url)).failure
+    assert failure is not None
+    assert failure.kind != "timeout"
 
 
 @pytest.mark.parametrize("in_lines", [True, False])
@@ -252,7 +246,7 @@ def test_an_endless_reply_is_given_up_and_memory_stays_bounded(in_lines: bool) -
 
         async def go() -> Reply:
             reply = await ollama.reply(an_ask(deadline=30))
-            assert await asyncio.to_thread(server.chats[0].gone.wait, GONE)
+            assert await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)
             await ollama.aclose()
             return reply
 
@@ -318,7 +312,6 @@ def test_the_first_token_has_a_deadline_of_its_own() -> None:
         silent, slow = run(answered(ollama, ask, ask))
     assert silent.failure is not None
     assert "did not begin within 0.1s, no token came" in silent.failure.message
-    assert silent.seconds < 2
     assert (slow.failure, slow.content) == (None, "a a a a a ")
 
 
@@ -334,14 +327,14 @@ def test_the_pause_that_an_ask_bears_goes_before_the_backends_own() -> None:
 def test_waiting_for_a_slot_is_told_apart() -> None:
     """Of a reply by the server's figures, of silence by what we know: that the model had others of ours to answer."""
     with StandIn([DEMO]) as server:
-        server.script(Say("first", before=0.3), Say("second"), Hang(), Hang())
+        server.script(Say("first", before=0.5), Say("second"), Hang(), Hang())
         ollama = Ollama(server.url)
 
         async def go() -> list[Reply]:
             pairs = []
-            for deadline in (5.0, 0.3):
+            for count, deadline in ((1, PATIENCE), (3, 0.5)):
                 first = asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))
-                await asyncio.sleep(0.1)
+                await asyncio.to_thread(server.wait_for_chats, count)
                 pairs += [first, asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))]
                 await asyncio.wait(pairs)
             await ollama.aclose()

@@ -18,6 +18,7 @@ from llm_gc.backends.wire._httpx import httpx
 from tests.backends.ollama.asking import URL, an_ask, answered, done, lines, run
 from tests.standin import Hang, Model, Say, StandIn
 from tests.standin.records import Request
+from tests.standin.server import PATIENCE
 
 DEMO, OTHER = Model("demo:1b"), Model("other:7b")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -113,7 +114,7 @@ def test_a_server_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.Monkey
 
         run(go())
         assert server.requests[-1].path == "/api/ps"
-        assert server.requests[-1].gone.wait(2)
+        assert server.requests[-1].gone.wait(PATIENCE)
 
 
 def test_a_model_that_would_go_meanwhile_is_kept() -> None:
@@ -201,5 +202,5 @@ def test_a_run_that_is_stopped_gives_its_models_back(tmp_path: Path) -> None:
                 await task
 
         run(go())
-        assert server.chats[0].gone.wait(2)
+        assert server.chats[0].gone.wait(PATIENCE)
         assert kept(server.requests)[-1] == ("demo:1b", 40)

@@ -241,7 +241,7 @@ def test_a_cold_model_is_loaded_first_and_the_load_is_not_charged() -> None:
         loads = [request.json for request in server.requests if request.path == "/api/chat"][:1]
     assert reply.failure is None
     assert reply.latency.load is not None
-    assert 0.3 <= reply.latency.load < reply.seconds < 1
+    assert 0.3 <= reply.latency.load < reply.seconds
     options = {"num_ctx": 512, "num_thread": 2}
     assert loads == [{"model": "demo:1b", "stream": True, "options": options, "truncate": False, "shift": False}]
 
