@@ -16,6 +16,18 @@ _SIMPLE = frozenset((
     "type", "description", "default", "title", "examples", "minimum", "maximum", "minLength", "maxLength", "enum",
 ))  # fmt: skip
 
+_WORDS = {
+    "anyOf": "{value} fits none of the alternatives",
+    "const": "{value} is not {shown}",
+    "exclusiveMaximum": "{value} is not less than {wanted}",
+    "exclusiveMinimum": "{value} is not more than {wanted}",
+    "maxItems": "it has more items than {wanted}",
+    "minItems": "it has fewer items than {wanted}",
+    "multipleOf": "{value} is no multiple of {wanted}",
+    "pattern": "{value} does not match {wanted}",
+    "uniqueItems": "it has the same item twice",
+}
+
 
 def resolve(
     schemas: Mapping[str, Mapping[str, Any]],
@@ -106,7 +118,27 @@ def misfit_at(value: Any, schema: Mapping[str, Any]) -> tuple[Path, str]:
     from jsonschema.exceptions import best_match
 
     found = best_match(Draft202012Validator(dict(schema)).iter_errors(value))
-    return ((), "") if found is None else (tuple(found.absolute_path), found.message)
+    return ((), "") if found is None else (tuple(found.absolute_path), _said_of(found))
+
+
+def _said_of(error: Any) -> str:
+    """Put an error of jsonschema's into words: ours, where there are some for what the schema asks."""
+    value, wanted, keyword = error.instance, error.validator_value, error.validator
+    words = ""
+    if keyword == "type" and not isinstance(wanted, str):
+        words = f"{_short(value)} is not of type {' or '.join(wanted)}"
+    elif keyword in _SIMPLE:
+        words = _simple_misfit(value, {keyword: wanted})
+    elif keyword == "required":
+        words = f"the key {next(key for key in wanted if key not in value)!r} is missing"
+    elif keyword == "additionalProperties" and "patternProperties" not in error.schema:
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in value if key not in known)
+        hint = near(unknown, known)
+        words = f"there is no key {unknown!r}{'. ' if hint else ''}{hint}"
+    elif keyword in _WORDS:
+        words = _WORDS[keyword].format(value=_short(value), wanted=wanted, shown=_short(wanted))
+    return words or str(error.message)
 
 
 def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
