@@ -23,6 +23,9 @@ from llm_gc.transcript import Decoder, finish, plain
 SETTLED = ("turn", "step", "role", "copy", "label", "content", "data", "heard", "said", "cut", "warnings", "error")
 """What the core makes of a reply."""
 
+ERRORS = (("error", "message"), ("ended_by", "detail"))
+"""Where the words stand for what went wrong."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -144,8 +147,8 @@ class _Comparison:
         except TemplateError as broken:
             if error is None:
                 yield f"its request cannot be made: {broken}"
-            elif error.message != str(broken):
-                yield from Change(("request",), error.message, str(broken)).lines()
+            else:
+                yield from _lines({"error": {"message": error.message}}, {"error": {"message": str(broken)}})
             return
         if error is not None:
             yield f"its request could not be made then: {error.message}"
@@ -160,7 +163,14 @@ class _Comparison:
 
 def _lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     for change in changes(old, new):
-        yield from change.lines()
+        if change.path not in ERRORS or not _is_same_place(change.old, change.new):
+            yield from change.lines()
+
+
+def _is_same_place(old: Any, new: Any) -> bool:
+    """Tell whether two texts are of one template that failed: what by may be told in other words now."""
+    place, _, _ = str(old).partition(": ")
+    return place.startswith("pipeline ") and str(new).startswith(f"{place}: ")
 
 
 def _place(turn: TurnRecord) -> str:

@@ -251,6 +251,22 @@ def test_what_does_not_fit_the_window(tmp_path: Path, on_overflow: str) -> None:
     assert (found.where, found.lines) == ("turn 2, ben", ("options.num_ctx: 500 -> 7000",))
 
 
+@pytest.mark.parametrize("key", ["instruction", "result"])
+def test_an_error_of_a_template_in_other_words(tmp_path: Path, key: str) -> None:
+    """What the same template fails by may be told otherwise by now: of a request, and at the end."""
+    made = written(tmp_path, turns=["anna", {"say": "ben", key: "{{ 1 // (task | length - 4) }}"}])
+    record = had(made, tmp_path, given={"task": "plan"})
+
+    def told(words: str, line: int = 1) -> Transcript:
+        then = f"pipeline m1, turns.1.{key}, line {line}: {words}"
+        turns = tuple(replace(t, error=ErrorRecord("template", then)) if t.error else t for t in record.turns)
+        return replace(record, turns=turns, ended_by=replace(record.ended_by, detail=then))
+
+    assert told("division by zero") == record
+    assert replay(told("something: by nothing"), restored(record)).difference is None
+    assert replay(told("division by zero", line=11), restored(record)).difference is not None
+
+
 def test_another_error_of_a_template(tmp_path: Path) -> None:
     """A request that could not be made then, and cannot be made now, but for another reason."""
     made = written(tmp_path, turns=["anna", {"say": "ben", "instruction": "{{ 1 // (task | length - 4) }}"}])
@@ -258,7 +274,7 @@ def test_another_error_of_a_template(tmp_path: Path) -> None:
     turns = tuple(replace(t, error=ErrorRecord("template", "Else.")) if t.error else t for t in record.turns)
     found = replay(replace(record, turns=turns), restored(record)).difference
     assert found is not None
-    assert found.lines == ('request: "Else." -> "pipeline m1, turns.1.instruction, line 1: division by zero"',)
+    assert found.lines == ('error.message: "Else." -> "pipeline m1, turns.1.instruction, line 1: division by zero"',)
 
 
 def test_a_transcript_that_was_changed(transcript: Transcript) -> None:
