@@ -185,7 +185,7 @@ def test_a_server_that_goes_away_for_good(tmp_path: Path) -> None:
 
     def leave() -> None:
         server.wait_for_chats(1)
-        server.chats[0].answered.wait(5)
+        server.chats[0].answered.wait(PATIENCE)
         server.__exit__(None, None, None)
 
     leaving = threading.Thread(target=leave)

@@ -63,7 +63,7 @@ class Terminal:
         while self._piece(time.monotonic() + PATIENCE):
             pass
         os.close(self._master)
-        self.code = self.process.wait(20)
+        self.code = self.process.wait(60)
         return self._data.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def _piece(self, end: float) -> bool:

@@ -141,7 +141,7 @@ def interrupted(folder: Path, server: StandIn, *, times: int = 1, number: int = 
     time.sleep(0.2)
     for _ in range(times):
         process.send_signal(number)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
     (transcript,) = transcripts(folder)
     return process.returncode, errors, transcript
@@ -329,7 +329,7 @@ def test_nobody_reads_the_output(tmp_path: Path) -> None:
     assert process.stderr is not None
     errors = process.stderr.read().decode()
     process.stderr.close()
-    process.wait(20)
+    process.wait(60)
     assert "Traceback" not in errors
     assert list((tmp_path / "sessions").iterdir())
 

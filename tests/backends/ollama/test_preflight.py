@@ -160,7 +160,7 @@ def test_a_window_that_nobody_tells_stays_unknown(router: respx.MockRouter) -> N
 
 def test_a_load_before_the_start_has_its_limit() -> None:
     """A model that is not loaded in time is an error before the first turn."""
-    with StandIn([replace(DEMO, load_seconds=5)]) as server:
+    with StandIn([replace(DEMO, load_seconds=60)]) as server:
         error = refused(Ollama(server.url), load_timeout=0.1)
     assert isinstance(error, ServerError)
     assert "was not loaded within 0.1s" in str(error)
