@@ -115,8 +115,9 @@ class StepScope(NamedTuple):
         self.branch.keep(key, items)
         try:
             for number, item in enumerate(items[first - 1 :], first):
-                self._count_step()
-                self.branch.name(name, item)
+                if number != self._entered:
+                    self._count_step()
+                    self.branch.name(name, item)
                 yield self._in_round(number)
         finally:
             self.branch.keep(key, None)

@@ -56,6 +56,22 @@ def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "step",
+    [
+        {"repeat": [{"set": {"n": 7}}], "for": "item", "in": [3]},
+        {"set": {"item": 7}},
+        {"parallel": ["anna"], "as": "item"},
+    ],
+)
+def test_a_loop_under_way_names_nothing_anew(step: dict[str, Any]) -> None:
+    """Whoever gives its name another value in its round goes by that one."""
+    original = after([{"repeat": [step, "anna", "ben"], "for": "item", "in": [1, 2]}], "x")
+    copied = original.copy()
+    assert copied.variables == original.variables
+    assert looked_at(copied) == looked_at(original)
+
+
+@pytest.mark.parametrize(
     "turns",
     [
         [{"parallel": ["anna", "ben"]}],
