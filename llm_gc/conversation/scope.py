@@ -65,7 +65,8 @@ class StepScope(NamedTuple):
         first, inside = (int(self.entry[1]), self.entry[2:]) if self.entry else (0, ())
         for index in range(first, len(steps)):
             scope = self.at(key, index, entry=inside if index == first else ())
-            self.branch.mark(scope.place)
+            if not scope.entry:
+                self.branch.mark(scope.place)
             yield from scope.step(steps[index])
 
     def step(self, step: Runnable) -> Flow:
@@ -131,6 +132,20 @@ class StepScope(NamedTuple):
         """The round in which a loop is entered that is under way; 0 where it begins with its first."""
         return int(self.entry[0].partition(":")[2]) if self.entry else 0
 
+    @property
+    def _is_entered(self) -> bool:
+        """Whether the conversation is begun in the middle, at a step inside this one that was not come to yet."""
+        return bool(self.entry) and self.branch.newest is None
+
+    def _kept(self, key: str) -> Any:
+        """Give what a loop goes by that is entered in the middle; none elsewhere."""
+        return self.branch.memory.get(f"{self.place} {key}") if self._is_entered else None
+
+    def _do_once(self) -> None:
+        """Refuse what would be done a second time where a conversation is begun in the middle."""
+        if self._is_entered:
+            raise AssertionError(f"{self.place} is under way, and does anew what comes before its steps; see Step.run")
+
     def visit(self, kind: VisitKind, value: Any = None, path: Path | None = None) -> None:
         """Tell whoever wants to know what was come to, here or at ``path``."""
         if self.stage.visit is not None:
@@ -140,6 +155,7 @@ class StepScope(NamedTuple):
 
     def moment(self, role: str | None = None) -> Moment:
         """Give what templates can see now."""
+        self._do_once()
         branch = self.branch
         turn = None if branch.in_block else branch.tallies[0].turns + 1
         return Moment(self.stage, branch.names, branch.history, len(branch.history), self.round, turn, role)
@@ -162,17 +178,16 @@ class StepScope(NamedTuple):
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number, at least 0."""
-        if self.entry:
-            return int(self.branch.memory[f"{self.place} {key}"][0])
+        if (kept := self._kept(key)) is not None:
+            return int(kept[0])
         if isinstance(template, str) and (settled := self.stage.settled(template, self.branch.names)) is not None:
             template = settled
         return whole_number(self.render(key, template), self._at_key(key))
 
     def items(self, key: str, expression: Any) -> FrozenList:
         """Evaluate an expression that must give a list; none is an empty one."""
-        if self.entry:
-            return self._list(key, self.branch.memory[f"{self.place} {key}"])
-        return self._list(key, self.evaluate(key, expression))
+        kept = self._kept(key)
+        return self._list(key, self.evaluate(key, expression) if kept is None else kept)
 
     def listed(self, key: str, template: str) -> FrozenList:
         """Render a template that must give a list; none is an empty one."""
@@ -187,6 +202,7 @@ class StepScope(NamedTuple):
 
     def set(self, name: str, value: Any) -> None:
         """Set a variable."""
+        self._do_once()
         self.branch.name(name, value)
 
     def draw(self, count: int) -> int:
@@ -235,6 +251,7 @@ class StepScope(NamedTuple):
 
     def post(self, text: str) -> None:
         """Let the narrator say something to everybody."""
+        self._do_once()
         if text.strip():
             message = Message(NARRATOR, NARRATOR.capitalize(), text)
             self.branch.history.add(Said(Speaker(NARRATOR), message, text))
@@ -247,6 +264,7 @@ class StepScope(NamedTuple):
         self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
     ) -> Generator[Step, Any, list[Message]]:
         """Run steps side by side."""
+        self._do_once()
         return (yield from together(self, key, steps, items, name))
 
     def play(self, inner: Inner) -> Flow:

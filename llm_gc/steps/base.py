@@ -65,7 +65,8 @@ class Step(Strict):
         """Do what the step does, in ``scope``.
 
         A conversation may be begun in the middle. A step that holds steps is then run from its beginning all the same,
-        and goes on among them: so all that it calls before are ``number`` and ``items``, which give what they gave.
+        and goes on among them: so all that it calls before are ``number("times")`` for ``rounds`` and ``items("in")``
+        for ``each``, which give what they gave. Whatever else looks at the conversation, or changes it, is refused.
         """
         raise TypeError(f"{type(self).__name__} has no run")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_gc.conversation import Conversation, Visit
+from llm_gc.protocol import Flow, Scope, Speech
+from llm_gc.steps.do import Do
 from tests.conversation.test_properties import SETTINGS, documents, reply_to
 from tests.conversation.test_state import after, fresh, seen_now
 from tests.talks import answer_all, failed, pipeline, said
@@ -53,6 +56,39 @@ def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
     assert copied.outcome == original.outcome
     assert copied.outcome is not None
     assert copied.outcome.reason == "turns_done"
+
+
+@pytest.mark.parametrize(
+    "early",
+    [
+        lambda scope: scope.evaluate("when", "turn > 0"),
+        lambda scope: scope.render("do", "{{ turn }}"),
+        lambda scope: scope.number("tries", "{{ turn }}"),
+        lambda scope: scope.items("from", "[turn]"),
+        lambda scope: scope.set("n", 1),
+        lambda scope: scope.post("Again."),
+        lambda scope: next(scope.together("do", [], None, None)),
+        lambda scope: next(scope.speak(Speech("ben"))),
+    ],
+)
+def test_a_kind_that_would_do_something_twice_is_refused(early: Callable[[Scope], Any], monkeypatch: Any) -> None:
+    """What a step does before its steps was done already; it may well do something after them."""
+
+    def late(step: Do, scope: Scope) -> Flow:
+        yield from scope.run("do", step.do)
+        early(scope)
+
+    def both(step: Do, scope: Scope) -> Flow:
+        early(scope)
+        yield from scope.run("do", step.do)
+
+    monkeypatch.setattr(Do, "run", late)
+    copied = after([{"do": ["anna", "ben"]}], "x").copy()
+    copied.answer(copied.pending[0], said("y"))
+    monkeypatch.setattr(Do, "run", both)
+    original = after([{"do": ["anna", "ben"]}], "x")
+    with pytest.raises(AssertionError, match=r"turns\.0 is under way"):
+        original.copy()
 
 
 @pytest.mark.parametrize(
