@@ -89,12 +89,18 @@ class Conversation:
         return self._another(Branch([Tally.under(self.stage.bounds)]))
 
     def copy(self) -> Conversation:
-        """Give another one that stands where this one does, which has not ended: both go on, each for itself.
+        """Give another one that stands where this one does: both go on, each for itself.
 
         It is begun at the newest mark, and what was answered since is answered once more: the visits since that mark
         are told again, and what was drawn is drawn again. Branches that are over are taken as they are, and their turns
         stand in its log before those of the others.
+
+        Raises:
+            ValueError: where this one has ended.
+
         """
+        if self._outcome is not None:
+            raise ValueError("a conversation that has ended goes on in no copy")
         branch, mark = Branch([]), self._branch.newest
         if mark is None:
             return self.again()

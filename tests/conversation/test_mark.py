@@ -136,6 +136,15 @@ def test_a_copy_asks_what_was_asked() -> None:
     assert all(one is other for one, other in zip(original.copy().pending, original.pending, strict=True))
 
 
+def test_what_has_ended_is_not_copied() -> None:
+    """Not what was interrupted in a block either."""
+    interrupted = after([{"parallel": ["anna", "ben"]}], "x")
+    interrupted.interrupt("Enough.")
+    for ended in (interrupted, after(["anna"], "x")):
+        with pytest.raises(ValueError, match="has ended"):
+            ended.copy()
+
+
 def test_a_copy_drops_what_was_dropped() -> None:
     """What does not fit the window there does not come back."""
     roles = {"anna": {"num_ctx": 600, "max_tokens": 100}, "ben": {}}
