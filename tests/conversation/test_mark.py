@@ -123,6 +123,26 @@ def test_a_copy_stands_in_its_block(turns: list[Any]) -> None:
     assert answer_all(copied) == answer_all(original)
 
 
+@pytest.mark.parametrize(
+    ("turns", "replies"),
+    [
+        ([{"scene": ["anna", "ben"], "opening": "Go."}], ["x"]),
+        ([{"scene": ["anna", "ben"], "opening": "Go."}, {"scene": ["ben", "anna", "ben"]}], ["x", "y", "z", "x"]),
+        ([{"choose": ["anna", "ben"], "by": "ben"}], ['{"next": "ben"}']),
+        ([{"say": "anna", "format": {"n": {"type": "integer"}}}], ["no"]),
+        ([*["ben"] * 4, "anna", "ben"], [*"abcd", failed("overflow"), "x"]),
+        ([*["ben"] * 4, "anna", "ben", "anna"], [*"abcd", failed("overflow"), "x", "e"]),
+    ],
+)
+def test_a_copy_stands_in_its_step(turns: list[Any], replies: list[Any]) -> None:
+    """What was said and spent since the step began counts once: in a scene, after a choice, a repair, a drop."""
+    original = after(turns, *replies, limits={"on_overflow": "drop_oldest"})
+    copied = original.copy().copy()
+    assert looked_at(copied) == looked_at(original)
+    assert answer_all(copied) == answer_all(original)
+    assert looked_at(copied) == looked_at(original)
+
+
 def test_a_copy_knows_in_which_order_each_is_sent_what() -> None:
     """Also whoever was in a block, and is sent but the newest."""
     roles = {"anna": {"sees": {"from": "all", "last": 1}}, "ben": {}}
