@@ -242,6 +242,7 @@ class StepScope(NamedTuple):
 
     def previous(self) -> str | None:
         """Give the role that spoke last in this scene, failed or not."""
+        self._do_once()
         said = self.branch.history.said(len(self.branch.history))
         return next((entry.speaker.role for entry in said if entry.speaker.role in self.stage.roles), None)
 

@@ -65,6 +65,7 @@ def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
         lambda scope: scope.render("do", "{{ turn }}"),
         lambda scope: scope.number("tries", "{{ turn }}"),
         lambda scope: scope.items("from", "[turn]"),
+        lambda scope: scope.previous(),
         lambda scope: scope.set("n", 1),
         lambda scope: scope.post("Again."),
         lambda scope: next(scope.together("do", [], None, None)),
