@@ -98,7 +98,7 @@ def kind(value: Any) -> str:
                          (Mapping, "a map"), ((list, tuple, range), "a list")):  # fmt: skip
         if isinstance(value, type_):
             return words
-    return f"a {type(value).__name__}"
+    return "nothing" if value is None else f"a {type(value).__name__}"
 
 
 def product(sized: Any, count: Any) -> int:

@@ -31,6 +31,24 @@ _PLAIN = (  # what Jinja says, and what we say
     (r"Numerical result out of range", r"the number would be too large"),
     (r"^Range too big", r"a range has at most 100,000 items"),
     (r"^integer (?:division or )?modulo by zero$", r"division by zero"),
+    (r"^No (first|last) item, sequence was empty", r"there is no \1 item in what is empty"),
+    (r"^No aggregated item, sequence was empty", r"there is nothing in what is empty"),
+    (r"^No (filter|test) named (.+)\.$", r"there is no \1 \2"),
+    (r"^invalid literal for int\(\) with base \d+: (.+)$", r"\1 is no whole number"),
+    (r"^could not convert string to float: (.+)$", r"\1 is no number"),
+    (r"^slice indices must be integers", r"the ends of a slice are whole numbers"),
+    (r"^slice step cannot be zero$", r"the step of a slice cannot be 0"),
+    (r"^not all arguments converted", r"the text has no place for all that is to be put into it"),
+    (r"^not enough arguments for format string$", r"the text has more places than there is to be put into it"),
+    (r"^Can only get item pairs from a mapping", r"only a map has pairs of keys and values"),
+    (r"^argument must be iterable$", r"this is no list"),
+    (r"^(?:sync_)?(?:do_|test_)?(\w+)\(\) missing \d+ required .*$", r"'\1' is given too little in its parentheses"),
+    (r"^(\w+) expected (?:at least )?(\d+) arguments?, got (?:0|(?!\2)[01])$",
+     r"'\1' is given too little in its parentheses"),
+    (r"^(?:sync_)?(?:do_|test_)?(\w+)(?:\(\) takes (?:.* but|exactly) .*| expected .* arguments?, got \d+)$",
+     r"'\1' is given too much in its parentheses"),
+    (r"^(?:sync_)?(?:do_|test_)?(\w+)\(\) got an unexpected keyword argument ('\w+')$",
+     r"'\1' has no use for \2 in its parentheses"),
 )  # fmt: skip
 
 _OF_TYPES = (  # what Python says, naming types, and what we say
@@ -40,12 +58,27 @@ _OF_TYPES = (  # what Python says, naming types, and what we say
     (r"^'(\S+)' not supported between instances of '(\w+)' and '(\w+)'$", "{} cannot compare {} and {}"),
     (r"^(?:argument of type )?'(\w+)' (?:object )?is not iterable$", "{} is no list"),
     (r"^object of type '(\w+)' has no len\(\)$", "{} has no length"),
+    (r"^bad operand type for unary (\S): '(\w+)'$", "{} cannot stand before {}"),
+    (r"^can't multiply sequence by non-int of type '(\w+)'$", "* cannot repeat what stands before it {} times"),
+    (r"^bad operand type for abs\(\): '(\w+)'$", "{} is no number"),
+    (r"^(?:int|float)\(\) argument must be .*, not '(\w+)'$", "{} is no number"),
+    (r"^'(\w+)' object cannot be interpreted as an integer$", "{} is no whole number"),
+    (r"^type (\w+) doesn't define __round__ method$", "{} cannot be rounded"),
+    (r"^'(\w+)' object is not reversible$", "{} is no list"),
+    (r"^'(\w+)' object is not callable$", "{} cannot be called"),
+    (r"^'(\w+)' object is not subscriptable$", "{} has no items"),
+    (r"^'(\w+)' object has no attribute 'items'$", "{} is no map"),
+    (r"^'(\w+)' object has no attribute '\w+'$", "{} cannot stand here"),
+    (r"^'in <string>' requires string as left operand, not (\w+)$", "{} cannot be in a text"),
+    (r"^(\w+) object has no element .*$", "{} has no such item"),
+    (r"^unhashable type: '(\w+)'$", "{} can be no key"),
+    (r"^(%\w) format: a (?:real )?number is required, not (\w+)$", "{} needs a number, and is given {}"),
 )  # fmt: skip
 
 _TYPES = {
     "NoneType": "nothing", "bool": "a truth value", "int": "a number", "float": "a number", "str": "a text",
     "list": "a list", "tuple": "a list", "FrozenList": "a list", "dict": "a map", "FrozenDict": "a map",
-    "Message": "a message",
+    "Message": "a message", "slice": "a slice",
 }  # fmt: skip
 
 
