@@ -643,7 +643,7 @@ def test_which_uses_are_asked_for() -> None:
     ("text", "whole"),
     [
         ("{{ a }} {{ b.c }} {{ d | length }} {{ e + 1 }} {{ f(g) }}", "a b.c e"),
-        ("{% for x in a | select %}{{ x }}{% endfor %}{% for x in b | map('c') %}{{ x }}{% endfor %}", "a"),
+        ("{% for x in a | select %}{{ x }}{% endfor %}{% for x in b | map('upper') %}{{ x }}{% endfor %}", "a"),
         ("{{ a if b else c }}{{ d or e }}{{ f | join(g) }}{{ h | default(i) }}", "a c d e f g h i"),
         ("{{ [a, {'k': b}] }}{{ c == d }}{% if e %}{% endif %}{{ f[:2] }}", "a b"),
     ],

@@ -7,6 +7,7 @@ with it. What a template takes in from other files is not looked at here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, cached_property, lru_cache
 from types import CodeType
 
@@ -17,7 +18,7 @@ from llm_gc.errors import TemplateError
 from llm_gc.near import near
 from llm_gc.templates.sandbox import Sandbox
 from llm_gc.templates.spots import column
-from llm_gc.templates.uses import Use, uses
+from llm_gc.templates.uses import Use, moved, uses
 
 KEPT = 2048
 """So many templates are kept, those that were read last."""
@@ -121,19 +122,31 @@ def _is_plain(tree: nodes.Template) -> bool:
 def _check_words(tree: nodes.Template, file: str) -> None:
     """Refuse filters and tests that are not there, all at once, also where Jinja would look only when it gets there."""
     missing = []
-    for kind, node_type, known in (
-        ("filter", nodes.Filter, reader().filters),
-        ("test", nodes.Test, reader().tests),
-    ):
-        for node in tree.find_all(node_type):
-            name = str(getattr(node, "name", ""))
-            if name not in known:
-                hint = near(name, (word for word in known if word.isidentifier()))
-                message = f"there is no {kind} {name!r}. {hint}".rstrip(" .")
-                missing.append(TemplateError(message, file, node.lineno, column=column(node.lineno)))
+    known = {"filter": reader().filters, "test": reader().tests}
+    for kind, name, line in _words(tree):
+        if name not in known[kind]:
+            hint = near(name, (word for word in known[kind] if word.isidentifier()))
+            message = f"there is no {kind} {name!r}. {hint}".rstrip(" .")
+            missing.append(TemplateError(message, file, line, column=column(line)))
     if missing:
         missing[0].others = tuple(missing[1:])
         raise missing[0]
+
+
+_HANDED = {"map": ("filter", 0), "reject": ("test", 0), "rejectattr": ("test", 1), "select": ("test", 0),
+           "selectattr": ("test", 1)}  # fmt: skip
+"""The filters that are handed the name of a filter or a test, and as which of their arguments."""
+
+
+def _words(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
+    """Give the names of filters and tests that a template uses: which of both it is, the name, and its line."""
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        kind = "filter" if isinstance(node, nodes.Filter) else "test"
+        yield kind, str(node.name), node.lineno
+        handed, index = _HANDED.get(str(node.name), ("", 0)) if kind == "filter" else ("", 0)
+        for name in node.args[index : index + 1] if handed else ():
+            if isinstance(name, nodes.Const) and isinstance(name.value, str):
+                yield handed, name.value, moved(name.lineno, 1)
 
 
 def _refuse_braces(text: str) -> None:

@@ -195,7 +195,7 @@ def _of_items(node: nodes.Filter, bound: set[str]) -> Iterator[_Found]:
     if first is not None and attribute.value.replace(".", "").isidentifier():
         words: Words = [*first.words, ("", attribute.lineno)]
         for word in attribute.value.split("."):
-            words.append((word, _moved(attribute.lineno, at)))
+            words.append((word, moved(attribute.lineno, at)))
             at += len(word) + 1
         is_asked = any(argument.key == "default" for argument in node.kwargs)
         yield _Found(words, node, asked=is_asked)
@@ -249,9 +249,9 @@ def _chain(node: nodes.Node, bound: set[str]) -> Iterator[_Found]:
     chain = node
     while isinstance(node, (nodes.Getattr, nodes.Getitem)):
         if isinstance(node, nodes.Getattr):
-            words.append((node.attr, _moved(node.lineno, 1)))  # the line of an attribute is that of its dot
+            words.append((node.attr, moved(node.lineno, 1)))  # the line of an attribute is that of its dot
         elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
-            words.append((node.arg.value, _moved(node.arg.lineno, 1)))
+            words.append((node.arg.value, moved(node.arg.lineno, 1)))
         else:
             words.append(("", node.lineno))
             inner.append(node.arg)
@@ -263,12 +263,13 @@ def _chain(node: nodes.Node, bound: set[str]) -> Iterator[_Found]:
     yield from _walk(inner, bound)
 
 
-def _moved(line: int, columns: int) -> int:
+def moved(line: int, columns: int) -> int:
+    """Give the spot so many columns further on."""
     return Spot.of(int(line), line.column + columns) if isinstance(line, Spot) else line
 
 
 def _after_quote(const: nodes.Const) -> int | None:
-    return column(_moved(const.lineno, 1))
+    return column(moved(const.lineno, 1))
 
 
 def _targets(target: nodes.Node) -> set[str]:

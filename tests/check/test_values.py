@@ -116,7 +116,7 @@ def test_the_texts_that_an_expression_can_give(expression: str, given: set[str |
         ("verdict if x", "unknown"),
         ("verdict.data", "data"),
         ("all | select | list", "list"),
-        ("all | map('x')", "unknown"),
+        ("all | map('upper')", "unknown"),
         ("verdict | select", "unknown"),
         ("f(x).y", "unknown"),
         ("x + 1", "unknown"),
