@@ -28,6 +28,7 @@ Lookup = Callable[[str], Any]
 
 
 _NO_NAMES: frozenset[str] = frozenset()
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Compiled:
@@ -122,6 +123,24 @@ class Templates(Mapping[str, str]):
 
         """
         return self._cached(text, True)
+
+    def culprits(self, text: str, error: TemplateError, *, is_expression: bool = False) -> Iterator[TemplateError]:
+        """Give each failure at its own word, where a template or an expression that names nothing failed with this."""
+        from llm_gc.templates.culprits import culprits  # only what fails pays for its import
+
+        of_file = error.file
+        parsed = parse(self.prompts[of_file], of_file) if of_file else parse(text, is_expression=is_expression)
+
+        def failure(part: nodes.Expr) -> str:
+            alone = Parsed(nodes.Template([nodes.Output([part])]), of_file, part)
+            try:
+                if all(use.name in self.everywhere for use in alone.uses):  # else it needs what the template sets
+                    self._made(alone)(_NOTHING.__getitem__)
+            except TemplateError as found:
+                return found.message
+            return ""
+
+        return culprits(parsed.tree, error, failure)
 
     def _cached(self, text: str, is_expression: bool) -> Compiled:
         found = self._compiled.get((text, is_expression))

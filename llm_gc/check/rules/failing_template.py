@@ -22,5 +22,7 @@ def check(subject: Subject) -> Iterator[Problem]:
         try:
             compiled(_NOTHING.__getitem__)
         except TemplateError as error:
-            message = f"the {text.kind} always fails: {error.message}"
-            yield Problem(text.path, message, file=error.file, line=error.line or 1, column=error.column)
+            is_expression = text.kind == "expression"
+            for one in subject.templates.culprits(text.text, error, is_expression=is_expression):
+                message = f"the {text.kind} always fails: {one.message}"
+                yield Problem(text.path, message, file=one.file, line=one.line or 1, column=one.column)
