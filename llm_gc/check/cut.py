@@ -2,7 +2,8 @@
 
 So that one pass tells everything: the rules look at what is left, and what they say of it leads back to the places in
 the whole document. What is only said because something was cut away is left out. Where that are leaves alone, on which
-neither names nor prompts nor the order of turns hang, what is left counts as whole.
+neither names nor prompts nor the order of turns hang, what is left counts as whole: only the rules that read one of
+them are not run.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ STAND_IN = "somebody"
 LEAVES = frozenset((
     "description", "seed", "temperature", "max_tokens", "num_ctx", "think", "options",
     "timeout", "first_token", "gap", "load_timeout", "retries", "repairs", "on_error", "on_overflow",
-    "max_time", "max_total_tokens", "repetition",
+    "max_turns", "max_time", "max_total_tokens", "repetition",
 ))  # fmt: skip
-"""The keys of a pipeline, a role, a step and of limits on which no name, no prompt and no order of turns hangs."""
+"""The keys of a pipeline, a role, a step and of limits on which no name and no prompt hangs."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -90,24 +91,27 @@ def typed(data: dict[str, Any], holes: frozenset[Path] = frozenset(), lost: str 
     result.words |= frozenset(_WORD.findall(lost))
     result.problems = problems
     result.knows_names = whole and result.knows_names
-    result.leaves = _leaves(result) if whole and not holes else None
+    result.leaves = _leaves(result, data) if whole and not holes else None
     return result
 
 
-def _leaves(read: Typed) -> frozenset[str] | None:
+def _leaves(read: Typed, data: Any) -> frozenset[str] | None:
     """Give the keys of the leaves that were cut away; none where more was, or where one of them may use a name."""
-    found = {problem.path: _leaf(problem) for problem in read.problems}
+    found = {problem.path: _leaf(problem, data) for problem in read.problems}
     names = (one.name for one in given(read.pipeline) if one.kind != "role") if read.pipeline else ()
     is_all = found.keys() == read.removed and all(found.values()) and read.words.isdisjoint(names)
     return frozenset(found.values()) if is_all else None
 
 
-def _leaf(problem: Problem) -> str:
-    """Give the key of the leaf that a problem is about; empty where it is about something else."""
+def _leaf(problem: Problem, data: Any) -> str:
+    """Give the key of the leaf that a problem is about; empty where it is about something else.
+
+    A map where a leaf should be may be what stands a column too far to the right: prompts and steps as well.
+    """
     path = (*problem.path[:-1], problem.meant) if problem.meant else problem.path
     for end, key in enumerate(path):
         if key in LEAVES and _has_leaves(path[:end]):
-            return str(key)
+            return "" if key != "options" and isinstance(_at(problem.path, data), dict) else str(key)
     return ""
 
 

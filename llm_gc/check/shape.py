@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.words import EMPTY, advice, as_name, bound, expected, one_of, shown, within
 from llm_gc.near import near, nearest
+from llm_gc.pipeline import Role
 from llm_gc.protocol import Path
 from llm_gc.schema import pipeline_schema
 from llm_gc.steps import KINDS
 from llm_gc.steps.base import NAME
+from llm_gc.steps.limits import Limits
 
 __all__ = ["check", "explain"]
 
@@ -120,13 +122,27 @@ def _wrong(path: Path, value: Any, wanted: str, hint: str = "") -> Problem:
 
 def _unknown_keys(path: Path, value: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
     for key in [key for key in value if key not in known]:
-        meant = nearest(key, known)
-        hint = f"Did you mean {meant!r}?" if meant else f"The keys here are {', '.join(known)}."
+        meant, hint = _home(key, known)
+        meant = meant or ("" if hint else nearest(key, known))
+        hint = hint or (f"Did you mean {meant!r}?" if meant else f"The keys here are {', '.join(known)}.")
         message = f"unknown key {key!r}{within(path)}"
         if value[key] is None and (" " in key.strip() or not meant):
             message += ", and it has no value"
             hint = "A comma ends a text without quotes: if this belongs to the text before it, put all of it in quotes."
         yield Problem((*path, key), message, hint, key=True, meant=meant)
+
+
+def _home(key: str, known: Collection[str]) -> tuple[str, str]:
+    """Say where a key belongs that is one elsewhere in a pipeline; before it, the key here under which that is."""
+    from llm_gc.check.rules.bad_option import KNOWN
+
+    if "options" in known and key in KNOWN:
+        return "options", f"Write it under 'options': options: {{{key}: …}}."
+    if not {"roles", "model", "max_turns", *KINDS}.intersection(known):
+        return "", ""  # of what stands here nothing belongs to a role
+    homes = ["a role", "'defaults'"] if key in Role.model_fields else []
+    homes += ["'limits'"] if key in Limits.model_fields else []
+    return "", f"It is a key of {one_of(homes)}." if homes else ""
 
 
 def _which_kind(path: Path, value: Mapping[str, Any]) -> Problem:

@@ -73,7 +73,10 @@ def test_what_was_cut_away_is_not_missed() -> None:
         ({"turns": [{"say": "anna", "seeds": "own"}]}, None),
         ({"roles": {"seed": 3}}, None),
         ({"inputs": {"seed": 3}}, None),
-        ({"limits": {"max_turns": 0.5}}, None),
+        ({"limits": {"max_turns": 0.5}, "max_turns": 3}, ["max_turns"]),
+        ({"defaults": {"top_p": 0.9}}, ["options"]),
+        ({"defaults": {"option": {"top_p": 0.9}}}, ["options"]),
+        ({"roles": {"anna": {"model": "m", "max_tokens": {"prompt": "Say DONE."}}}}, None),
     ],
 )
 def test_leaves(keys: dict[str, Any], leaves: list[str] | None) -> None:

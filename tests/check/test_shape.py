@@ -134,3 +134,23 @@ def test_small_words() -> None:
     assert within((0,)) == ""
     assert [as_name(text) for text in ("Chief Editor!", "2nd", "  ", "Über-Ich", "a__b")] == [
         "chief_editor", "", "", "ber_ich", "a_b"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "hints"),
+    [
+        ({"timeout": "3s"}, ["It is a key of 'limits'."]),
+        ({"model": "m"}, ["It is a key of a role or 'defaults'."]),
+        ({"max_tokens": 3}, ["It is a key of a role, 'defaults' or 'limits'."]),
+        ({"max_turns": 3}, ["It is a key of 'limits'."]),
+        ({"limits": {"num_ctx": 3}, "defaults": {"top_p": 1}},
+         ["Write it under 'options': options: {top_p: …}.", "It is a key of a role or 'defaults'."]),
+        ({"turns": [{"say": "anna", "top_k": 3}, {"do": ["anna"], "timeout": "3s"}]},
+         ["The keys here are when, instruction, sees, format, max_tokens, temperature, as, result, speaker, say.",
+          "It is a key of 'limits'."]),
+        ({"stop": [{"token": "x", "seed": 3}]}, ["The keys here are token, match, role, when."]),
+    ],
+)  # fmt: skip
+def test_a_key_that_stands_in_the_wrong_place(keys: dict[str, Any], hints: list[str]) -> None:
+    """Its place is told, before keys with a name like it."""
+    assert [hint for _, _, hint in told(**keys)] == hints

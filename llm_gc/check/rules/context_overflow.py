@@ -16,7 +16,7 @@ from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity
 
 WHOLE = True
-READS = frozenset(("max_tokens", "num_ctx", "on_overflow"))
+READS = frozenset(("max_tokens", "max_turns", "num_ctx", "on_overflow"))
 SEVERITY: Severity = "warning"
 AFTER = ("unknown-role",)
 

@@ -14,6 +14,7 @@ from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 
 WHOLE = True
+READS = frozenset(("max_turns",))
 AFTER = ("unknown-role",)
 ALONE = True
 

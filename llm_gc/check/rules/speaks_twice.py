@@ -14,6 +14,7 @@ from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity
 
 WHOLE = True
+READS = frozenset(("max_turns",))
 SEVERITY: Severity = "warning"
 AFTER = ("unknown-role",)
 
