@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from llm_gc.check import run_rules
 from llm_gc.check.cut import STAND_IN, typed
 from llm_gc.check.problem import Problem
 from tests.test_schema import is_typed, mutated
@@ -83,6 +84,30 @@ def test_leaves(keys: dict[str, Any], leaves: list[str] | None) -> None:
     """Known by the keys that they have, or that were meant; none where something else is cut, or one uses a name."""
     found = typed(BASE | keys).leaves
     assert (sorted(found) if found is not None else None) == leaves
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"limits": {"on_overflow": "drop-oldest"}},
+        {"limits": {"max_tokens": "10"}},
+        {"limits": {"max_turns": "1"}},
+        {"roles": {"anna": {"model": "m", "num_ctx": "8k"}, "ben": {"model": "m", "max_tokens": 10}}},
+        {"roles": {"anna": {"model": "m", "max_tokens": "10"}, "ben": {"model": "m", "max_tokens": 10}}},
+    ],
+)
+def test_a_leaf_that_a_rule_reads(broken: dict[str, Any]) -> None:
+    """What may only follow from it is not told: here that everything said does not fit the default context."""
+    whole = {**BASE, "opening": "Begin.", "defaults": {"num_ctx": 1100}, "turns": ["anna", "ben", "anna"]}
+
+    def told(data: dict[str, Any]) -> bool:
+        read = typed(data)
+        assert read.pipeline is not None
+        return "context-overflow" in {code for code, _ in run_rules(read.pipeline, {}, leaves=read.leaves)}
+
+    assert told(whole)
+    assert told(whole | {"seed": "many"})
+    assert not told({**whole, **broken})
 
 
 def test_what_cannot_be_read_is_no_leaf() -> None:
