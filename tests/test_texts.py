@@ -83,3 +83,11 @@ def test_every_model_is_found() -> None:
 def test_the_pipelines_of_scenes() -> None:
     """Those that are files."""
     assert list(scene_files(everything())) == [(("turns", 5, "scene"), "other.yaml")]
+
+
+def test_a_walk_elsewhere_is_not_kept() -> None:
+    """What was asked for at a path is at that path, and what is asked for after it is not."""
+    stop, other = Stop(when="a"), Stop(when="b")
+    assert [text.path for text in texts(stop, ("stop", 0))] == [("stop", 0, "when")]
+    assert [(text.path, text.text) for text in texts(stop)] == [(("when",), "a")]
+    assert [(text.path, text.text) for text in texts(other)] == [(("when",), "b")]

@@ -211,6 +211,15 @@ def test_what_by_can_give() -> None:
     assert flow(["anna", unknown], roles=roles).picks == []
 
 
+def test_the_format_of_a_step() -> None:
+    """Replaces that of its role, for what is known of the data."""
+    roles = {"anna": {"format": {"next": {"enum": ["ben"]}}}, "ben": {}, "carl": {}}
+    choose = {"choose": ["ben", "carl"], "by": "{{ last.data.next }}"}
+    own = {"say": "anna", "format": {"next": {"enum": ["carl"]}}}
+    assert [given for _, _, given in flow(["anna", choose], roles=roles).picks] == [{"ben", None}]
+    assert [given for _, _, given in flow(["anna", own, choose], roles=roles).picks] == [{"carl", None}]
+
+
 def test_what_never_runs() -> None:
     """And why."""
     never = flow([{"say": "anna", "when": "1 > 2"}, {"repeat": ["ben", "anna"]}, "ben"]).never

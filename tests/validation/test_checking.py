@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from llm_gc.validation import validate
+from llm_gc.errors import Finding
+from llm_gc.project import Library
+from llm_gc.source import Source
+from llm_gc.validation import checking, documents, validate
 
 HEAD = "name: case\nroles: {anna: {model: m}}\nopening: Hello.\n"
 
@@ -180,3 +186,40 @@ def test_test_files_are_checked_as_such() -> None:
     assert [line.split()[0] for line in told()] == ["p.test.yaml:3:15"]
     Path("p.test.yaml").write_text("cases: @\n", encoding="utf-8")
     assert told() == ["p.test.yaml:1:8 yaml"]
+
+
+def test_garbage_is_looked_for_between_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mostly among what is new, now and then in everything, and never in the middle of a document; then as before."""
+    collect, collected = gc.collect, list[int]()
+
+    def noted(generation: int = 2) -> int:
+        assert not gc.isenabled()
+        collected.append(generation)
+        return collect(generation)
+
+    write(**{f"case{number:03}": HEAD + "turns: [anna]\n" for number in range(2 * checking.THOROUGH)})
+    monkeypatch.setattr(gc, "collect", noted)
+    was_enabled, frozen = gc.isenabled(), gc.get_freeze_count()
+    assert validate(["."]).findings == ()
+    often = checking.THOROUGH // checking.BETWEEN
+    assert collected == [*[0] * (often - 1), 2] * 2
+    assert (gc.isenabled(), gc.get_freeze_count()) == (was_enabled, frozen)
+
+
+def test_a_document_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many no more are held than stand between two looks for garbage."""
+    check, read, held = documents.check, list[weakref.ref[Source]](), list[int]()
+
+    def noted(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
+        findings = check(library, content, path, file)
+        source = library.source(file)
+        assert source is not None
+        read.append(weakref.ref(source))
+        held.append(sum(one() is not None for one in read))
+        return findings
+
+    write(**{f"case{number:02}": HEAD + "turns: [anna]\n" for number in range(30)})
+    monkeypatch.setattr(checking, "check", noted)
+    assert validate(["."]).findings == ()
+    assert len(held) == 30
+    assert max(held) <= checking.BETWEEN + 1
