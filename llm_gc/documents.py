@@ -16,6 +16,7 @@ from llm_gc.protocol import Path
 from llm_gc.source import Place, Source, dotted, load
 
 MAX_LAYERS = 16
+TOO_MANY = f"at most {MAX_LAYERS} files extend one another"
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z /_-]*[A-Za-z](?<!true)(?<!false)(?<!null)")
 """Text that needs no quotes in YAML."""
@@ -128,9 +129,11 @@ def compose(source: Source, read: Read, overrides: Sequence[Override] = ()) -> D
         except PipelineError as error:
             findings = list(error.findings)
             break
-        if any(under.file == layer.file for layer in layers) or len(layers) >= MAX_LAYERS:
-            chain = " extends ".join([layer.file for layer in layers] + [under.file])
-            findings = [newest.finding(("extends",), "extends-cycle", f"this goes in a circle: {chain}")]
+        names = [layer.file for layer in layers]
+        if under.file in names or len(layers) >= MAX_LAYERS:
+            chain = " extends ".join([*names, under.file])
+            wrong = f"this goes in a circle: {chain}" if under.file in names else TOO_MANY
+            findings = [newest.finding(("extends",), "extends-cycle", wrong)]
             break
         layers.append(under)
         whole = isinstance(under.data, dict)

@@ -190,7 +190,7 @@ def test_a_scene_that_plays_itself(folder: Path) -> None:
     """It is an error, and no hang."""
     (folder / "outer.yaml").write_text(SCENE.replace("lib/base.yaml", "outer.yaml"), encoding="utf-8")
     (finding,) = findings("outer.yaml")
-    assert finding.startswith("outer.yaml:7:12: error: the scene 'outer.yaml' plays the pipeline that it stands in")
+    assert finding.startswith("outer.yaml:7:12: error: this goes in a circle: outer.yaml plays outer.yaml")
 
 
 def test_a_scene_file_that_is_not_there(folder: Path) -> None:

@@ -40,10 +40,15 @@ Good:  scene: team.yaml
 Such files are looked for beside the file that names them. A prompt file that is not there is an
 `unreadable-template`.
 """,
-    "extends-cycle": """extends-cycle: files extend one another in a circle.
+    "extends-cycle": """extends-cycle: files extend one another in a circle, or too many of them one another.
 
 Bad:   extends: b.yaml         in a.yaml, while b.yaml has  extends: a.yaml
 Good:  extends: shared.yaml    in both
+""",
+    "scene-cycle": """scene-cycle: files play one another as scenes in a circle, or too many of them inside one another.
+
+Bad:   scene: b.yaml         in a.yaml, while b.yaml has  scene: a.yaml
+Good:  repeat: [...]         for what is to be done again and again
 """,
     UNUSED: """unused-ignore: a comment that silences a code which is not found in its line, or which there is not.
 

@@ -24,6 +24,9 @@ from llm_gc.texts import scene_files, texts
 _NAMES_JSON = re.compile(r"^(?!#).*\.json", re.MULTILINE)
 """A line that is no comment, and may name a schema's file."""
 
+MAX_SCENES = 16
+"""So many files may lie inside one another as scenes."""
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -40,6 +43,7 @@ class Reading:
         """Take the files that were read before."""
         self.library = library
         self._open: list[Path] = []
+        self._played: dict[Path, Examined] = {}
 
     def beside(self, name: str, source: Source) -> Source:
         """Read the file that a source extends.
@@ -135,12 +139,14 @@ class Reading:
                 continue
             path = read.original(at)
             file = self.library.beside(name, document.layer(path))
+            if wrong := self._circle(file):
+                findings.append(document.finding(path, "scene-cycle", wrong))
+                continue
             try:
-                if file in self._open:
-                    raise UsageError(f"the scene {name!r} plays the pipeline that it stands in, without end")
                 if not file.is_file():
                     raise UsageError(f"there is no file {name!r} beside {document.layer(path).file}")
-                scene = self.examine(self.library.pipeline(file, files.relative(file)))
+                scene = self._played.get(file) or self.examine(self.library.pipeline(file, files.relative(file)))
+                self._played[file] = scene
             except PipelineError as error:
                 findings += error.findings
             except UsageError as error:
@@ -150,6 +156,15 @@ class Reading:
                 if scene.loaded:
                     scenes[name] = scene.loaded
         return scenes, findings
+
+    def _circle(self, file: Path) -> str:
+        """Say why a file cannot be played here: it would without end, or is too deep inside others. Else empty."""
+        if file in self._open:
+            circle = [*self._open[self._open.index(file) :], file]
+            return f"this goes in a circle: {' plays '.join(map(files.relative, circle))}"
+        if len(self._open) >= MAX_SCENES:
+            return f"scenes play scenes in at most {MAX_SCENES} files, and {files.relative(file)} is one too many"
+        return ""
 
     def _inline_formats(self, document: Document) -> Iterator[Finding]:
         """Put the schema files that formats name in their places, so that the document stands for itself."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from llm_gc.errors import Finding
-from llm_gc.project import Library
+from llm_gc.project import Library, Reading
+from llm_gc.project.reading import Examined
 from llm_gc.source import Source
 from llm_gc.validation import checking, documents, validate
 
@@ -186,6 +187,49 @@ def test_test_files_are_checked_as_such() -> None:
     assert [line.split()[0] for line in told()] == ["p.test.yaml:3:15"]
     Path("p.test.yaml").write_text("cases: @\n", encoding="utf-8")
     assert told() == ["p.test.yaml:1:8 yaml"]
+
+
+def test_files_that_lie_too_deep_in_one_another() -> None:
+    """As scenes or by what they extend: it is told where it is too much, and is no circle."""
+    last = HEAD + "turns: [anna]\n"
+    for number in range(300):
+        write(**{f"scene{number}": HEAD + f"turns: [anna, {{scene: scene{number + 1}.yaml}}]\n"})
+        write(**{f"layer{number}": f"extends: layer{number + 1}.yaml\n"})
+    write(scene300=last, layer300=last)
+    assert [(one.file, one.code, one.message) for one in validate(["scene0.yaml", "layer0.yaml"]).findings] == [
+        ("layer15.yaml", "extends-cycle", "at most 16 files extend one another"),
+        (
+            "scene15.yaml",
+            "scene-cycle",
+            "scenes play scenes in at most 16 files, and scene16.yaml is one too many",
+        ),
+    ]
+    assert told("scene285.yaml") == []
+
+
+def test_a_circle_of_scenes() -> None:
+    """Is told of every file on it, with the way round."""
+    write(one=HEAD + "turns: [anna, {scene: two.yaml}]\n", two=HEAD + "turns: [anna, {scene: one.yaml}]\n")
+    assert [(one.file, one.message) for one in validate(["."]).findings] == [
+        ("one.yaml", "this goes in a circle: two.yaml plays one.yaml plays two.yaml"),
+        ("two.yaml", "this goes in a circle: one.yaml plays two.yaml plays one.yaml"),
+    ]
+
+
+def test_a_scene_that_many_play_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else files that each play two others would take twice as long with each further one."""
+    examine, seen = Reading.examine, list[str]()
+
+    def noted(self: Reading, source: Source) -> Examined:
+        seen.append(source.file)
+        return examine(self, source)
+
+    for number in range(12):
+        both = f"turns: [anna, {{scene: a{number + 1}.yaml}}, {{scene: b{number + 1}.yaml}}]\n"
+        write(**{f"{kind}{number}": HEAD + (both if number < 11 else "turns: [anna]\n") for kind in "ab"})
+    monkeypatch.setattr(Reading, "examine", noted)
+    assert validate(["a0.yaml"]).findings == ()
+    assert len(seen) == len(set(seen)) == 23
 
 
 def test_garbage_is_looked_for_between_documents(monkeypatch: pytest.MonkeyPatch) -> None:
