@@ -606,6 +606,13 @@ def test_a_file_that_takes_itself_in() -> None:
     assert failure("a.j2", {"a.j2": "{% include 'a.j2' %}"}).message == "a.j2 takes itself in without end"
 
 
+def test_files_that_many_take_in_are_looked_at_once() -> None:
+    """Else forty files that each take in the next one twice would be looked at till the end of all days."""
+    both = "{{{{ x{0} }}}}{{% include 'f{1}.j2' %}}{{% include 'f{1}.j2' %}}"
+    prompts = {f"f{number}.j2": both.format(number, number + 1) for number in range(40)} | {"f40.j2": "{{ y }}"}
+    assert Templates(prompts).template("f0.j2").names == {*(f"x{number}" for number in range(40)), "y"}
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [("m1/a.j2", True), ("a.j2", True), ("a.txt", False), ("a.j2\n", False), ("{{ x }}.j2", False), ("", False)],

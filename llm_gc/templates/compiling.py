@@ -163,7 +163,7 @@ class Templates(Mapping[str, str]):
         parsed = parse(source, where)
         if not parsed.takes_in:
             return self._made(parsed)
-        used = tuple(self._uses(parsed, (where,)))
+        used = tuple(self._uses(parsed, (where,), {}))
         template = self._sandbox.get_template(where) if where else self._sandbox.from_string(source)
         return Compiled(where, used, self._beginning(template.render))
 
@@ -192,8 +192,8 @@ class Templates(Mapping[str, str]):
 
         return begun
 
-    def _uses(self, parsed: Parsed, within: tuple[str, ...]) -> Iterator[Use]:
-        """The names used here and in every file that is taken in from here."""
+    def _uses(self, parsed: Parsed, within: tuple[str, ...], known: dict[str, tuple[Use, ...]]) -> Iterator[Use]:
+        """The names used here and in every file that is taken in from here; ``known`` are those of files looked at."""
         yield from parsed.uses
         for other, gives_names in taken_in(parsed.tree, within[-1]) if parsed.takes_in else ():
             name = other.word
@@ -202,7 +202,10 @@ class Templates(Mapping[str, str]):
             if name in within:
                 way = " and ".join(within[within.index(name) + 1 :])
                 raise _error(f"{name} takes itself in without end{f', by way of {way}' if way else ''}", other)
-            for use in self._uses(parse(self.prompts[name], name), (*within, name)):
+            if name not in known:
+                inner = self._uses(parse(self.prompts[name], name), (*within, name), known)
+                known[name] = tuple(dict.fromkeys(inner))
+            for use in known[name]:
                 if not gives_names and not use.guarded:
                     raise _error(f"{name} uses {use.name!r}, and is given no names here; add 'with context'", other)
                 yield use
