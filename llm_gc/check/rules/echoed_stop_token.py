@@ -6,7 +6,9 @@ Good:  opening: "Do it, and say DONE at the end."      with stop: [DONE], which 
 Only replies are looked at for tokens. But models like to begin with their task in its own words.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
@@ -39,7 +41,19 @@ def _echoes(subject: Subject, path: Path, opening: str | None, stops: Sequence[S
             what = "a line of this is" if is_line else "this contains"
             message = f"{what} the stop {stop.token!r}: a reply that repeats it would end everything"
             hint = "" if is_line else ", or let the token be a line of its own"
-            yield Problem(path, message, f"Say it in a role's prompt{hint}.")
+            yield replace(_at(subject, path, opening, stop), message=message, hint=f"Say it in a role's prompt{hint}.")
+
+
+def _at(subject: Subject, path: Path, opening: str | None, stop: Stop) -> Problem:
+    """Give the place of the token in an opening; all of it, where the token is not written there."""
+    file = opening if opening is not None and opening in subject.templates else ""
+    written = subject.templates[file] if file else opening or ""
+    for number, line in enumerate(written.splitlines(), 1):
+        if _says(stop, line):
+            token = stop.token or ""
+            found = re.search(token if stop.match == "regex" else re.escape(token), line)
+            return Problem(path, "", file=file, line=number, column=found.start() + 1 if found else None)
+    return Problem(path, "")
 
 
 def _text(subject: Subject, opening: str | None) -> str:
