@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NoReturn
 
 from llm_gc.errors import UsageError
@@ -103,22 +103,39 @@ def _refuse(word: str) -> NoReturn:
 
 
 def misfit(value: Any, schema: Mapping[str, Any]) -> str:
-    """Say how a value does not fit a schema; empty where it does."""
-    return misfit_at(value, schema)[1]
-
-
-def misfit_at(value: Any, schema: Mapping[str, Any]) -> tuple[Path, str]:
-    """Say where in a value something does not fit a schema, and how; nowhere and empty where all does.
+    """Say how a value does not fit a schema; empty where it does.
 
     The plain cases are looked at here, since jsonschema costs more to import than all the rest of a short run.
     """
-    if schema.keys() <= _SIMPLE and isinstance(schema.get("type", ""), str):
-        return (), _simple_misfit(value, schema)
-    from jsonschema import Draft202012Validator
+    if _is_plain(schema):
+        return _simple_misfit(value, schema)
     from jsonschema.exceptions import best_match
 
-    found = best_match(Draft202012Validator(dict(schema)).iter_errors(value))
-    return ((), "") if found is None else (tuple(found.absolute_path), _said_of(found))
+    found = best_match(_errors(value, schema))
+    return "" if found is None else _said_of(found)
+
+
+def misfits(value: Any, schema: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Give everything in a value that does not fit a schema: where in it, and how."""
+    if _is_plain(schema):
+        wrong = _simple_misfit(value, schema)
+        yield from [((), wrong)] if wrong else []
+        return
+    from jsonschema.exceptions import best_match
+
+    for error in _errors(value, schema):
+        found = best_match([error])  # of alternatives the one that was meant
+        yield tuple(found.absolute_path), _said_of(found)
+
+
+def _is_plain(schema: Mapping[str, Any]) -> bool:
+    return schema.keys() <= _SIMPLE and isinstance(schema.get("type", ""), str)
+
+
+def _errors(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(dict(schema)).iter_errors(value)
 
 
 def _said_of(error: Any) -> str:
@@ -130,7 +147,7 @@ def _said_of(error: Any) -> str:
     elif keyword in _SIMPLE:
         words = _simple_misfit(value, {keyword: wanted})
     elif keyword == "required":
-        words = f"the key {next(key for key in wanted if key not in value)!r} is missing"
+        words = f"the key {next(key for key in wanted if error.message.startswith(repr(key)))!r} is missing"
     elif keyword == "additionalProperties" and "patternProperties" not in error.schema:
         known = error.schema.get("properties", {})
         unknown = next(key for key in value if key not in known)

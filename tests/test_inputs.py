@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llm_gc.errors import UsageError
 from llm_gc.frozen import FrozenList
-from llm_gc.inputs import coerce, misfit, misfit_at, resolve
+from llm_gc.inputs import coerce, misfit, misfits, resolve
 
 QUICK = settings(max_examples=100, derandomize=True, deadline=None, database=None)
 
@@ -192,10 +192,18 @@ def test_values_are_told_as_they_are_written(value: Any, word: str) -> None:
 
 
 def test_where_in_a_value_something_does_not_fit() -> None:
-    """Its place in a list or a map is told."""
-    schema = {"type": "object", "properties": {"names": {"type": "array", "items": {"type": "string"}}}}
-    assert misfit_at({"names": ["a", 1]}, schema) == (("names", 1), "1 is not of type string")
-    assert misfit_at({"names": ["a"]}, schema) == ((), "")
+    """Its place in a list or a map is told, of all that does not fit."""
+    names = {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 2}]}}
+    schema = {"type": "object", "properties": {"names": names}, "required": ["names", "a", "b"]}
+    assert list(misfits({"names": ["a", 1, 2, []], "a": 3}, schema)) == [
+        (("names", 1), "1 is less than 2"),
+        (("names", 3), "[] fits none of the alternatives"),
+        ((), "the key 'b' is missing"),
+    ]
+    assert [wrong for _, wrong in misfits({}, schema)] == [f"the key {key!r} is missing" for key in ("names", "a", "b")]
+    assert list(misfits({"names": ["a"], "a": 1, "b": 2}, schema)) == []
+    assert list(misfits(3, {"type": "string"})) == [((), "3 is not of type string")]
+    assert list(misfits("3", {"type": "string"})) == []
 
 
 def test_long_values_are_shown_shortly() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from llm_gc.check.problem import Problem
 from llm_gc.check.schemas import problems
 from llm_gc.check.subject import Subject
-from llm_gc.inputs import misfit_at
+from llm_gc.inputs import misfits
 
 
 def check(subject: Subject) -> Iterator[Problem]:
@@ -17,6 +17,5 @@ def check(subject: Subject) -> Iterator[Problem]:
         path = ("inputs", name)
         found = list(problems(schema, path))
         yield from found
-        inside, wrong = misfit_at(schema["default"], schema) if not found and "default" in schema else ((), "")
-        if wrong:
+        for inside, wrong in misfits(schema["default"], schema) if not found and "default" in schema else ():
             yield Problem((*path, "default", *inside), f"the default does not fit the input's own schema: {wrong}")

@@ -12,7 +12,7 @@ from typing import Any
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.check.words import advice
-from llm_gc.inputs import misfit_at
+from llm_gc.inputs import misfits
 from llm_gc.near import near, nearest
 from llm_gc.protocol import Path
 from llm_gc.steps.scene import Scene
@@ -51,9 +51,9 @@ def _fitted(subject: Subject, path: Path, value: Any, schema: Mapping[str, Any])
     if isinstance(value, str) and not subject.is_constant(value):
         return
     try:
-        inside, wrong = misfit_at(subject.worked_out(value), schema)
+        given = subject.worked_out(value)
     except ValueError:
         return  # it fails, and gives nothing
-    if wrong:
+    for inside, wrong in misfits(given, schema):
         message = f"this does not fit the input {path[-1]!r}: {wrong}"
         yield Problem((*path, *inside), message, advice(value, {"type": schema.get("type", [])}))
