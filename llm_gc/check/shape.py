@@ -16,6 +16,7 @@ from llm_gc.schema import pipeline_schema
 from llm_gc.steps import KINDS
 from llm_gc.steps.base import NAME
 from llm_gc.steps.limits import Limits
+from llm_gc.steps.say import Say
 
 __all__ = ["check", "explain"]
 
@@ -140,7 +141,8 @@ def _home(key: str, known: Collection[str]) -> tuple[str, str]:
         return "options", f"Write it under 'options': options: {{{key}: …}}."
     if not {"roles", "model", "max_turns", *KINDS}.intersection(known):
         return "", ""  # of what stands here nothing belongs to a role
-    homes = ["a role", "'defaults'"] if key in Role.model_fields else []
+    homes = ["'say'"] if key in Say.model_fields and not {*KINDS}.isdisjoint(known) else []
+    homes += ["a role", "'defaults'"] if key in Role.model_fields else []
     homes += ["'limits'"] if key in Limits.model_fields else []
     return "", f"It is a key of {one_of(homes)}." if homes else ""
 

@@ -148,6 +148,8 @@ def test_small_words() -> None:
         ({"turns": [{"say": "anna", "top_k": 3}, {"do": ["anna"], "timeout": "3s"}]},
          ["The keys here are when, instruction, sees, format, max_tokens, temperature, as, result, speaker, say.",
           "It is a key of 'limits'."]),
+        ({"turns": [{"do": ["anna"], "sees": "none"}, {"repeat": ["anna"], "instruction": "Go."}]},
+         ["It is a key of 'say', a role or 'defaults'.", "It is a key of 'say'."]),
         ({"stop": [{"token": "x", "seed": 3}]}, ["The keys here are token, match, role, when."]),
     ],
 )  # fmt: skip
