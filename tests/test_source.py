@@ -408,7 +408,10 @@ def test_holes() -> None:
     """Where a value could not be read; where a map lacks a key that could not be."""
     source = read("a: !!int 3\nb: {1: 2, c: 3}\nd: [x, .inf]\ne: &k .nan\nf: *k\n", "f")
     assert len(source.faults) == 4
-    assert source.holes == {(), ("a",), ("b",), ("d", 1), ("e",), ("f",)}
+    assert source.holes == {("a",), ("b",), ("d", 1), ("e",), ("f",)}
+    assert read("1: 2\na: 3\n", "f").holes == {()}
+    twice = read("a: {b: 1, b: 2}\n", "f")
+    assert (len(twice.faults), twice.holes, twice.lost) == (1, frozenset(), "2")
 
 
 @QUICK

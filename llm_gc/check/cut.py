@@ -79,7 +79,8 @@ def typed(data: dict[str, Any], holes: frozenset[Path] = frozenset(), lost: str 
 
     The JSON Schema only explains what the models refuse.
     """
-    if not holes and whole:
+    is_read = whole and not holes and not lost.strip()
+    if is_read:
         try:
             return Typed(Pipeline.model_validate(data))
         except ValidationError as error:
@@ -91,7 +92,7 @@ def typed(data: dict[str, Any], holes: frozenset[Path] = frozenset(), lost: str 
     result.words |= frozenset(_WORD.findall(lost))
     result.problems = problems
     result.knows_names = whole and result.knows_names
-    result.leaves = _leaves(result, data) if whole and not holes else None
+    result.leaves = _leaves(result, data) if is_read else None
     return result
 
 

@@ -63,7 +63,7 @@ class Source:
         bad = {id(one.node) for one in noted if one.node is not None}
         lost = (node for one in noted for node in (one.node, one.over) if node is not None)
         self.lost += " ".join(self.text[node.start_mark.index : node.end_mark.index] for node in lost)
-        self.holes |= frozenset([(), *_paths(self.root, bad)])
+        self.holes |= frozenset(_paths(self.root, bad)) or frozenset({()} if bad else ())
 
     def scalar(self, at: int) -> yaml.ScalarNode | None:
         """Give the scalar in whose text an offset is, if it is in one."""
