@@ -54,13 +54,16 @@ def _printed(findings: tuple[Finding, ...], form: str, stdin: bytes) -> str:
 
     if form != "text":
         return FORMATS[form](findings)
+    from shutil import get_terminal_size
+
     from llm_gc.files import lines_in, lines_of
     from llm_gc.validation import STDIN_NAME
 
     def lines(file: str) -> list[str]:
         return lines_in(stdin) if file == STDIN_NAME else lines_of(file)
 
-    return text.excerpts(findings, lines, lambda words, style: click.style(words, **_STYLES[style]))
+    columns = get_terminal_size().columns if sys.stdout.isatty() else None
+    return text.excerpts(findings, lines, lambda words, style: click.style(words, **_STYLES[style]), columns=columns)
 
 
 def _remarks(passed_over: tuple[str, ...], wrong: tuple[str, ...]) -> list[str]:
@@ -76,9 +79,10 @@ def _counted(number: int, word: str) -> str:
 
 def _explain(code: str) -> int:
     from llm_gc.check.pages import page
+    from llm_gc.cli.lines import fitted
 
     try:
-        click.echo(str(page(code)))
+        click.echo("\n".join(map(fitted, str(page(code)).split("\n"))))
     except KeyError as error:
         raise UsageError(error.args[0]) from error
     return 0

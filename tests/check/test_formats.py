@@ -62,6 +62,24 @@ def test_a_long_line_is_cut_around_the_word(at: int) -> None:
     assert shown[mark.index("^") : mark.rindex("^") + 1] == "word"
 
 
+@pytest.mark.parametrize("columns", [30, 80, 200])
+@pytest.mark.parametrize("letter", [".", "日"])
+@pytest.mark.parametrize("at", [1, 40, 75, 297])
+def test_an_excerpt_is_no_wider_than_the_terminal(columns: int, letter: str, at: int) -> None:
+    """So that it is not broken, and the mark stands under the word; of wide characters there are half as many."""
+    line = letter * (at - 1) + "word" + letter * (300 - at)
+    _, shown, mark = excerpts([finding(1, at, at + 4)], lambda _: [line], columns=columns).split("\n")
+    assert max(width(shown), len(mark)) <= min(columns, WIDTH + 9)
+    before = mark.index("^")
+    assert width(shown[: shown.index("word")]) == before
+    assert mark[before:] == "^^^^"
+
+
+def width(text: str) -> int:
+    """Count columns."""
+    return len(text) + text.count("日")
+
+
 def test_no_excerpt_where_there_is_no_line() -> None:
     """Of an option, of a file that is gone."""
     assert excerpt("", finding(3, 1)) == []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, llm_gc
+from tests.cli.terminal import ESCAPES, Terminal
+from tests.commands import ROOT, command, environ, llm_gc
 
 GOOD = "name: good\nroles: {anna: {model: m}}\nturns: [anna]\nopening: Hello.\n"
 BAD = "name: bad\nroles: {anna: {model: m}}\nturns: [ana]\nopening: Hello.\n"
@@ -152,3 +153,18 @@ def test_a_page_of_the_manual(folder: Path) -> None:
 def test_help_says_what_a_path_is(folder: Path) -> None:
     """File, folder, standard input."""
     assert "standard input" in llm_gc("validate", "--help", cwd=folder).out
+
+
+def test_in_a_narrow_terminal(folder: Path) -> None:
+    """What is shown of a line fits in one, so that the mark stands under the word; a page breaks between words."""
+    long = BAD.replace("Hello.", f"'{'a b ' * 30}{{{{ nope }}}}{' c' * 30}'")
+    (folder / "p" / "long.yaml").write_text(long, encoding="utf-8")
+    terminal = Terminal(command("validate", "p/long.yaml"), folder, environ(), columns=60)
+    lines = ESCAPES.sub("", terminal.read()).splitlines()
+    shown, mark = lines[lines.index("   3 | turns: [ana]") + 3 :][:2]
+    assert (shown[:7], len(shown)) == ("   4 | ", 60)
+    assert shown[mark.index("^") : mark.index("^") + 4] == "nope"
+    page = Terminal(command("validate", "--explain", "context-overflow"), folder, environ(), columns=60)
+    told = ESCAPES.sub("", page.read())
+    assert max(map(len, told.splitlines())) <= 60
+    assert told.split() == llm_gc("validate", "--explain", "context-overflow", cwd=folder).out.split()

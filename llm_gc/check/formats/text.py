@@ -14,11 +14,11 @@ Lines = Callable[[str], Sequence[str]]
 Style = Callable[[str, str], str]
 """Gives a text in a style, which is ``bold``, ``error``, ``warning`` or ``faint``."""
 
-WIDTH = 100
-"""So many columns of a long line are shown."""
+WIDTH, NARROW = 100, 20
+"""So many columns of a long line are shown; in a narrow terminal as many as it has, but no fewer than the second."""
 
-_BEFORE = 30
-"""So many of them stand before the word, at least."""
+_AROUND = len("1234 | ……")
+"""The columns that stand around them."""
 
 
 def plain(findings: Sequence[Finding]) -> str:
@@ -26,13 +26,18 @@ def plain(findings: Sequence[Finding]) -> str:
     return "\n".join(map(str, findings))
 
 
-def excerpts(findings: Sequence[Finding], lines: Lines, style: Style = lambda text, _: text) -> str:
-    """Give one line for each finding, and under it the line of the file, the word that is meant marked."""
-    read = cache(lines)
-    return "\n".join(line for finding in findings for line in _shown(finding, read(finding.file), style))
+def excerpts(
+    findings: Sequence[Finding], lines: Lines, style: Style = lambda text, _: text, *, columns: int | None = None
+) -> str:
+    """Give one line for each finding, and under it the line of the file, the word that is meant marked.
+
+    In a terminal of so many ``columns`` the mark would else stand under another word, since a long line is broken.
+    """
+    read, room = cache(lines), WIDTH if columns is None else max(min(WIDTH, columns - _AROUND), NARROW)
+    return "\n".join(line for finding in findings for line in _shown(finding, read(finding.file), style, room))
 
 
-def _shown(finding: Finding, lines: Sequence[str], style: Style) -> list[str]:
+def _shown(finding: Finding, lines: Sequence[str], style: Style, room: int) -> list[str]:
     place = f"{finding.file}:{finding.line}:{finding.column}:"
     severity = style(f"{finding.severity}:", finding.severity)
     head = f"{style(place, 'bold')} {severity} {finding.text} {style(f'[{finding.code}]', 'faint')}"
@@ -40,21 +45,22 @@ def _shown(finding: Finding, lines: Sequence[str], style: Style) -> list[str]:
         return [head]
     line, begin = lines[finding.line - 1].rstrip(), finding.column - 1
     end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
-    line, begin, end = _cut(_printable(line), begin, max(min(end, len(line)), begin + 1))
+    line, begin, end = _cut(_printable(line), begin, max(min(end, len(line)), begin + 1), room)
     number = f"{finding.line:>4}"
     mark = " " * _cells(line[:begin]) + style("^" * max(_cells(line[begin:end]), 1), finding.severity)
     bar = style("|", "faint")
     return [head, f"{style(number, 'faint')} {bar} {line}".rstrip(), f"{' ' * len(number)} {bar} {mark}"]
 
 
-def _cut(line: str, begin: int, end: int) -> tuple[str, int, int]:
-    """Cut a long line to the part around a word."""
-    if len(line) <= WIDTH:
+def _cut(line: str, begin: int, end: int, room: int) -> tuple[str, int, int]:
+    """Cut a long line to the part around a word, of which nearly a third stands before the word, at least."""
+    room = room if _cells(line) <= len(line) else room // 2
+    if len(line) <= room:
         return line, begin, end
-    first = max(min(begin - _BEFORE, len(line) - WIDTH), 0)
-    front, back = "…" if first else "", "…" if first + WIDTH < len(line) else ""
+    first = max(min(begin - room * 3 // 10, len(line) - room), 0)
+    front, back = "…" if first else "", "…" if first + room < len(line) else ""
     moved = len(front) - first
-    return front + line[first : first + WIDTH] + back, begin + moved, min(end, first + WIDTH) + moved
+    return front + line[first : first + room] + back, begin + moved, min(end, first + room) + moved
 
 
 def _printable(line: str) -> str:
