@@ -93,27 +93,19 @@ def _check(documents: Iterable[Named], stdin: bytes) -> _Part:
 def _by_the_document() -> Iterator[Callable[[], None]]:
     """Look for garbage between documents alone: in the middle of one, all that it needs would be looked through too.
 
-    What is given is called before each document. Nothing is frozen that may be garbage: once it is let go of again, it
-    counts as old, and of what is old nobody knows when Python looks through it.
+    What is given is called before each document.
     """
-    was_enabled, numbers, frozen = gc.isenabled(), count(), False
+    was_enabled, numbers = gc.isenabled(), count()
 
     def begin() -> None:
-        nonlocal frozen
         number = next(numbers)
         if number % BETWEEN == BETWEEN - 1:
             gc.collect(2 if number % THOROUGH == THOROUGH - 1 else 0)  # what is kept for all only grows
-            if not frozen:
-                gc.freeze()  # there are many documents, and all is loaded that they need
-                frozen = True
 
-    gc.disable()
+    gc.disable()  # and nothing is frozen: once let go of, garbage in it would be old, where Python hardly looks
     try:
         yield begin
     finally:
-        if frozen:
-            gc.collect(1)
-            gc.unfreeze()
         if was_enabled:
             gc.enable()
 

@@ -243,18 +243,18 @@ def test_garbage_is_looked_for_between_documents(monkeypatch: pytest.MonkeyPatch
 
     write(**{f"case{number:03}": HEAD + "turns: [anna]\n" for number in range(2 * checking.THOROUGH)})
     monkeypatch.setattr(gc, "collect", noted)
-    was_enabled, frozen = gc.isenabled(), gc.get_freeze_count()
+    was_enabled = gc.isenabled()
     assert validate(["."]).findings == ()
     often = checking.THOROUGH // checking.BETWEEN
-    assert collected == [*([*[0] * (often - 1), 2] * 2), 1]
-    assert (gc.isenabled(), gc.get_freeze_count()) == (was_enabled, frozen)
+    assert collected == [*[0] * (often - 1), 2] * 2
+    assert gc.isenabled() == was_enabled
 
 
 @pytest.mark.parametrize("count", [1, checking.BETWEEN])
 def test_what_a_call_leaves_behind_is_young(count: int) -> None:
     """Python looks for garbage mostly among what is young: a program that calls often would else only grow."""
-    write(**{f"case{number}": HEAD + f"turns: [ana, {number}]\n" for number in range(count)})
-    assert len(validate(["."]).findings) == 2 * count
+    write(**{f"case{number}": TWELVE for number in range(count)})
+    assert len(validate(["."]).findings) > count
     gc.collect()
     for _ in range(5):
         validate(["."])
