@@ -56,6 +56,8 @@ def _explored(report: Report) -> Iterator[str]:
     yield f"  {report.states:,} states, come to {report.generated:,} times"
     if not report.whole:
         yield "  The bound on states was hit: what follows holds for those that were looked at; raise --max-states."
+    if not report.in_all_ways:
+        yield "  Far on in a loop one way round was followed: the largest prompts are those of the ways that were."
 
 
 def _endings(report: Report) -> Iterator[str]:
@@ -132,7 +134,12 @@ def as_data(report: Report) -> dict[str, Any]:
     return {
         "file": report.file,
         "inputs": {name: {"value": one.value, "origin": one.origin} for name, one in report.inputs.items()},
-        "states": {"looked_at": report.states, "come_to": report.generated, "all": report.whole},
+        "states": {
+            "looked_at": report.states,
+            "come_to": report.generated,
+            "all": report.whole,
+            "in_all_ways": report.in_all_ways,
+        },
         "turns": {"least": report.turns[0], "most": report.turns[1]},
         "endings": [
             {

@@ -24,6 +24,9 @@ from llm_gc.tokens import CHARACTERS_PER_TOKEN
 CUT_DATA = '{"cut'
 """A structured reply that is cut by length; it fails as one does that never came."""
 
+NO_JSON = "This is no JSON."
+"""A structured reply that does not fit; it is asked for once more."""
+
 NUMBERED = 256
 """So many numbered replies are kept: whoever goes breadth-first gives the same ones to all states of one depth."""
 
@@ -48,6 +51,11 @@ class Way:
         """All of it that the core can tell from another way: not, whether a text that is heard was cut by length."""
         failed = self.reply.failure is not None or (self.reply.cut and self.reply.content == CUT_DATA)
         return (None if failed else self.reply.content, self.reply.tokens.total, self.reply.seconds)
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether it gives what was asked for."""
+        return self.reply.failure is None and self.reply.content not in (CUT_DATA, NO_JSON)
 
     def numbered(self, number: int) -> Way:
         """Give it with a mark of its own in its texts, so that it can be told from what was said before."""
@@ -156,7 +164,7 @@ class Replies:
             yield Way(_shown(short, made), self._said(content, tokens), {"data": line})
         for stop in self._stops_of(ask):
             yield from self._stopping(ask, made, stop, tokens)
-        yield Way("a reply that is no JSON", self._said("This is no JSON.", tokens), {"text": "This is no JSON."})
+        yield Way("a reply that is no JSON", self._said(NO_JSON, tokens), {"text": NO_JSON})
 
     def _stopping(self, ask: Ask, made: Sequence[Any], stop: Stop, tokens: int) -> Iterator[Way]:
         """Give data with a stop token in one of its texts, where that is how the token is looked for."""

@@ -58,8 +58,9 @@ class Largest:
 
 @dataclass(frozen=True)
 class Report:
-    """What an exploration says of a pipeline. ``whole`` tells whether all states were looked at.
+    """What an exploration says of a pipeline.
 
+    ``whole`` tells whether all states were looked at, ``in_all_ways`` whether each was gone on from in all ways;
     ``switches`` are the changes of model on the ways with the fewest and the most of them; ``anew`` names each role
     and step whose request does not begin with what the role was sent last; ``reached`` counts steps and stops;
     ``overrides`` are the values that were laid over the pipeline's, by their paths.
@@ -70,6 +71,7 @@ class Report:
     states: int
     generated: int
     whole: bool
+    in_all_ways: bool
     endings: tuple[Ending, ...]
     prompts: Mapping[str, Largest]
     switches: tuple[int, int]
@@ -115,6 +117,7 @@ def rehearse(
         states=len(exploration.nodes),
         generated=exploration.generated,
         whole=exploration.is_whole,
+        in_all_ways=exploration.is_full,
         endings=tuple(_ending(end) for end in seen.order),
         prompts={
             role: Largest(one.tokens, one.window, one.most, tuple(told(one.at))) for role, one in seen.prompts.items()

@@ -1,8 +1,9 @@
 """The exploration: breadth-first over the states of a conversation, each state once, every class of replies at each.
 
-A loop without an end of its own is not followed through all its rounds in every way: states that differ only in what
-was counted (turns, rounds) are gone on from in all ways ``FULL`` times, then in one way only, until few turns are left
-before a limit; there again in all ways, so that what the limit cuts off is seen.
+A loop without an end of its own is not followed through all its rounds in every way where that would be long: beyond
+the first ``FEW`` states those that differ only in what was counted (turns, rounds) are gone on from in all ways
+``FULL`` times, then in one way only, until few turns are left before a limit; there again in all ways, so that what the
+limit cuts off is seen.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ from llm_gc.steps.limits import Limits
 from llm_gc.texts import models, texts
 
 MAX_STATES = 20_000
-FULL = 2
-"""So often states that differ only in what was counted are gone on from in all ways."""
+FEW = 500
+"""So many states are gone on from in all ways, whatever they differ in."""
 
-CLOSE = 1
-"""So few turns before a limit are close to it."""
+FULL = 2
+"""So often, beyond them, states that differ only in what was counted are gone on from in all ways."""
+
+CLOSE = 4
+"""So few turns before a limit are close to it: all who speak in a loop are to come to it."""
 
 KEPT = 256
 """So many conversations are kept as they are, to be gone on with."""
@@ -62,6 +66,11 @@ class Exploration:
     is_whole: bool
     replies: Replies
     conditions: Conditions
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no state was gone on from in one way only."""
+        return all(node.number in self.full or node.broken or not node.next for node in self.nodes)
 
 
 class Search:
@@ -152,8 +161,8 @@ class Search:
         said = (turn.message.content for turn in reversed(conversation.log) if turn.message.role == ask.speaker.role)
         ways = self._replies.to(ask, next((content for content in said if content), None))
         kind = self._standing[node.number]
-        if self._often[kind] >= FULL and self._left[node.number] > CLOSE:
-            back = [index for index in self._loops.back(kind) if ways[index].reply.failure is None]
+        if node.number >= FEW and self._often[kind] >= FULL and self._left[node.number] > CLOSE:
+            back = [index for index in self._loops.back(kind) if ways[index].succeeds]
             if back:  # one after the other, so that everybody has a turn again and again
                 return (ways[back[self._left[node.number] % len(back)]],)
         self._often[kind] += 1

@@ -119,6 +119,28 @@ def test_what_only_a_limit_ends() -> None:
     assert endless(explore([{"repeat": ["anna", "ben"], "times": 4}], limits={"max_turns": 5})) is None
 
 
+def test_turns_and_prompts_are_those_of_every_way_round() -> None:
+    """Though some may only end it where others have spoken before, which a limit of other parity cuts off."""
+    table = {"anna": ["ben"], "ben": ["anna", "carl"], "carl": []}
+    turns = ["anna", {"repeat": [{"choose": table, "by": "dora"}]}]
+    keys: dict[str, Any] = {"roles": ["anna", "ben", "carl", "dora"], "limits": {"max_turns": 12}}
+    found = explore(turns, **keys)
+    assert found.is_full
+    assert {end.turns for end in found.seen.order if end.reason == "turns_done"} == {(3, 11)}
+    assert found.seen.prompts["carl"].tokens > 8 * 1000
+
+
+def test_far_on_in_a_long_loop_one_way_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And all of them again close to a limit; that it was so is told."""
+    monkeypatch.setattr("llm_gc.drivers.explore.search.FEW", 0)
+    turns = [{"repeat": ["anna", "ben"]}]
+    keys: dict[str, Any] = {"limits": {"max_turns": 30}, "stop": ["DONE"]}
+    short, found = explore(turns, max_states=5000, **{**keys, "limits": {"max_turns": 4}}), explore(turns, **keys)
+    assert short.is_full
+    assert not found.is_full
+    assert max(end.turns[1] for end in found.seen.order if end.reason == "stop_token") == 30
+
+
 def test_which_requests_begin_anew() -> None:
     """Those of a role that sees but the newest; not those of one that sees all."""
     assert explore([{"repeat": ["anna", "ben"], "times": 2}]).seen.anew == {}
