@@ -118,13 +118,14 @@ def _strays(visits: Visits, part: Part) -> Iterator[Found]:
 
 def _endless(exploration: Exploration, part: Part) -> Iterator[Found]:
     """Give the loop that only a limit ends; a note where there is nothing else, and a limit was written down."""
-    node = endless(exploration)
-    if node is not None:
+    found = endless(exploration)
+    if found is not None:
+        node, inside = found
         begins = node.parent is None
         meant = begins and bool({"max_turns", "max_time", "max_total_tokens"} & part.pipeline.limits.model_fields_set)
         where = "from its beginning on" if begins else "from here on"
         message = f"{where} nothing but a limit ends it: no stop, no 'end', no last step can be come to"
-        yield Found("endless", _loop(node.step), message, node, meant)
+        yield Found("endless", _loop(inside.step), message, node, meant)
 
 
 def _loop(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from llm_gc.drivers.explore.loops import reached
 from llm_gc.drivers.explore.search import Exploration
@@ -57,10 +58,10 @@ def _order(nodes: list[Node]) -> list[int]:
     return done[::-1]
 
 
-def endless(exploration: Exploration) -> Node | None:
-    """Give the first state from which only a limit leads to an end, because it comes again and again; none if none is.
+def endless(exploration: Exploration) -> tuple[Node, Node] | None:
+    """Give the first state from which only a limit leads to an end, and one in the loop; none where there is none.
 
-    States count as one here where they differ in nothing but what was counted.
+    States count as one here where they differ in nothing but what was counted; a loop comes to one again and again.
     """
     after: dict[int, set[int]] = defaultdict(set)
     before: dict[int, set[int]] = defaultdict(set)
@@ -75,9 +76,25 @@ def endless(exploration: Exploration) -> Node | None:
                 good.add(kind)
         if node.number not in exploration.full and not node.next:
             good.add(kind)  # it was not gone on from: nothing is known of it
-    trapped = set(range(len(exploration.nodes))) - reached(good, before)
-    for node in exploration.nodes:
+    trapped = set(exploration.standing) - reached(good, before)
+    doomed = _going_round(trapped, after, before)
+    nodes = [node for node in exploration.nodes if exploration.standing[node.number] in doomed]
+    for node in nodes:
         kind = exploration.standing[node.number]
-        if kind in trapped and kind in reached(after[kind], after):
-            return node
+        if kind in reached(after[kind], after):
+            return nodes[0], node
     return None
+
+
+def _going_round(kinds: set[int], after: Mapping[int, set[int]], before: Mapping[int, set[int]]) -> set[int]:
+    """Give those from which a way leads into a circle, where no way leads out of all of them."""
+    left = {kind: len(after.get(kind, ())) for kind in kinds}
+    over = [kind for kind, count in left.items() if not count]
+    while over:
+        kind = over.pop()
+        del left[kind]
+        for one in before.get(kind, set()) & left.keys():
+            left[one] -= 1
+            if not left[one]:
+                over.append(one)
+    return set(left)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llm_gc.conversation import Files, Visit
+from llm_gc.drivers.explore.findings import wrong
 from llm_gc.drivers.explore.loops import Loops
 from llm_gc.drivers.explore.overall import endless, switches
 from llm_gc.drivers.explore.parts import parts
@@ -117,6 +118,19 @@ def test_what_only_a_limit_ends() -> None:
     assert endless(explore([{"repeat": ["anna", "ben"]}], limits=limits, stop=["DONE"])) is None
     assert endless(explore([{"repeat": ["anna"], "until": "last.failed"}], limits=limits)) is None
     assert endless(explore([{"repeat": ["anna", "ben"], "times": 4}], limits={"max_turns": 5})) is None
+
+
+@pytest.mark.parametrize("first", [[], ["carl"]])
+def test_a_conversation_that_only_its_limit_ends_does_so_from_its_beginning(first: list[str]) -> None:
+    """A note where the limit was written down; the shortest way there has no reply."""
+    turns = [*first, {"repeat": ["anna", "ben"]}]
+    for limits, is_note in (({"max_turns": 6}, True), ({}, False)):
+        keys: dict[str, Any] = {"limits": limits, "roles": ["anna", "ben", "carl"], "opening": "Begin."}
+        found = explore(turns, **keys)
+        [told_] = wrong(found, list(parts(pipeline(turns, **keys), Files())))
+        assert (told_.code, told_.is_note, told_.path) == ("endless", is_note, ("turns", len(first)))
+        assert told_.at is not None
+        assert told_.at.parent is None
 
 
 def test_turns_and_prompts_are_those_of_every_way_round() -> None:
