@@ -1,24 +1,39 @@
-"""What the pipelines' own conditions compare with: the numbers and words at which its course may change."""
+"""What the pipelines' own conditions hold replies against: the numbers, words and lengths at which its course may turn.
+
+What stands in a prompt or a variable counts as far as it has conditions of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
-
+from llm_gc.drivers.explore.compared import Comparisons, Met, patterns_of
+from llm_gc.drivers.explore.hinges import hinges, parsed, weighs
 from llm_gc.drivers.explore.known import Known, known_in
 from llm_gc.drivers.explore.liveness import Deciding
 from llm_gc.drivers.explore.parts import Part
+from llm_gc.drivers.explore.reads import reads
 from llm_gc.protocol import Path
-from llm_gc.texts import TextKind
+from llm_gc.steps.choose import RANDOM, Choose
+from llm_gc.steps.repeat import Repeat
 
-_PARSER = Environment(autoescape=False)  # it parses, and renders nothing
+MANY = 1_000
+"""So many rounds come to any limit."""
 
-_NAMES_OF_PEOPLE = ("role", "label", "name")
-"""Attributes that hold a role's name: no reply changes them."""
+_COUNTS = (-1, 0.5, MANY)
+"""What a template may give that says how often: too little, no whole number, and too much."""
 
-_TEXT_METHODS = ("startswith", "endswith", "count", "find", "index", "split")
+_TEXTUAL = frozenset({"content", "wordcount", "extract"})
+"""Words by which a condition looks into texts, of which there are more than can be tried."""
+
+
+class Word(NamedTuple):
+    """A text that something is held against, with the words of that condition; ``is_said`` where a reply may be it."""
+
+    group: frozenset[str]
+    text: str
+    is_said: bool
 
 
 class Conditions:
@@ -27,19 +42,25 @@ class Conditions:
     def __init__(self, parts: Iterable[Part], deciding: Iterable[Deciding], inputs: Mapping[str, Any]) -> None:
         """Read them; a name of an input stands for its value, and so does a variable that is set from such values.
 
-        ``compares`` tells whether values are held against values.
+        ``compares`` tells whether values are held against values; ``attributes`` are the words by which data are read.
         """
-        listed = list(parts)
-        self._known = known_in(listed, inputs)
+        listed = {part.path: part for part in parts}
+        self._known = known_in(listed.values(), inputs)
+        self._kept = {path: frozenset(part.kept) for path, part in listed.items()}
         self.groups: list[frozenset[str]] = []
         self.patterns: list[str] = []
         self.compares = False
+        self._beyond: set[frozenset[str]] = set()
         self._numbers: list[tuple[frozenset[str], float]] = []
-        self._texts: list[tuple[frozenset[str], str]] = []
-        templates = {part.path: part.templates for part in listed}
-        for part, text, kind in deciding:
-            source = templates[part].get(text, text)
-            self._read(source, kind, self._known[part])
+        self._counts: list[frozenset[str]] = []
+        self._lengths: list[tuple[frozenset[str], int, bool]] = []
+        self._items: list[tuple[frozenset[str], int]] = []
+        self._words: list[Word] = []
+        self.attributes = _attributes(deciding := list(deciding), listed)
+        for one in deciding:
+            self._read(one, listed[one.part].templates.get(one.text, one.text), self._known[one.part])
+        for part in listed.values():
+            self._steps(part, self._known[part.path])
 
     @property
     def words(self) -> frozenset[str]:
@@ -48,86 +69,99 @@ class Conditions:
 
     def numbers(self, name: str) -> list[float]:
         """Give the numbers with which texts compare that speak of this name, in ascending order."""
-        return sorted({number for group, number in self._numbers if name in group})
+        return sorted({number for group, number in self._numbers if _is_of(name, group)})
+
+    def counts(self, name: str) -> tuple[float, ...]:
+        """Give the numbers that are worth a try where this name says how often something is done."""
+        return _COUNTS if any(_is_of(name, group) for group in self._counts) else ()
+
+    def lengths(self, name: str | None = None) -> list[int]:
+        """Give the lengths with which the named is compared, or what is said, and those beside them."""
+        found = [one for group, one, is_said in self._lengths if (is_said if name is None else _is_of(name, group))]
+        return sorted({near for one in found for near in (one - 1, one, one + 1) if near >= 0})
+
+    def sizes(self, name: str) -> list[int]:
+        """Give the sizes of a list at which something changes: its length, or whether it has an item."""
+        indexed = [one for group, index in self._items if _is_of(name, group) for one in (index, index + 1)]
+        return sorted({*self.lengths(name), *(one for one in indexed if one >= 0)})
 
     def texts(self, name: str | None = None) -> list[str]:
-        """Give the texts with which the named is compared, or anything at all, in the order of the document."""
-        return list(dict.fromkeys(text for group, text in self._texts if name is None or name in group))
+        """Give the texts with which the named is compared, or what is said, in the order of the document."""
+        listed = (one.text for one in self._words if (one.is_said if name is None else _is_of(name, one.group)))
+        return list(dict.fromkeys(listed))
 
-    def closed(self, text: str, part: Path) -> frozenset[str]:
-        """Give the words of a pipeline's text, with those of the names that it speaks of, and so on."""
-        return self._known[part].closed(text)
+    def is_textual(self, text: str, part: Path) -> bool:
+        """Tell whether a pipeline's condition looks into texts."""
+        closed, tree = self._known[part].closed(text), parsed(text, "expression")
+        if _TEXTUAL & closed or ("length" in closed and "data" not in closed):
+            return True
+        return tree is not None and weighs(tree, self._kept[part])
 
-    def _read(self, source: str, kind: TextKind, known: Known) -> None:
-        group = known.closed(source)
-        self.groups.append(group)
-        try:
-            tree = _PARSER.parse(f"{{{{ {source} }}}}" if kind == "expression" else source)
-        except TemplateSyntaxError:
+    def is_beyond(self, text: str, part: Path) -> bool:
+        """Tell whether a pipeline's condition hangs on what is computed in a way that cannot be solved."""
+        return self._known[part].closed(text) in self._beyond
+
+    def _read(self, one: Deciding, source: str, known: Known) -> None:
+        group = known.closed(*hinges(source, one.kind)) if one.is_shown else known.closed(source)
+        tree = parsed(source, one.kind)
+        if tree is None or (one.is_shown and "data" not in group):
             return
-        for value in self._constants(tree, known.values):
-            if isinstance(value, str):
-                self._texts.append((group, value))
+        self.groups.append(group)
+        is_said = not one.is_shown and ("content" in group or weighs(tree, self._kept[one.part]))
+        self.patterns += [] if one.is_shown else patterns_of(tree)
+        comparisons = Comparisons(tree, known.values, known.inputs)
+        for met in comparisons.met():
+            self._take(met, group, is_said=is_said)
+        self.compares |= comparisons.compares
+        if comparisons.beyond:
+            self._beyond.add(group)
+
+    def _take(self, met: Met, group: frozenset[str], *, is_said: bool) -> None:
+        if met.what == "read":
+            self._words += [Word(group, text, is_said) for text in met.texts()]
+        elif isinstance(met.value, str):
+            self._words.append(Word(group, met.value, is_said))
+        elif isinstance(met.value, (int, float)) and not isinstance(met.value, bool):
+            if met.what == "length":
+                self._lengths.append((group, int(met.value), is_said))
+            elif met.what == "items":
+                self._items.append((group, int(met.value)))
             else:
-                self._numbers.append((group, value))
-        filters = tree.find_all(nodes.Filter)
-        self.patterns += [text for one in filters if one.name == "extract" for text in _strings(one.args)]
+                self._numbers.append((group, met.value))
 
-    def _constants(self, tree: nodes.Template, known: Mapping[str, Any]) -> Iterator[Any]:
-        for compare in tree.find_all(nodes.Compare):
-            operands = [compare.expr, *(operand.expr for operand in compare.ops)]
-            fixed = [one for one in operands if isinstance(one, (nodes.Const, nodes.List))]
-            self.compares |= not fixed and any(operand.op in ("eq", "ne") for operand in compare.ops)
-            if not any(isinstance(one, nodes.Getattr) and one.attr in _NAMES_OF_PEOPLE for one in operands):
-                for operand in operands:
-                    yield from _values(operand, known)
-        for call in tree.find_all(nodes.Call):
-            if isinstance(call.node, nodes.Getattr) and call.node.attr in _TEXT_METHODS:
-                yield from _strings(call.args)
+    def _steps(self, part: Part, known: Known) -> None:
+        """Take who may be chosen, where a reply may name them, and what a reply may count."""
+        for step in part.steps.values():
+            if isinstance(step, Choose):
+                for text in (step.by, step.choose):
+                    if isinstance(text, str) and text != RANDOM and text not in part.pipeline.roles:
+                        group, is_said = known.closed(text), self._is_said(text, part)
+                        self._words += [Word(group, role, is_said) for role in part.pipeline.roles]
+            elif isinstance(step, Repeat) and isinstance(step.times, str):
+                self._counts.append(known.closed(step.times))
 
-
-def _values(operand: nodes.Expr, known: Mapping[str, Any]) -> Iterator[Any]:
-    """Give what an operand stands for, as far as what is known tells: a text, a number, each of a list."""
-    if isinstance(operand, (nodes.List, nodes.Tuple)):
-        for item in operand.items:
-            yield from _values(item, known)
-        return
-    value = _value(operand, known)
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        yield value
+    def _is_said(self, text: str, part: Part) -> bool:
+        """Tell whether a template may give what somebody says."""
+        if "content" in self._known[part.path].closed(text):
+            return True
+        chains = [read.chain for read in reads(part.templates, text, "template", decides=True)]
+        return any(
+            chain == ("last",) or (chain[0] == "said" and len(chain) == 2) or chain[0] in self._kept[part.path]
+            for chain in chains
+            if len(chain) == 1 or chain[0] == "said"
+        )
 
 
-def _value(node: nodes.Expr, known: Mapping[str, Any]) -> Any:
-    match node:
-        case nodes.Const():
-            return node.value
-        case nodes.Name():
-            return known.get(node.name)
-        case nodes.Neg():
-            inner = _value(node.node, known)
-            return -inner if isinstance(inner, (int, float)) else None
-        case nodes.BinExpr():
-            return _computed(node, known)
-    return None
+def _attributes(deciding: Iterable[Deciding], listed: Mapping[Path, Part]) -> list[str]:
+    """Give the words that stand after ``data``."""
+    found: dict[str, None] = {}
+    for one in deciding:
+        read = reads(listed[one.part].templates, one.text, one.kind, decides=True)
+        chains = sorted(chain[chain.index("data") + 1 :] for chain, _ in read if "data" in chain)
+        found |= {chain[0]: None for chain in chains if chain}
+    return list(found)
 
 
-def _computed(node: nodes.BinExpr, known: Mapping[str, Any]) -> Any:
-    left, right = _value(node.left, known), _value(node.right, known)
-    if not all(isinstance(one, (int, float)) for one in (left, right)):
-        return None
-    match node.operator:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case "/" if right:
-            return left / right
-    return None
-
-
-def _strings(args: Iterable[nodes.Expr]) -> Iterator[str]:
-    for arg in args:
-        if isinstance(arg, nodes.Const) and isinstance(arg.value, str):
-            yield arg.value
+def _is_of(name: str, group: frozenset[str]) -> bool:
+    """Tell whether a condition may be about a place in data: by its name, or (it has none) about the data as it is."""
+    return name in group or (not name and "data" in group)

@@ -35,11 +35,15 @@ SPOKEN = ("last", "said", "messages", PREVIOUS)
 
 
 class Deciding(NamedTuple):
-    """A text on which the course hangs; ``part`` is the path of the pipeline whose names it speaks of."""
+    """A text on which the course hangs; ``part`` is the path of the pipeline whose names it speaks of.
+
+    One that ``is_shown`` decides only whether it fails, by the conditions that stand in it.
+    """
 
     part: Path
     text: str
     kind: TextKind
+    is_shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,6 @@ class Setting:
     around: Live = NOTHING
     part: Path = ()
 
-    def shown(self, *texts_: Any) -> Live:
-        """Give what templates that are only shown read."""
-        return NOTHING.union(*(reads(self.templates, text, "template", decides=False) for text in texts_))
-
 
 class Liveness:
     """For each step that asks somebody, what may be read from the request on: ``at[path, is_pick]``.
@@ -73,15 +73,24 @@ class Liveness:
         self.at: dict[tuple[Path, bool], Live] = {}
         self.deciding: dict[Deciding, None] = {}
         templates = Templates.over(files.prompts)
-        end = reads(templates, pipeline.result, "template", decides=False)
-        setting = Setting(pipeline, templates, files, end)
-        setting = replace(setting, stops=self._stops(setting, pipeline.stop))
+        setting = Setting(pipeline, templates, files, NOTHING)
+        end = self._shows(setting, pipeline.result)
+        setting = replace(setting, end=end, stops=self._stops(setting, pipeline.stop))
         self._all(setting, pipeline.turns, ("turns",), end)
 
     def _decides(self, setting: Setting, text: Any, kind: TextKind = "expression") -> Live:
         if isinstance(text, str):
             self.deciding[Deciding(setting.part, text, kind)] = None
         return reads(setting.templates, text, kind, decides=True)
+
+    def _shows(self, setting: Setting, *texts_: Any, kind: TextKind = "template") -> Live:
+        """Give what texts read that are only shown."""
+        found = NOTHING
+        for text in texts_:
+            if isinstance(text, str):
+                self.deciding.setdefault(Deciding(setting.part, text, kind, is_shown=True))
+            found |= reads(setting.templates, text, kind, decides=False)
+        return found
 
     def _stops(self, setting: Setting, stops: Sequence[Any]) -> Live:
         return NOTHING.union(*(self._decides(setting, stop.when) for stop in stops))
@@ -120,14 +129,14 @@ class Liveness:
             case Post():
                 return after | reads(setting.templates, step.post, "template", decides=decided(after, *SPOKEN))
             case End():
-                return setting.end | setting.shown(step.end)
+                return setting.end | self._shows(setting, step.end)
         return after
 
     def _turn(self, setting: Setting, step: Turn, path: Path, after: Live) -> Live:
         roles = [step.say] if isinstance(step, Say) else list(setting.pipeline.roles)
         prompts = [setting.pipeline.roles[role].prompt for role in roles if role in setting.pipeline.roles]
-        own = setting.shown(step.instruction, step.temperature, *prompts)
-        heard = after | setting.end | setting.stops | setting.shown(step.result, step.speaker)
+        own = self._shows(setting, step.instruction, step.temperature, *prompts)
+        heard = after | setting.end | setting.stops | self._shows(setting, step.result, step.speaker)
         said = f"said.{step.say}" if isinstance(step, Say) else None
         asked = without(heard, step.as_, "last", said, PREVIOUS) | own
         picked = asked
@@ -173,14 +182,14 @@ class Liveness:
             inside = replace(inside, stops=self._stops(inside, pipeline.stop))
             path, steps, key = (*path, "scene"), pipeline.turns, "turns"
             result = pipeline.result if result is None else result
-        end = self._decides(inside, result, "template") if matters else inside.shown(result)
+        end = self._decides(inside, result, "template") if matters else self._shows(inside, result)
         if result is None:
             end = frozenset({Read((HEARD,), matters)})
         stops = (inside.stops if key == "turns" else NOTHING) | self._stops(inside, step.stop or ())
         inside = replace(inside, end=end, stops=stops)
         before = without(self._all(inside, steps, (*path, key), end), *SPOKEN, HEARD)
         before = NOTHING if key == "turns" else before  # another pipeline sees no name of this one
-        return outside | before | setting.shown(step.opening, step.speaker) | self._given(setting, step)
+        return outside | before | self._shows(setting, step.opening, step.speaker) | self._given(setting, step)
 
     def _given(self, setting: Setting, step: Scene) -> Live:
         """Give what the inputs of another pipeline and the limits of a scene read."""
@@ -193,6 +202,6 @@ class Liveness:
             if decided(after, name):
                 read = self._decides(setting, expression)
             else:
-                read = reads(setting.templates, expression, "expression", decides=False)
+                read = self._shows(setting, expression, kind="expression")
             after = without(after, name) | read
         return after

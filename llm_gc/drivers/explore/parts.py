@@ -45,6 +45,22 @@ class Part:
             yield from step.set.items() if isinstance(step, Set) else ()
 
     @property
+    def loops(self) -> Iterator[tuple[str, Any]]:
+        """Give the name of every loop that has one, with the expression that gives its items."""
+        for step in self.steps.values():
+            name = getattr(step, "for_", None)
+            if name is not None:
+                yield name, getattr(step, "in_", None)
+
+    @property
+    def kept(self) -> Iterator[str]:
+        """Give the names under which messages are kept."""
+        for step in self.steps.values():
+            name = getattr(step, "as_", None)
+            if name is not None:
+                yield name
+
+    @property
     def given(self) -> dict[str, Any]:
         """What the scene that plays it gives for its inputs."""
         scene = self.outer.steps[self.path[:-1]] if self.outer else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from llm_gc.drivers.explore.hinges import hinges
 from llm_gc.errors import TemplateError
 from llm_gc.templates import Templates
 from llm_gc.texts import TextKind
@@ -45,7 +46,8 @@ NOTHING: Live = frozenset()
 def reads(templates: Templates, text: object, kind: TextKind, *, decides: bool) -> Live:
     """Give what a text reads; what is no text, or cannot be compiled, reads nothing.
 
-    An item that is no fixed text (``items[n]``) ends the chain: all of what stands before it is read.
+    An item that is no fixed text (``items[n]``) ends the chain: all of what stands before it is read. Of what is only
+    shown, data decide on which a condition in it hangs: one of its ways may fail.
     """
     if not isinstance(text, str):
         return NOTHING
@@ -53,7 +55,9 @@ def reads(templates: Templates, text: object, kind: TextKind, *, decides: bool) 
         compiled = templates.expression(text) if kind == "expression" else templates.template(text)
     except TemplateError:
         return NOTHING  # whoever renders it says so
-    return frozenset(Read(_chain(spotted.word for spotted in use.words), decides) for use in compiled.uses)
+    chains = [_chain(spotted.word for spotted in use.words) for use in compiled.uses]
+    on = frozenset() if decides else hinges(templates.get(text, text), kind)
+    return frozenset(Read(chain, decides or ("data" in chain and chain[-1] in on)) for chain in chains)
 
 
 def _chain(words: Iterable[str]) -> Chain:

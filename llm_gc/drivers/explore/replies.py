@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from random import Random
@@ -13,7 +13,7 @@ from llm_gc.backends.patterns import matching
 from llm_gc.conversation import Files
 from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.projection import mark, unmarked
-from llm_gc.drivers.explore.values import Values, filled
+from llm_gc.drivers.explore.values import Values, filled, long
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline, Stop
 from llm_gc.protocol import Ask, Failure, Path, Reply, Tokens
@@ -26,6 +26,9 @@ CUT_DATA = '{"cut'
 
 NO_JSON = "This is no JSON."
 """A structured reply that does not fit; it is asked for once more."""
+
+LONG = 100
+"""Texts and data that are longer are told by their beginning or their length."""
 
 NUMBERED = 256
 """So many numbered replies are kept: whoever goes breadth-first gives the same ones to all states of one depth."""
@@ -83,7 +86,6 @@ class Replies:
         """Take what a reply may meet; ``read`` are the words of all texts."""
         self._conditions, self._read, self._matters = conditions, read, matters
         self._stops = dict(_stops(pipeline, files, ()))
-        self._enumerated = frozenset(pipeline.roles) | frozenset(_enumerated(pipeline, files))
         self._known: dict[Any, tuple[Way, ...]] = {}
         self.numbered = lru_cache(maxsize=NUMBERED)(Way.numbered)
         self.not_made: list[Stop] = []
@@ -138,8 +140,8 @@ class Replies:
             spoken = self._spoken(stop)
             if spoken is not None:
                 yield self._with(stop, spoken, line, size)
-        for text in self._met(stops):
-            yield Way(f"the text {json.dumps(text, ensure_ascii=False)}", self._said(text, tokens), text)
+        for text in self._met(stops, size):
+            yield Way(f"the text {_quoted(text)}", self._said(text, tokens), text)
 
     def _with(self, stop: Stop, spoken: str, line: str, size: int) -> Way:
         """Give a text that says a stop: after other words, else (a regular expression may look there) before them."""
@@ -148,10 +150,10 @@ class Replies:
         text, line = next((one for one in tries if _says(stop, one[0]) and _says(stop, one[1])), (spoken, spoken))
         return Way(f"a text with {stop.token}", self._said(text, tokens), line)
 
-    def _met(self, stops: Sequence[Stop]) -> list[str]:
+    def _met(self, stops: Sequence[Stop], size: int) -> list[str]:
         """Give the texts that a condition looks for, but those that are stop tokens anyway."""
-        texts = [text for text in self._conditions.texts() if text.strip() and text not in self._enumerated]
-        texts += [matching(pattern, Random(0)) for pattern in self._conditions.patterns]
+        texts = [*self._conditions.texts(), *(matching(pattern, Random(0)) for pattern in self._conditions.patterns)]
+        texts += [long(length) for length in self._conditions.lengths() if length <= size]
         return [text for text in dict.fromkeys(texts) if text.strip() and text not in {stop.token for stop in stops}]
 
     def _structured(self, ask: Ask) -> Iterator[Way]:
@@ -218,25 +220,6 @@ def _numbered(line: Any, number: int) -> Any:
     return [_numbered(item, number) for item in line] if isinstance(line, list) else line
 
 
-def _enumerated(pipeline: Pipeline, files: Files) -> Iterator[str]:
-    """Give the words that structured replies may hold by their schemas: it is data that is compared with these."""
-
-    def of(schema: Any) -> Iterator[str]:
-        if isinstance(schema, Mapping):
-            given = [*schema.get("enum", ()), schema.get("const")] if isinstance(schema.get("enum", ()), list) else []
-            yield from (value for value in given if isinstance(value, str))
-            for inner in schema.values():
-                yield from of(inner)
-        elif isinstance(schema, list):
-            for inner in schema:
-                yield from of(inner)
-
-    for _, model in models(pipeline):
-        yield from of(getattr(model, "format", None))
-    for scene, inner_files in files.scenes.values():
-        yield from _enumerated(scene, inner_files)
-
-
 def _says(stop: Stop, text: str) -> bool:
     try:
         return says(stop, text)
@@ -265,7 +248,11 @@ def _sized(data: Any, role: str, size: int) -> str:
     return json.dumps(filled(data, _filling(short, len(short) + room, ())), ensure_ascii=False)
 
 
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if len(text) <= LONG else f"of {len(text)} characters"
+
+
 def _shown(data: Any, made: Sequence[Any]) -> str:
     """Give data in a line for people; the plain case is called so where there are others."""
     text = json.dumps(data, ensure_ascii=False)
-    return text if len(text) <= 100 or len(made) < 2 else f"{text[:99]}…"
+    return text if len(text) <= LONG or len(made) < 2 else f"{text[: LONG - 1]}…"

@@ -14,9 +14,6 @@ from llm_gc.steps.do import Do
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.repeat import Repeat
 
-_TEXTUAL = frozenset({"content", "length", "wordcount", "extract"})
-"""Words by which a condition looks into texts, of which there are more than can be tried."""
-
 
 def unreached(exploration: Exploration, parts: list[Part]) -> Iterator[Found]:
     """Give all that was never come to; nothing unless all was looked at."""
@@ -98,6 +95,9 @@ class _Part:
         """Give what never happens; a note where inputs or texts decide, of which not all can be tried."""
         if settled:
             return Found(code, path, f"{message} with these inputs", is_note=True)
-        if condition is not None and _TEXTUAL & self._exploration.conditions.closed(condition, self._part.path):
+        conditions, part = self._exploration.conditions, self._part.path
+        if condition is not None and conditions.is_textual(condition, part):
             return Found(code, path, f"{message}; it looks into texts, of which only some are tried", is_note=True)
+        if condition is not None and conditions.is_beyond(condition, part):
+            return Found(code, path, f"{message}; it computes with numbers, of which only some are tried", is_note=True)
         return Found(code, path, message)

@@ -25,6 +25,15 @@ MAX_PRODUCT = 24
 MAX_DEPTH = 8
 TRIES = 20
 
+MOST_ITEMS = 16
+"""So long a list is tried at most."""
+
+_KEYS = ("first", "second")
+"""The keys of maps that may have any."""
+
+MOST_LETTERS = 400
+"""So long a text is tried at most because something is asked of its length."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -101,11 +110,15 @@ class Values:
         return self._texts(schema, name)
 
     def _texts(self, schema: Mapping[str, Any], name: str) -> list[Any]:
-        if {"pattern", "format"} & set(schema):
-            return [sample(schema, Random(0))]
         free = Text(int(schema.get("minLength", 0)), schema.get("maxLength"))
-        met = [*self._conditions.texts(name), *([""] if name in self._conditions.words else [])]
-        return [free, *(text for text in met if len(filled(free, text)) == len(text))]
+        plain = sample(schema, Random(0)) if {"pattern", "format"} & set(schema) else free
+        met = [*self._conditions.texts(name), *([""] if self._decides(name) else [])]
+        met += [long(length) for length in self._conditions.lengths(name) if 0 < length <= MOST_LETTERS]
+        return [plain, *(text for text in met if len(filled(free, text)) == len(text))]
+
+    def _decides(self, name: str) -> bool:
+        """Tell whether something may hang on a place; one without a name is the data itself, of which all may."""
+        return not name or name in self._conditions.words
 
     def _numbers(self, schema: Mapping[str, Any], name: str, *, whole: bool) -> list[Any]:
         step = schema.get("multipleOf", 1 if whole else 0)
@@ -117,10 +130,10 @@ class Values:
             ends[0] += near
         if "exclusiveMaximum" in schema:
             ends[1] -= near
-        if name not in self._conditions.words and name not in self._read:
+        if not self._decides(name) and name not in self._read:
             return [_number(ends[1], whole=whole)]
         around = [bound + by for bound in self._conditions.numbers(name) for by in (-near, 0, near)]
-        candidates = [ends[1], ends[0], *around]
+        candidates = [ends[1], ends[0], *around, *self._conditions.counts(name)]
         if whole:
             candidates = [math.floor(one) if one >= 0 else math.ceil(one) for one in candidates]
         bounded = [one for one in candidates if (low is None or one >= low) and (high is None or one <= high)]
@@ -133,8 +146,12 @@ class Values:
         least, most = int(schema.get("minItems", 0)), schema.get("maxItems")
         several = max(least, 2, min(len(items), 3) if schema.get("uniqueItems") else 2)
         sizes = [several, 1, 0] if name in self._read or not name else [several]
+        if self._decides(name):
+            sizes += [most] if most is not None and most <= MOST_ITEMS else []
+            sizes += [length for length in self._conditions.sizes(name) if length <= MOST_ITEMS]
         made = [[*front, *self._cycled(items, max(size - len(front), 0))] for size in sizes]
-        made += [[*front, item] for item in items[1:]]
+        alike = (1, max(sizes)) if self._decides(name) else (1,)
+        made += [[*front, *[item] * max(size - len(front), 1)] for item in items[1:] for size in alike]
         return [one for one in made if len(one) >= least and (most is None or len(one) <= most)] or [
             [*front, *self._cycled(items, least if most is None else min(most, max(least, 1)))]
         ]
@@ -146,6 +163,8 @@ class Values:
         properties, required = schema.get("properties", {}), set(schema.get("required", ()))
         values = {key: self._of(inner, key, depth + 1) for key, inner in properties.items() if inner is not False}
         values |= {key: [Text()] for key in required if key not in values}
+        if not values:
+            return self._maps(schema, name, depth)
         plain = {key: options[0] for key, options in values.items()}
         made = [plain]
         for group in self._groups(values):
@@ -153,6 +172,24 @@ class Values:
             made += [{**plain, **dict(zip(group, combination, strict=True))} for combination in combined]
         made += [{k: v for k, v in plain.items() if k != key} for key in values if key not in required]
         return _unique(made)
+
+    def _maps(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        """Give maps of which the keys are anybody's choice."""
+        inner = schema.get("additionalProperties", {})
+        items = self._of(inner, name, depth + 1) if isinstance(inner, Mapping) and inner else []
+        if items:
+            return [dict(zip(_KEYS, self._cycled(items, size), strict=False)) for size in (2, 1, 0)] + [
+                {_KEYS[0]: item} for item in items[1:]
+            ]
+        if inner is False or not self._conditions.attributes:
+            return [{}]
+        free = {key: {"type": self._guessed(key)} for key in self._conditions.attributes}
+        return [{}, *self._objects({"properties": free}, name, depth)]
+
+    def _guessed(self, name: str) -> list[str]:
+        """Give the types that a place may well have of which no schema says anything."""
+        numbers, texts = self._conditions.numbers(name), self._conditions.texts(name)
+        return [*(["number"] if numbers else []), *(["string"] if texts or not numbers else [])]
 
     def _groups(self, values: Mapping[str, list[Any]]) -> Iterable[tuple[str, ...]]:
         """Give the properties that are to be tried together: all, where their combinations are few, else any two."""
@@ -169,6 +206,11 @@ def filled(data: Any, text: str) -> Any:
     if isinstance(data, Mapping):
         return {key: filled(value, text) for key, value in data.items()}
     return [filled(item, text) for item in data] if isinstance(data, list) else data
+
+
+def long(length: int) -> str:
+    """Give a text of some length."""
+    return ("words" * (length // 5 + 1))[:length]
 
 
 def _number(value: float, *, whole: bool) -> Any:

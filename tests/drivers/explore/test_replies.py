@@ -198,6 +198,81 @@ def test_lists() -> None:
     assert {len(one["tasks"]) for one in data(bounded, "last.data.tasks")} == {1}
 
 
+@pytest.mark.parametrize(
+    ("schema", "condition", "sizes"),
+    [
+        ({"type": "array"}, "last.data.tasks | length > 5", {0, 1, 2, 4, 5, 6}),
+        ({"type": "array"}, "last.data.tasks[4]", {0, 1, 2, 4, 5}),
+        ({"type": "array", "maxItems": 7}, "last.data.tasks", {0, 1, 2, 7}),
+        ({"type": "array", "maxItems": 700}, "last.data.tasks", {0, 1, 2}),
+    ],
+)
+def test_lists_are_as_long_as_a_condition_and_the_schema_say(schema: Any, condition: str, sizes: set[int]) -> None:
+    """Around a length that is compared, with and without an item that is asked for, and as long as it may be."""
+    assert {len(one["tasks"]) for one in data({"tasks": schema}, condition)} == sizes
+
+
+def test_items_are_tried_by_the_name_that_a_loop_gives_them() -> None:
+    """And a number is held against each value that a loop's name has."""
+    scores = {"scores": {"type": "array", "items": {"type": "integer"}}}
+    loop = {"repeat": [{"say": "ben", "when": "one > 5"}], "for": "one", "in": "last.data.scores"}
+    found = [way.line["data"]["scores"] for way in ways([{"say": "anna", "format": scores}, loop]) if _has_data(way)]
+    assert {4, 5, 6} <= {item for scores in found for item in scores}
+    ask = {"say": "anna", "format": {"n": {"type": "integer"}}}
+    around = {"repeat": [ask, {"say": "ben", "when": "last.data.n > bar"}], "for": "bar", "in": "[30, 70]"}
+    assert {30, 31, 70, 71} <= {way.line["data"]["n"] for way in ways([around]) if _has_data(way)}
+
+
+def _has_data(way: Way) -> bool:
+    return isinstance(way.line, dict) and "data" in way.line
+
+
+def test_how_often_is_tried_with_too_little_and_too_much() -> None:
+    """Where a reply says how often something is done."""
+    loop = {"repeat": ["ben"], "times": "{{ last.data.n }}"}
+    for type_, tried in (("integer", {-1, 0, 1, 1000}), ("number", {-1, 0, 0.5, 1, 1000})):
+        found = ways([{"say": "anna", "format": {"n": {"type": type_}}}, loop])
+        assert {way.line["data"]["n"] for way in found if _has_data(way)} == tried
+
+
+def test_whoever_may_be_chosen_is_named() -> None:
+    """In data or in words, where a template chooses by them."""
+    choose = {"choose": ["anna", "ben"], "by": "{{ last.data.next }}"}
+    found = ways([{"say": "anna", "format": {"next": {"type": "string"}}}, choose])
+    assert {"anna", "ben"} < {way.line["data"]["next"] for way in found if _has_data(way)}
+    assert 'the text "ben"' in named(["anna", {**choose, "by": "{{ last.content | trim }}"}])
+    assert 'the text "ben"' not in named(["anna", {**choose, "by": "{{ 'ben' if last.role == 'anna' }}"}])
+
+
+def test_a_number_that_is_read_out_of_a_text() -> None:
+    """At, just below and just above what it is compared with."""
+    turns = ["anna", {"say": "ben", "when": "last.content | extract('score ([0-9]+)') | int > 70"}]
+    assert {f'the text "score {number}"' for number in (69, 70, 71)} <= set(named(turns))
+
+
+def test_a_text_of_a_length() -> None:
+    """Where a condition asks how long it is."""
+    found = ways(["anna", {"say": "ben", "when": "last.content | length > 200"}])
+    assert {199, 200, 201} < {len(way.reply.content) for way in found}
+    assert "the text of 200 characters" in [way.name for way in found]
+
+
+def test_data_without_a_schema_have_what_conditions_read() -> None:
+    """Each thing there and not there; a map has some keys and none."""
+    found = data("json", "last.data.mark == 'good'", "last.data.score > 3")
+    assert {"good"} < {one.get("mark") for one in found}
+    assert {2.999, 3, 3.001} < {one.get("score") for one in found}
+    assert {} in found
+    maps = data({"votes": {"type": "object", "additionalProperties": {"type": "integer"}}}, "last.data.votes.a > 4")
+    assert {0, 1, 2} == {len(one["votes"]) for one in maps}
+
+
+def test_data_that_are_no_map_are_tried_too() -> None:
+    """A number as it is."""
+    turns = [{"say": "anna", "format": {"type": "integer"}}, {"say": "ben", "when": "last.data > 4"}]
+    assert {3, 4, 5} < {way.line["data"] for way in ways(turns) if _has_data(way)}
+
+
 def test_optional_properties_are_left_out_once() -> None:
     """Each by itself."""
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "required": ["a"]}

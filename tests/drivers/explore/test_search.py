@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llm_gc.conversation import Files, Visit
-from llm_gc.drivers.explore.findings import wrong
+from llm_gc.drivers.explore.findings import Found, wrong
 from llm_gc.drivers.explore.loops import Loops
 from llm_gc.drivers.explore.overall import endless, switches
 from llm_gc.drivers.explore.parts import parts
@@ -126,11 +126,15 @@ def test_a_conversation_that_only_its_limit_ends_does_so_from_its_beginning(firs
     turns = [*first, {"repeat": ["anna", "ben"]}]
     for limits, is_note in (({"max_turns": 6}, True), ({}, False)):
         keys: dict[str, Any] = {"limits": limits, "roles": ["anna", "ben", "carl"], "opening": "Begin."}
-        found = explore(turns, **keys)
-        [told_] = wrong(found, list(parts(pipeline(turns, **keys), Files())))
+        [told_] = faults_of(turns, **keys)
         assert (told_.code, told_.is_note, told_.path) == ("endless", is_note, ("turns", len(first)))
         assert told_.at is not None
         assert told_.at.parent is None
+
+
+def faults_of(turns: list[Any], **keys: Any) -> list[Found]:
+    """Give what is found wrong."""
+    return list(wrong(explore(turns, **keys), list(parts(pipeline(turns, **keys), Files()))))
 
 
 def test_turns_and_prompts_are_those_of_every_way_round() -> None:
