@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_gc.drivers.explore.overall import endless
 from llm_gc.drivers.explore.parts import Part
+from llm_gc.drivers.explore.projection import SHORT, nameless
 from llm_gc.drivers.explore.reads import words
 from llm_gc.drivers.explore.search import Exploration
 from llm_gc.drivers.explore.seen import End
@@ -68,7 +69,12 @@ def wrong(exploration: Exploration, parts: list[Part]) -> Iterator[Found]:
 
 def _failures(exploration: Exploration) -> Iterator[Found]:
     """Give the templates and expressions that fail."""
+    told: set[str] = set()
     for fault in exploration.seen.faults.values():
+        cause, _, _ = fault.what.partition(". ")  # what stands behind it is a hint, which is another on each way
+        if cause in told:
+            continue
+        told.add(cause)
         yield _at_template(Found("template", (), fault.what, fault.at, ends="error"), fault.what)
 
 
@@ -109,11 +115,22 @@ def _scenes(visits: Visits) -> Iterator[Found]:
 def _strays(visits: Visits, part: Part) -> Iterator[Found]:
     """Give the choices of somebody who is not there; a note where the pipeline says who speaks instead."""
     for path, step in part.steps.items():
-        for name, node in visits.get(("by", path), {}).items() if isinstance(step, Choose) else ():
-            chosen, instead = str(name or "").strip(), getattr(step, "else_", None)
+        if not isinstance(step, Choose):
+            continue
+        named: dict[str, Node] = {}
+        for name, node in visits.get(("by", path), {}).items():
+            named.setdefault(_named(str(name or "").strip()), node)
+        for chosen, node in named.items():
             if chosen and chosen not in part.pipeline.roles:
+                instead = getattr(step, "else_", None)
                 message = f"'by' names {chosen!r}, which is no role; {instead or 'the first allowed'} speaks instead"
                 yield Found("unknown-choice", (*path, "by"), message, node, instead is not None)
+
+
+def _named(text: str) -> str:
+    """Give a name, or in short what stands in its place; texts that were made up are all alike."""
+    text = nameless(text)
+    return text if len(text) <= SHORT else f"{text[:SHORT].rstrip()}…"
 
 
 def _endless(exploration: Exploration, part: Part) -> Iterator[Found]:

@@ -35,6 +35,11 @@ def unmarked(text: str) -> str:
     return _MARK.sub(lambda found: found[1], text).translate({ord(_OPEN): None, ord(_CLOSE): None})
 
 
+def nameless(text: str) -> str:
+    """Give a text so that all that were made up in one way are alike, for people."""
+    return " ".join(_MARK.sub("", text).split())
+
+
 @dataclass
 class Tree:
     """The attributes that are read of a value. ``whole`` tells that all of it is: shown (False) or deciding (True)."""
@@ -127,9 +132,9 @@ class Projection:
 def _kind(value: Any) -> Hashable:
     """Give what can be told of an item of a list that is only shown."""
     if isinstance(value, Message):
-        return (value.failed, bool(value.content), type(value.data).__name__)
+        return (value.failed, bool(value.content), _kind(value.data))
     if isinstance(value, Mapping):
-        return tuple(value)
+        return tuple([(key, bool(item) if isinstance(item, (str, list)) else None) for key, item in value.items()])
     return bool(value) if isinstance(value, (str, list)) else type(value).__name__
 
 

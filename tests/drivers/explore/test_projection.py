@@ -58,6 +58,7 @@ def test_what_is_shown_has_a_shape() -> None:
     assert not alike([message("a")], [message("a")] * 2)
     assert not alike([message("a")] * 2, [message("a"), message("", failed=True)])
     assert not alike([], ["a"])
+    assert not alike([message("a", {"list": ["b"]})], [message("a", {"list": []})])
     assert not alike({"a": "yes"}, {"a": "no"})
 
 

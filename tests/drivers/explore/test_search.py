@@ -137,6 +137,25 @@ def faults_of(turns: list[Any], **keys: Any) -> list[Found]:
     return list(wrong(explore(turns, **keys), list(parts(pipeline(turns, **keys), Files()))))
 
 
+def test_a_choice_of_any_text_is_told_once_and_in_short() -> None:
+    """However many texts were made up, and however long; nothing of how they are marked is shown."""
+    ask = {"say": "anna", "format": {"next": {"type": "string"}}}
+    choose = {"choose": ["anna", "ben"], "by": "{{ last.data.next }}"}
+    [found] = faults_of([{"repeat": [ask, choose], "times": 2}])
+    assert found.code == "unknown-choice"
+    assert found.message.isascii() or "…" in found.message
+    assert "word word…'" in found.message
+    assert len(found.message) < 150
+
+
+def test_one_failure_with_other_hints_is_told_once() -> None:
+    """By the shortest way that leads to it."""
+    found = faults_of(
+        [{"say": "anna", "format": "json"}, {"say": "ben", "when": "last.data.a == 5 or last.data.b == 2"}]
+    )
+    assert [one.message.partition(". ")[0] for one in found] == ["a map has no 'a'", "a map has no 'b'"]
+
+
 def test_turns_and_prompts_are_those_of_every_way_round() -> None:
     """Though some may only end it where others have spoken before, which a limit of other parity cuts off."""
     table = {"anna": ["ben"], "ben": ["anna", "carl"], "carl": []}
