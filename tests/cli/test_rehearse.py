@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
+from llm_gc.cli.rehearsed import as_data, lines
 from tests.cli.terminal import Terminal
 from tests.commands import M1, ROOT, command, environ, llm_gc
+from tests.drivers.explore.exploring import load, report
 
 PLANTED = ROOT / "tests" / "cases" / "rehearse"
 
@@ -69,6 +72,15 @@ def test_a_bound_that_was_hit_is_said(tmp_path: Path) -> None:
     assert "The bound on states was hit" in done.out
     assert "It ends on every path" not in done.out
     assert "and there are more: no fault so far, and nothing is proved" in done.out
+
+
+def test_it_says_where_one_way_alone_was_followed() -> None:
+    """To people and to programs."""
+    full = report(load("unknown-role"))
+    assert full.in_all_ways
+    for one in (full, replace(full, in_all_ways=False)):
+        assert as_data(one)["states"]["in_all_ways"] is one.in_all_ways
+        assert any("one way round was followed" in line for line in lines(one)) is not one.in_all_ways
 
 
 def test_tests_are_written_and_pass(tmp_path: Path) -> None:

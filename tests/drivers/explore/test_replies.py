@@ -223,6 +223,13 @@ def test_items_are_tried_by_the_name_that_a_loop_gives_them() -> None:
     assert {30, 31, 70, 71} <= {way.line["data"]["n"] for way in ways([around]) if _has_data(way)}
 
 
+def test_items_that_are_alike_fill_a_list_too() -> None:
+    """Each kind of item does, so that what one of them leads to is seen as often as it may be."""
+    tasks = {"type": "array", "maxItems": 4, "items": {"type": "object", "properties": {"ok": {"type": "boolean"}}}}
+    found = [one["tasks"] for one in data({"tasks": tasks}, "last.data.tasks | selectattr('ok') | list")]
+    assert [{"ok": False}] * 4 in found
+
+
 def _has_data(way: Way) -> bool:
     return isinstance(way.line, dict) and "data" in way.line
 

@@ -168,14 +168,26 @@ def test_turns_and_prompts_are_those_of_every_way_round() -> None:
 
 
 def test_far_on_in_a_long_loop_one_way_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And all of them again close to a limit; that it was so is told."""
+    """One on which whoever is asked replies; and all of them again close to a limit. That it was so is told."""
     monkeypatch.setattr("llm_gc.drivers.explore.search.FEW", 0)
-    turns = [{"repeat": ["anna", "ben"]}]
-    keys: dict[str, Any] = {"limits": {"max_turns": 30}, "stop": ["DONE"]}
-    short, found = explore(turns, max_states=5000, **{**keys, "limits": {"max_turns": 4}}), explore(turns, **keys)
+    table = {"anna": ["ben"], "ben": ["anna", "carl"], "carl": []}
+    turns = ["anna", {"repeat": [{"choose": table, "by": "dora"}]}]
+    keys: dict[str, Any] = {"roles": ["anna", "ben", "carl", "dora"]}
+    short, found = (explore(turns, limits={"max_turns": most}, **keys) for most in (3, 30))
     assert short.is_full
     assert not found.is_full
-    assert max(end.turns[1] for end in found.seen.order if end.reason == "stop_token") == 30
+    assert {end.turns for end in found.seen.order if end.reason == "turns_done"} == {(3, 29)}
+    assert found.seen.prompts["anna"].tokens > 27 * 1000
+
+
+def test_far_on_the_way_that_is_followed_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the sake of the largest prompt: a reply that does not fit leads round as well, and says nothing."""
+    monkeypatch.setattr("llm_gc.drivers.explore.search.FEW", 0)
+    ask = {"say": "anna", "format": {"why": {"type": "string"}}}
+    limits = {"max_turns": 41, "repairs": 0}
+    found = explore([{"repeat": [ask, "ben", "carl"]}], limits=limits, roles=["anna", "ben", "carl"])
+    assert not found.is_full
+    assert found.seen.prompts["ben"].tokens > 39 * 1000
 
 
 def test_which_requests_begin_anew() -> None:
@@ -212,6 +224,27 @@ def test_the_largest_prompt_is_that_of_the_longest_replies() -> None:
 def test_what_is_never_come_to(turns: list[Any], keys: dict[str, Any], expected: list[tuple[str, bool]]) -> None:
     """Each kind of it; a note where inputs or texts decide, which cannot all be tried."""
     assert never(turns, **keys) == expected
+
+
+@pytest.mark.parametrize(
+    ("format_", "condition", "expected"),
+    [
+        ({"n": {"type": "integer"}}, "last.data.n > limits.high", []),
+        ({"n": {"type": "integer"}}, "last.data.n in limits.some", []),
+        ({"n": {"type": "integer", "maximum": 9}}, "last.data.n > 9", [("never-run", False)]),
+        ({"n": {"type": "integer"}}, "last.data.n % 7 == 5", []),
+        ({"n": {"type": "integer"}}, "last.data.n ** 2 == 49", [("never-run", True)]),
+        ({"n": {"type": "array", "maxItems": 3}}, "(last.data.n or []) | length > 3", [("never-run", False)]),
+        ({"n": {"type": "array", "maxItems": 4}}, "(last.data.n or []) | length > 3", []),
+        (None, "last | upper == 'Yes'", [("never-run", True)]),
+    ],
+)
+def test_what_was_not_tried_is_no_fault(format_: Any, condition: str, expected: list[tuple[str, bool]]) -> None:
+    """What holds for some value is found; a note where not all can be tried; a fault where none does."""
+    ask = "anna" if format_ is None else {"say": "anna", "format": format_}
+    turns = [ask, {"say": "ben", "when": f"not last.failed and ({condition})"}]
+    given = {"limits": {"high": 40, "some": [17, 18]}}
+    assert never(turns, inputs={"limits": {}}, given=given) == expected
 
 
 def test_nothing_is_said_of_what_other_inputs_would_run() -> None:
