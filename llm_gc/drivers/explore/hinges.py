@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from functools import lru_cache
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError, nodes
 
+from llm_gc.templates.parsing import reader
 from llm_gc.texts import TextKind
-
-_PARSER = Environment(autoescape=False)  # it parses, and renders nothing
 
 
 def parsed(source: str, kind: TextKind) -> nodes.Template | None:
     """Read a text; none where it cannot be read, which whoever renders it says."""
     try:
-        return _PARSER.parse(f"{{{{ {source} }}}}" if kind == "expression" else source)
+        return reader().parse(f"{{{{ {source} }}}}" if kind == "expression" else source)
     except TemplateSyntaxError:
         return None
 
@@ -26,7 +25,7 @@ def hinges(source: str, kind: TextKind) -> frozenset[str]:
     tree = parsed(source, kind)
     if tree is None:
         return frozenset()
-    found: list[nodes.Node] = [one.test for one in tree.find_all((nodes.If, nodes.CondExpr))]  # type: ignore[attr-defined]
+    found: list[nodes.Node] = [one.test for one in tree.find_all((nodes.If, nodes.CondExpr))]  # type: ignore[attr-defined]  # both have a test
     found += [*tree.find_all((nodes.Compare, nodes.Test))]
     found += [one.arg for one in tree.find_all(nodes.Getitem) if not isinstance(one.arg, (nodes.Const, nodes.Slice))]
     return frozenset(word for one in found for word in _words(one))
