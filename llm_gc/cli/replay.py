@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llm_gc.cli.lines import fitted
 from llm_gc.errors import LlmGcError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, fold
         try:
             replayed, against = _replay(path, file, as_recorded=as_recorded)
         except LlmGcError as error:
-            click.echo(f"{path.stem}: cannot be replayed: {_clean(str(error))}", err=True)
+            click.echo(fitted(f"{path.stem}: cannot be replayed: {_clean(str(error))}"), err=True)
             code = max(code, error.exit_code)
             continue
         click.echo(_told(path.stem, replayed, against))
@@ -81,8 +82,8 @@ def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replaye
 def _told(id_: str, replayed: Replayed, against: str) -> str:
     count = f"{replayed.turns} turn{'' if replayed.turns == 1 else 's'}"
     if replayed.difference is not None:
-        return _clean("\n".join([f"{id_}: differs from {against}", *_lines(replayed.difference)]))
-    lines = [f"{id_}: identical ({count}, against {against})"]
+        return _clean("\n".join([fitted(f"{id_}: differs from {against}"), *_lines(replayed.difference)]))
+    lines = [fitted(f"{id_}: identical ({count}, against {against})")]
     if replayed.changes:
         lines.append("  the pipeline has changed since, and nothing that was sent or came of it has:")
         lines += [f"    {line}" for change in replayed.changes for line in change.lines()][:MAX_LINES]
