@@ -35,6 +35,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     """Explore every ending of the conversation in FILE, without a model.
 
     Inputs that are not given have their defaults, an example, or a value that is made up.
+    The exit code is 1 where there is a fault.
     """
     from llm_gc import project
     from llm_gc.cli.writing import OUT, check
