@@ -141,7 +141,7 @@ class StepScope(NamedTuple):
         """Give what a loop goes by that is entered in the middle; none elsewhere."""
         return self.branch.memory.get(f"{self.place} {key}") if self._is_entered else None
 
-    def _do_once(self) -> None:
+    def _refuse_anew(self) -> None:
         """Refuse what would be done a second time where a conversation is begun in the middle."""
         if self._is_entered:
             raise AssertionError(f"{self.place} is under way, and does anew what comes before its steps; see Step.run")
@@ -155,7 +155,7 @@ class StepScope(NamedTuple):
 
     def moment(self, role: str | None = None) -> Moment:
         """Give what templates can see now."""
-        self._do_once()
+        self._refuse_anew()
         branch = self.branch
         turn = None if branch.in_block else branch.tallies[0].turns + 1
         return Moment(self.stage, branch.names, branch.history, len(branch.history), self.round, turn, role)
@@ -202,7 +202,7 @@ class StepScope(NamedTuple):
 
     def set(self, name: str, value: Any) -> None:
         """Set a variable."""
-        self._do_once()
+        self._refuse_anew()
         self.branch.name(name, value)
 
     def draw(self, count: int) -> int:
@@ -242,7 +242,7 @@ class StepScope(NamedTuple):
 
     def previous(self) -> str | None:
         """Give the role that spoke last in this scene, failed or not."""
-        self._do_once()
+        self._refuse_anew()
         said = self.branch.history.said(len(self.branch.history))
         return next((entry.speaker.role for entry in said if entry.speaker.role in self.stage.roles), None)
 
@@ -252,7 +252,7 @@ class StepScope(NamedTuple):
 
     def post(self, text: str) -> None:
         """Let the narrator say something to everybody."""
-        self._do_once()
+        self._refuse_anew()
         if text.strip():
             message = Message(NARRATOR, NARRATOR.capitalize(), text)
             self.branch.history.add(Said(Speaker(NARRATOR), message, text))
@@ -265,7 +265,7 @@ class StepScope(NamedTuple):
         self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
     ) -> Generator[Step, Any, list[Message]]:
         """Run steps side by side."""
-        self._do_once()
+        self._refuse_anew()
         return (yield from together(self, key, steps, items, name))
 
     def play(self, inner: Inner) -> Flow:

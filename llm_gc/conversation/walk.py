@@ -111,7 +111,7 @@ class Conversation:
         branch.log += [turn for one, _ in over.values() for turn in one.turns]
         for side, id_, reply in self._since:
             if not (over and side.is_over):
-                another._answer(id_, reply)  # noqa: SLF001
+                another._answer(id_, reply)  # noqa: SLF001  # one of its own kind
         return another
 
     def _over(self) -> dict[int, tuple[Branch, Ending | None]]:

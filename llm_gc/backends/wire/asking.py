@@ -39,7 +39,7 @@ class Asking(ABC, Generic[K]):
     belong to the event loop in which it is used first.
     """
 
-    def __init__(  # noqa: PLR0913 - by keyword only, and each has its default
+    def __init__(  # noqa: PLR0913  # by keyword only, and each has its default
         self,
         host: str | None = None,
         *,

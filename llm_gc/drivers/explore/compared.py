@@ -176,7 +176,7 @@ class Comparisons:
             return
         if filter_.name in ("int", "float"):
             extracts = isinstance(inner, nodes.Filter) and inner.name == "extract"
-            patterns = _strings(inner.args) if extracts else [None]  # type: ignore[attr-defined]
+            patterns = _strings(inner.args) if extracts else [None]  # type: ignore[attr-defined]  # it is a filter
             yield from (Met(value, "read", pattern) for pattern in patterns)
         if filter_.name == "abs":
             yield from self._solved(inner, -value)
