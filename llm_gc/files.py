@@ -114,6 +114,9 @@ def no_pipeline(loaded: Source) -> Finding | None:
     return loaded.finding((), "shape", message, hint="A pipeline is a map with name, roles and turns.")
 
 
+PROMPT_SUFFIXES = (".j2", ".md", ".txt")
+
+
 def prompts_folder(start: Path) -> Path | None:
     """Give the nearest ``prompts/`` from a folder upwards, no further than the project's root."""
     for folder in (start, *start.parents):
@@ -157,7 +160,7 @@ def prompt_names(folder: Path | None) -> list[str]:
     """Give the names of the prompt files, so that a misspelt one can be answered with the one that was meant."""
     if folder is None:
         return []
-    found = (file.relative_to(folder).as_posix() for file in folder.rglob("*.j2"))
+    found = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.suffix in PROMPT_SUFFIXES)
     return sorted(islice(found, MAX_NAMES))
 
 

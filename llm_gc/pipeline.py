@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Casting, Path
 from llm_gc.steps import AnyStep, Name, Strict
-from llm_gc.steps.base import AtLeastOne, Seed, Temperature, Template, Whole
+from llm_gc.steps.base import AtLeastOne, Seed, Temperature, Template, Text, Whole
 from llm_gc.steps.fields import AnyStop, Format, Sees, Stop, View
 from llm_gc.steps.limits import Limits
 
@@ -29,9 +29,9 @@ class Role(Strict):
     model: Template | None = Field(
         None, min_length=1, description="The model, as the server names it.", examples=["llama3.2:3b"]
     )
-    prompt: Template | None = Field(
+    prompt: Text | None = Field(
         None,
-        description="The system prompt: a template, or the name of a `.j2` file under `prompts/`.",
+        description="The system prompt: a template, or the name of a `.j2`, `.md` or `.txt` file under `prompts/`.",
         examples=["m1/reviewer.j2"],
     )
     description: str | None = Field(
@@ -146,7 +146,7 @@ class Pipeline(Strict):
         description="Who speaks.",
         examples=[{"anna": {"model": "llama3.2:3b", "prompt": "You are brief."}}],
     )
-    opening: Template | None = Field(None, description="What everybody reads first.", examples=["Task: {{ task }}"])
+    opening: Text | None = Field(None, description="What everybody reads first.", examples=["Task: {{ task }}"])
     turns: list[AnyStep] = Field(
         min_length=1,
         description="The steps of the conversation, in order.",

@@ -19,6 +19,15 @@ Path = tuple[str | int, ...]
 """Where something stands in the pipeline's document: ``("turns", 0, "repeat", 1)``."""
 
 
+class PromptFile(str):
+    """The name of a file under ``prompts/`` where a text may stand: one word that ends as such files do.
+
+    It equals the plain text of the same letters, and only where it is read as a template does it stand for the file.
+    """
+
+    __slots__ = ()
+
+
 class Speaker(NamedTuple):
     """Who speaks: a role, and which copy of it (0, or the number of a parallel branch's copy)."""
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, meta, nodes
 
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, FrozenList, freeze
-from llm_gc.protocol import NOTHING, Message
+from llm_gc.protocol import NOTHING, Message, PromptFile
 from llm_gc.templates import Templates, is_file, referenced, taken
 
 QUICK = settings(max_examples=100, derandomize=True, deadline=None, database=None)
@@ -93,6 +93,22 @@ def test_marks_inside_an_expression(text: str, value: Any) -> None:
 def test_a_prompt_file_keeps_types_too() -> None:
     """The rule is the same in a file."""
     assert rendered("n.j2", {"n.j2": "{{ x + 1 }}\n"}, x=2) == 3
+
+
+@pytest.mark.parametrize("name", ["n.j2", "n.md", "n.txt"])
+def test_a_prompt_file_is_a_template_whatever_it_ends_in(name: str) -> None:
+    """Markdown and plain text are rendered, and their lines are named in errors."""
+    prompts = {name: "Hello,\n{{ x + 1 }}"}
+    assert rendered(PromptFile(name), prompts, x=2) == "Hello,\n3"
+    error = failure(PromptFile(name), prompts, x="a")
+    assert (error.file, error.line) == (name, 2)
+
+
+def test_the_name_of_a_text_file_is_text_where_no_file_is_meant() -> None:
+    """Only the keys that hold texts name such files; elsewhere the same letters stand for themselves."""
+    templates, values = Templates({"n.md": "content"}), dict[str, Any]()
+    given = ["n.md", PromptFile("n.md"), "n.md"]
+    assert [templates.template(text)(values.__getitem__) for text in given] == ["n.md", "content", "n.md"]
 
 
 def test_what_comes_out_is_frozen() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from llm_gc.check.file_facts import NO_FACTS, FileFacts
 from llm_gc.check.problem import Problem
 from llm_gc.pipeline import Pipeline
 
-__all__ = ["Problem", "run_rules"]
+__all__ = ["FileFacts", "Problem", "run_rules"]
 
 
 def run_rules(
@@ -18,7 +19,7 @@ def run_rules(
     *,
     leaves: Collection[str] | None = (),
     alone: bool = True,
-    spare: Sequence[str] = (),
+    facts: FileFacts = NO_FACTS,
 ) -> Iterator[tuple[str, Problem]]:
     """Run every rule; give each problem with the rule's code.
 
@@ -26,13 +27,12 @@ def run_rules(
     Where it is none, more than that was, and only those rules are run that make nothing of what is not there. Where the
     pipeline does not stand ``alone`` but is played by a scene, that may give an opening.
     ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded.
-    ``spare`` are the names of prompt files that are there for it, and that no other pipeline names.
     """
     from llm_gc.check.rules import RULES
     from llm_gc.check.subject import Subject
 
     whole = leaves is not None
-    subject, told = Subject(pipeline, prompts, scenes, whole=whole, spare=spare), set[str]()
+    subject, told = Subject(pipeline, prompts, scenes, whole=whole, facts=facts), set[str]()
     for code, rule in RULES.items():
         is_run = (whole or not getattr(rule, "WHOLE", False)) and (alone or not getattr(rule, "ALONE", False))
         is_run = is_run and getattr(rule, "READS", frozenset()).isdisjoint(leaves or ())

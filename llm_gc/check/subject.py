@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from llm_gc.check.file_facts import NO_FACTS, FileFacts
 from llm_gc.check.names import Given, given
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
@@ -30,15 +31,14 @@ class Subject:
         scenes: Mapping[str, Pipeline] | None = None,
         *,
         whole: bool = True,
-        spare: Sequence[str] = (),
+        facts: FileFacts = NO_FACTS,
     ) -> None:
         """Take a pipeline, and the texts of its prompt files by their names under ``prompts/``.
 
         ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded. It
-        is not ``whole`` where broken parts of it were cut away. ``spare`` are the names of prompt files that belong to
-        it and that nobody else names.
+        is not ``whole`` where broken parts of it were cut away.
         """
-        self.pipeline, self.scenes, self.whole, self.spare = pipeline, scenes or {}, whole, spare
+        self.pipeline, self.scenes, self.whole, self.facts = pipeline, scenes or {}, whole, facts
         self.templates = Templates.over(prompts)
         self._sources: dict[str, str] = {}
         self._numbers: dict[str, int | None] = {}

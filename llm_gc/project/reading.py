@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc import files
-from llm_gc.check import Problem, run_rules
+from llm_gc.check import FileFacts, Problem, run_rules
 from llm_gc.check.cut import Typed, typed
 from llm_gc.documents import Document, Override, compose
 from llm_gc.errors import Finding, PipelineError, UsageError
@@ -17,7 +17,7 @@ from llm_gc.near import near
 from llm_gc.pipeline import Pipeline
 from llm_gc.project.library import Library
 from llm_gc.project.loaded import At, Loaded, located
-from llm_gc.source import Source
+from llm_gc.source import Source, cut_texts
 from llm_gc.templates import Spotted, Templates, taken
 from llm_gc.texts import scene_files, texts
 
@@ -90,7 +90,8 @@ class Reading:
         path = self.library.path(source)
         spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if leaves is not None else ()
         played = {name: scene.pipeline for name, scene in scenes.items()}
-        problems = run_rules(read.pipeline, prompts, played, leaves=leaves, alone=alone, spare=spare)
+        cut = [one for layer in document.layers for one in cut_texts(layer) if document.layer(one.path) is layer]
+        problems = run_rules(read.pipeline, prompts, played, leaves=leaves, alone=alone, facts=FileFacts(spare, cut))
         told = ((code, read.mended(code, problem)) for code, problem in problems)
         checked = [
             located(document, folder, prompts, code, problem)
@@ -120,7 +121,7 @@ class Reading:
                     if prompts.get(name, content) != content:
                         raise ValueError(f"two files called {name!r} are meant, in different prompts/; rename one")
                 except ValueError as error:
-                    hint = near(name, files.prompt_names(folder)) if str(error).startswith("there is no file") else ""
+                    hint = _prompt_hint(name, files.prompt_names(folder)) if "no file" in str(error) else ""
                     problem = Problem(path, str(error), hint, False, "error", spot.file, spot.line, spot.column)
                     findings.append(located(document, folder, prompts, "unreadable-template", problem))
                     prompts.setdefault(name, "")  # so that whatever takes it in can be looked at
@@ -177,6 +178,16 @@ class Reading:
                 yield document.finding(path, "missing-file", str(error))
             else:
                 document.data = _put(document.data, path, schema)
+
+
+def _prompt_hint(name: str, names: Sequence[str]) -> str:
+    """Return what to write in place of the name of a prompt file that is not there."""
+    if re.match(r"https?://", name):
+        return f"A prompt file is on the disk, under prompts/; for these very words, write {{{{ {name!r} }}}}."
+    bare = re.sub(r"^(?:file:/*|@|(?:\.{0,2}/)+|prompts/)+", "", name)
+    if bare == name:
+        return near(name, names)
+    return f"Write {bare!r}: a name is looked up under prompts/." if bare in names else near(bare, names)
 
 
 def once(findings: Iterable[Finding]) -> list[Finding]:

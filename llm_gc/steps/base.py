@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
-from llm_gc.protocol import Flow, Scope
+from llm_gc.protocol import Flow, PromptFile, Scope
 
 NAME = r"^[a-z][a-z0-9_]*$"
 DYNAMIC = r"\{[{%]|\.j2$"
 
 Name = Annotated[str, Field(pattern=NAME)]
 Template = Annotated[str, Field(json_schema_extra={"x-llm-gc": "template"})]
+
+
+_FILE = re.compile(r"[^\s{}]+\.(?:j2|md|txt)")
+
+
+def read_text(value: str) -> str:
+    """Return a text, or the name of the prompt file that it is."""
+    return PromptFile(value) if _FILE.fullmatch(value) else value
+
+
+Text = Annotated[Template, AfterValidator(read_text)]
+"""A template that people read: one word that ends in .j2, .md or .txt is the name of a file under ``prompts/``."""
+
 Dynamic = Annotated[str, Field(pattern=DYNAMIC, json_schema_extra={"x-llm-gc": "template"})]
 """A template in the place of a value that is no text: it must have braces, so that a misspelt value is no template."""
 

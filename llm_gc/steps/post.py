@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llm_gc.frozen import as_text
 from llm_gc.protocol import Flow, Scope
-from llm_gc.steps.base import Step, Template
+from llm_gc.steps.base import Step, Text
 
 
 class Post(Step):
@@ -16,7 +16,7 @@ class Post(Step):
 
     kind: ClassVar[str] = "post"
 
-    post: Template = Field(description="What everybody is told.", examples=["The median is {{ median }}."])
+    post: Text = Field(description="What everybody is told.", examples=["The median is {{ median }}."])
 
     def run(self, scope: Scope) -> Flow:
         """Say it; nothing is said where the text is empty."""

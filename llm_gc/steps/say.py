@@ -7,14 +7,14 @@ from typing import ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Scope, Speech
-from llm_gc.steps.base import Name, Positive, Step, Temperature, Template
+from llm_gc.steps.base import Name, Positive, Step, Temperature, Template, Text
 from llm_gc.steps.fields import Format, Sees
 
 
 class Turn(Step):
     """The keys of every step in which somebody speaks."""
 
-    instruction: Template | None = Field(
+    instruction: Text | None = Field(
         None,
         description="What the role is told for this turn; it stays in its own later requests, no other role sees it.",
         examples=["Answer in one sentence."],

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from llm_gc.protocol import Flow, Inner, Scope
-from llm_gc.steps.base import AnyStep, Name, Step, Template
+from llm_gc.steps.base import AnyStep, Name, Step, Template, Text
 from llm_gc.steps.fields import AnyStop
 from llm_gc.steps.limits import Limits
 
@@ -27,7 +27,7 @@ class Scene(Step):
         examples=[{"task": "{{ last.content }}", "rounds": 2}],
         json_schema_extra={"x-llm-gc": "template"},
     )
-    opening: Template | None = Field(
+    opening: Text | None = Field(
         None, description="What everybody in it reads first; rendered outside.", examples=["Discuss: {{ question }}"]
     )
     speaker: Template | None = Field(

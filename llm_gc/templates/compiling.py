@@ -14,6 +14,7 @@ from jinja2.exceptions import TemplateSyntaxError
 
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import Unfreezable, freeze
+from llm_gc.protocol import PromptFile
 from llm_gc.templates.meter import weigh
 from llm_gc.templates.parsing import Parsed, parse, reader
 from llm_gc.templates.sandbox import Sandbox
@@ -78,7 +79,7 @@ class Templates(Mapping[str, str]):
     def __init__(self, prompts: Mapping[str, str] | None = None) -> None:
         """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
         self.prompts: Mapping[str, str] = dict(prompts or {})
-        self._compiled: dict[tuple[str, bool], Compiled] = {}
+        self._compiled: dict[tuple[str, bool, bool], Compiled] = {}
 
     @classmethod
     def over(cls, prompts: Mapping[str, str]) -> Templates:
@@ -107,7 +108,7 @@ class Templates(Mapping[str, str]):
         return frozenset(reader().globals)
 
     def template(self, text: str) -> Compiled:
-        """Compile a template; text that ends in ``.j2`` is a file's name. Wholly one ``{{ … }}``, it keeps its type.
+        """Compile a template, or the prompt file that it names. Wholly one ``{{ … }}``, it keeps its type.
 
         Raises:
             TemplateError: for a syntax error, or a file that is not there.
@@ -143,13 +144,14 @@ class Templates(Mapping[str, str]):
         return culprits(parsed.tree, error, failure)
 
     def _cached(self, text: str, is_expression: bool) -> Compiled:
-        found = self._compiled.get((text, is_expression))
+        key = (text, is_expression, is_file(text))  # a prompt file's name equals the text of the same letters
+        found = self._compiled.get(key)
         if found is None:
             try:
                 found = self._made(parse(text, is_expression=True)) if is_expression else self._template(text)
             except Exception as error:  # noqa: BLE001  # Python refuses some of what Jinja makes of a template
                 _raise(error, text if is_file(text) and not is_expression else "")
-            self._compiled[text, is_expression] = found
+            self._compiled[key] = found
         return found
 
     def _template(self, text: str) -> Compiled:
@@ -229,8 +231,8 @@ def _error(message: str, at: Spotted) -> TemplateError:
 
 
 def is_file(text: str) -> bool:
-    """Tell whether a template key's text names a file under ``prompts/``."""
-    return text.endswith(".j2") and "\n" not in text and "{" not in text
+    """Return whether a template key's text names a file under ``prompts/``."""
+    return isinstance(text, PromptFile) or (text.endswith(".j2") and "\n" not in text and "{" not in text)
 
 
 def taken(text: str, file: str = "") -> list[Spotted]:
@@ -269,7 +271,7 @@ def _last_frame(error: BaseException, where: str, line: int | None) -> tuple[str
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename.endswith(".j2"):
+        if code.co_filename.endswith((".j2", ".md", ".txt")):
             where, line = code.co_filename, trace.tb_lineno
         elif code.co_filename == "<template>" and code.co_name != "root":
             line = trace.tb_lineno

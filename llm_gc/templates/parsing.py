@@ -149,6 +149,20 @@ def _words(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
                 yield handed, name.value, moved(name.lineno, 1)
 
 
+def comments(text: str) -> Iterator[tuple[int, int]]:
+    """Return the comments of a template that can be read: the offsets at which each begins and ends."""
+    if "{#" not in text:
+        return
+    offset = begin = 0
+    for _, kind, value in reader().lex(text):
+        at = max(text.find(value, offset), offset)
+        offset = at + len(value)
+        if kind == "comment_begin":
+            begin = at
+        elif kind == "comment_end":
+            yield begin, begin + len(text[begin:offset].rstrip())
+
+
 def _refuse_braces(text: str) -> None:
     """Refuse braces in an expression, and show it without them."""
     found = re.search(r"\{[{%]", text)

@@ -27,6 +27,8 @@ _PLAIN = (  # what Jinja says, and what we say
     (r"^unexpected 'the end'$", r"something is missing at the end"),
     (r"^unexpected char (\"'\"|'\"')", r"the quote that opens here is never closed"),
     (r"^unexpected (?:char )?('.+?')(?: at [0-9]+)?(?:, expected .*)?$", r"\1 cannot stand here"),
+    (r"^Missing end of comment tag",
+     r"the comment that {# opens here is never closed by #}; write {{ '{#' }} for the mark itself"),
     (r"^Exceeds the limit .* digits", r"a number has too many digits"),
     (r"Numerical result out of range", r"the number would be too large"),
     (r"^Range too big", r"a range has at most 100,000 items"),

@@ -16,7 +16,7 @@ SEVERITY: Severity = "warning"
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report every file that belongs to this pipeline and to none of its templates."""
-    for name in subject.spare:
+    for name in subject.facts.spare_prompts:
         if name not in subject.templates:
             message = f"no pipeline uses the prompt file {name!r}"
             yield Problem(("name",), message, "Use it, or take it out.", file=name, line=1, column=1)

@@ -20,7 +20,7 @@ from llm_gc.steps.choose import Choose
 
 _PLACE = re.compile(
     r"(?:pipeline (?P<pipeline>[\w.-]+), )?(?:(?P<step>[a-z][\w.]*), (?!line ))?"
-    r"(?:(?P<file>\S+\.j2) \(used at (?P<used>[^)]+)\)|(?P<path>[a-z][\w.-]*))(?:, line (?P<line>[0-9]+))?: "
+    r"(?:(?P<file>\S+\.(?:j2|md|txt)) \(used at (?P<used>[^)]+)\)|(?P<path>[a-z][\w.-]*))(?:, line (?P<line>[0-9]+))?: "
 )
 _STANDS_IN = frozenset({"or", "default", "else", "if"})
 """Words by which a template says itself what is to stand in for what is empty."""

@@ -1,0 +1,26 @@
+"""path-as-text: one word that looks like the path of a file is the whole of a text, and would be sent as it is.
+
+Bad:   prompt: file://prompts/anna
+Good:  prompt: anna.md          which is prompts/anna.md; .j2, .md and .txt are read as files
+
+Whether a file that is named by its ending is there is another question, which unreadable-template answers.
+"""
+
+import re
+from collections.abc import Iterator
+
+from llm_gc.check.problem import Problem
+from llm_gc.check.subject import Subject
+
+_PATH = re.compile(r"(?:file:|\.{1,2}/|~/|prompts/|@(?=\S*[./]))\S*|/(?:\S+/)+\S*")
+
+TEXTS = ("prompt", "opening", "instruction", "post")
+
+
+def check(subject: Subject) -> Iterator[Problem]:
+    """Report the texts that are the path of a file."""
+    for text, _ in subject.texts:
+        if text.path[-1] in TEXTS and text.file is None and _PATH.fullmatch(text.text.strip()):
+            message = f"{text.text.strip()!r} looks like a file, and would be used as these very words"
+            hint = "Write the file's name as it is under prompts/; it ends in .j2, .md or .txt."
+            yield Problem(text.path, message, hint)
