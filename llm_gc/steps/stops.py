@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
+from llm_gc.control_tokens import masked_tokens
 from llm_gc.errors import TemplateError
 from llm_gc.steps.fields import Stop
 
-_MARKS = " \t\r*_~`#>-+=|.,:;!?\"'()[]{}<>\u2018\u2019\u201c\u201d\u2026\u2013\u2014"
-"""Space, punctuation and Markdown's marks, which a model likes to put around a token."""
+_NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,4}(?:[.):][^\w\s]*\s|[、。．）：]|\uFE0F?\u20E3)(?=.*\w)")
+"""The number of an item of a list, in front of its text."""
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 
@@ -26,13 +28,39 @@ def says(stop: Stop, content: str) -> bool:
             except (re.error, RecursionError, OverflowError) as error:
                 raise TemplateError(f"the stop {stop.token!r} is no regular expression: {error}") from error
         case "line":
-            token = _bare(stop.token)
-            return any(_bare(line) == token for line in _outside_fences(content))
+            token = core(stop.token)
+            bare = stop.token.strip()
+            lines = (line for line in _outside_fences(content) if (token or bare) in line)
+            return any(core(line) == token if token else line.strip() == bare for line in lines)
 
 
-def _bare(line: str) -> str:
-    """Strip what surrounds a word; a token made of nothing but marks stays as it is."""
-    return line.strip(_MARKS) or line.strip()
+def core(line: str) -> str:
+    """Return what a line says: without control tokens, the number of a list and what is no letter or digit around it.
+
+    Marks that stand on a letter (accents, vowel signs) are part of it. Where no letter or digit is left, it is empty.
+    """
+    masked = masked_tokens(line)
+    first, last = _bounds(masked, 0)
+    number = _NUMBER.match(masked, first)
+    if number is not None:
+        first, last = _bounds(masked, number.end())
+    return line[first:last]
+
+
+def _bounds(line: str, start: int) -> tuple[int, int]:
+    """Return where the first letter or digit is, and where the last one ends, with the marks on it."""
+    first = next((at for at in range(start, len(line)) if line[at].isalnum()), len(line))
+    last = len(line)
+    while last > first and not line[last - 1].isalnum():
+        last -= 1
+    while last < len(line) and _is_mark(line[last]):
+        last += 1
+    return first, last
+
+
+def _is_mark(character: str) -> bool:
+    """Check whether a character belongs to the letter before it; what chooses the look of an emoji does not."""
+    return unicodedata.category(character) in ("Mn", "Mc") and not "\ufe00" <= character <= "\ufe0f"
 
 
 def _outside_fences(content: str) -> list[str]:

@@ -31,10 +31,35 @@ def stop(token: str = "APPROVED", match: str = "line") -> Stop:
         '"APPROVED"',
         "text\r\nAPPROVED\r\n",
         "```\ncode\n```\nAPPROVED",
+        "APPROVED。",
+        "APPROVED！",
+        "「APPROVED」",
+        "«APPROVED»",
+        "APPROVED؟",
+        "APPROVED।",
+        "APPROVED\u00a0",
+        "\u200bAPPROVED\ufeff",
+        "✅ APPROVED",
+        "APPROVED ✅",
+        "APPROVED ✔\ufe0f",
+        "👩\u200d🚀 APPROVED",
+        "• APPROVED",
+        "→ APPROVED",
+        "1. APPROVED",
+        "(2) APPROVED",
+        "**3.** APPROVED",
+        "1.2. **APPROVED**",
+        "1、APPROVED",
+        "1\ufe0f\u20e3 APPROVED",
+        "- 4) `APPROVED`.",
+        "APPROVED<|im_end|>",
+        "<|im_start|>APPROVED.</s>",
+        "APPROVED.<｜end▁of▁sentence｜>\n",
+        "[INST] APPROVED [/INST]",
     ],
 )
 def test_a_line_that_is_the_token(content: str) -> None:
-    """Space, punctuation and Markdown marks around it do not matter."""
+    """What is neither letter nor digit, the number of a list and control tokens do not matter around it."""
     assert says(stop(), content)
 
 
@@ -52,6 +77,13 @@ def test_a_line_that_is_the_token(content: str) -> None:
         "````\n```\nAPPROVED\n````",
         "```python\nprint()\nAPPROVED",
         "",
+        "1 APPROVED",
+        "1.APPROVED",
+        "APPROVED 1.",
+        "ＡPPROVED",
+        "APPROVED\u0301",
+        "APP<|im_end|>ROVED",
+        "<|APPROVED|>",
     ],
 )
 def test_a_line_that_is_not(content: str) -> None:
@@ -71,6 +103,33 @@ def test_a_token_of_marks_alone_is_found() -> None:
     """A token that is nothing but punctuation is compared as it stands."""
     assert says(stop("---"), "text\n---\n")
     assert not says(stop("---"), "text\n***\n")
+
+
+@pytest.mark.parametrize(
+    ("token", "line", "is_said"),
+    [
+        ("**Fertig!**", "Fertig", True),
+        ("1. FERTIG", "FERTIG.", True),
+        ("FERTIG", "2) FERTIG", True),
+        ("完成", "完成。", True),
+        ("完成", "「完成」✅", True),
+        ("हो गया", "हो गया।", True),
+        ("हो गया", "हो गय", False),
+        ("10", "10.", True),
+        ("10", "1. 10", True),
+        ("10", "10. 11", False),
+        ("✅", "✅", True),
+        ("✅", "✅ APPROVED", False),
+        ("[END]", "END", True),
+        ("</s>", "text </s>", False),
+        ("</s>", " </s> ", True),
+        ("A<|x|>B", "A<|x|>B!", True),
+        ("A<|x|>B", "A<|y|>B!", False),
+    ],
+)
+def test_the_token_is_stripped_as_the_line_is(token: str, line: str, is_said: bool) -> None:
+    """What an author writes around a word does not matter either; a token without a word is compared as it is."""
+    assert says(stop(token), f"Well.\n{line}\nBye.") is is_said
 
 
 def outcome(replies: list[str | Reply], stops: list[Any], **keys: Any) -> tuple[str, int]:

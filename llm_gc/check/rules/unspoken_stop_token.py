@@ -16,6 +16,7 @@ from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.fields import Stop
 from llm_gc.steps.say import Say
+from llm_gc.steps.stops import core
 
 WHOLE = True
 READS = frozenset(("description",))
@@ -35,10 +36,11 @@ def check(subject: Subject) -> Iterator[Problem]:
         if any(roles[name].human for name in speakers):
             continue
         told = [text for name in speakers for text in _told(subject, name)]
-        if any(stop.token in text for text in told):
+        token = (core(stop.token) if stop.match == "line" else "") or stop.token
+        if any(token in text for text in told):
             continue
         hint = "Tell it in the prompt when to write that."
-        if any(stop.token.lower() in text.lower() for text in told):
+        if any(token.lower() in text.lower() for text in told):
             hint = "It is told with other capitals; write it alike."
         who = f"{stop.role!r}" if stop.role in roles else "any role"
         message = f"nothing tells {who} to write {stop.token!r}"
