@@ -61,7 +61,7 @@ class Document:
         data: Any = {}
         for layer in reversed(layers):
             own = layer.data if isinstance(layer.data, dict) else {}
-            data = merge({key: value for key, value in own.items() if key != "extends"}, data)
+            data = merge({key: value for key, value in own.items() if not _is_for_authors(key)}, data)
         for override in overrides:
             data = _put(data, override)
         self.data: dict[str, Any] = data
@@ -138,6 +138,11 @@ def compose(source: Source, read: Read, overrides: Sequence[Override] = ()) -> D
         layers.append(under)
         whole = isinstance(under.data, dict)
     return Document(layers, overrides, findings, whole=whole)
+
+
+def _is_for_authors(key: str) -> bool:
+    """Return whether a top-level key is no part of the pipeline: what it extends, or a holder of anchors."""
+    return key == "extends" or key.startswith("x-")
 
 
 def _extended(layer: Source) -> Any:

@@ -170,13 +170,13 @@ class Pipeline(Strict):
     @model_validator(mode="before")
     @classmethod
     def _fill_roles(cls, value: Any) -> Any:
-        """Give every role the fields of ``defaults`` that it has not."""
+        """Give every role the fields of ``defaults`` that it has not; a null in a role undoes that default."""
         if not isinstance(value, dict):
             return value
         defaults, roles = value.get("defaults"), value.get("roles")
         if not isinstance(defaults, dict) or not isinstance(roles, dict):
             return value
-        filled = {k: {**defaults, **v} if isinstance(v, dict) else v for k, v in roles.items()}
+        filled = {name: _with_defaults(role, defaults) for name, role in roles.items()}
         return {**value, "roles": filled}
 
     def castings(self, render: Render) -> dict[str, Casting]:
@@ -203,6 +203,12 @@ class Pipeline(Strict):
             return casting
         stops = [f"\n{role.label or name}:" for name, role in self.roles.items()]
         return replace(casting, options={**casting.options, "stop": stops})
+
+
+def _with_defaults(role: Any, defaults: Mapping[str, Any]) -> Any:
+    if not isinstance(role, dict):
+        return role
+    return {key: value for key, value in {**defaults, **role}.items() if value is not None or key not in defaults}
 
 
 def number(value: Any, path: Path) -> Any:

@@ -41,6 +41,21 @@ def pipeline_schema() -> dict[str, Any]:
 
 
 @cache
+def editor_schema() -> dict[str, Any]:
+    """Return the schema of a pipeline with what the checks treat before they look at it.
+
+    A null in a role undoes a default, and top-level keys that begin with ``x-`` hold anchors.
+    """
+    schema = pipeline_schema()
+    role = schema["$defs"]["Role"]
+    nullable = {key: _or_null(inner) for key, inner in role["properties"].items()}
+    defs = {**schema["$defs"], "RoleOrNulls": {**role, "properties": nullable}}
+    roles = {**schema["properties"]["roles"], "additionalProperties": {"$ref": REF.format(model="RoleOrNulls")}}
+    properties = {**schema["properties"], "roles": roles}
+    return {**schema, "properties": properties, "patternProperties": {"^x-": {}}, "$defs": defs}
+
+
+@cache
 def transcript_schema() -> dict[str, Any]:
     """Give the JSON Schema of a transcript."""
     schema = TypeAdapter(Transcript).json_schema(ref_template=REF, mode="serialization")
@@ -57,7 +72,7 @@ def cases_schema() -> dict[str, Any]:
 
 
 SCHEMAS = {
-    "pipeline.schema.json": pipeline_schema,
+    "pipeline.schema.json": editor_schema,
     "test.schema.json": cases_schema,
     "transcript.schema.json": transcript_schema,
 }
@@ -66,6 +81,12 @@ SCHEMAS = {
 def text_of(schema: dict[str, Any]) -> str:
     """Give a schema as it stands in its file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _or_null(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a value that may be null, described as before."""
+    value = {key: inner for key, inner in schema.items() if key != "description"}
+    return {"description": schema.get("description", ""), "anyOf": [{"type": "null"}, value]}
 
 
 def _step_schema(kinds: Mapping[str, type[BaseModel]]) -> dict[str, Any]:

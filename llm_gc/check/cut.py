@@ -127,7 +127,21 @@ def _has_leaves(path: Path) -> bool:
 def _problems(data: Any) -> Iterator[Problem]:
     from llm_gc.check import shape  # only mistakes pay for it
 
-    return shape.check(data)
+    return shape.check(_without_undone(data))
+
+
+def _without_undone(data: Any) -> Any:
+    """Return a document without the nulls by which roles undo a default: the schema knows no null."""
+    defaults, roles = (data.get(key) if isinstance(data, Mapping) else None for key in ("defaults", "roles"))
+    if not isinstance(defaults, Mapping) or not isinstance(roles, Mapping):
+        return data
+    undone = {
+        name: {key: value for key, value in role.items() if value is not None or key not in defaults}
+        if isinstance(role, Mapping)
+        else role
+        for name, role in roles.items()
+    }
+    return {**data, "roles": undone}
 
 
 def _is_hole(problem: Problem, data: Any, holes: Iterable[Path], *, whole: bool) -> bool:

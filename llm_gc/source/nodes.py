@@ -96,7 +96,11 @@ class Reader:
 
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         data: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if is_merge(key_node):
+                merged = {**self._merged(value_node, depth), **merged}
+                continue
             if self._is_odd(key_node) and self._refuse_key(node, key_node):
                 continue
             key = key_node.value
@@ -106,10 +110,20 @@ class Reader:
                 self.faults.append(Fault(start(key_node, self._text), message, over=value_node))
             else:
                 data[key] = self.read(value_node, depth + 1)
-        return data
+        return {**merged, **data} if merged else data
+
+    def _merged(self, node: yaml.Node, depth: int) -> dict[str, Any]:
+        """Return what ``<<`` merges: a map, or the maps of a list, of which earlier ones come before later ones."""
+        merged: dict[str, Any] = {}
+        for item in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            if isinstance(item, yaml.MappingNode):
+                merged = {**self.read(item, depth + 1), **merged}
+            else:
+                self._note(item, "'<<' merges maps: the alias of one, or a list of such aliases", item)
+        return merged
 
     def _is_odd(self, key: yaml.Node) -> bool:
-        return key.tag != STR or key.value == "<<" or self._has_properties(key)
+        return key.tag != STR or self._has_properties(key)
 
     def _refuse_key(self, node: yaml.MappingNode, key: yaml.Node) -> bool:
         """Note what is wrong with a key; tell whether anything is."""
@@ -123,8 +137,6 @@ class Reader:
             pass
         elif key.tag != STR:
             self._note(key, f"a key must be text, and {_short(key.value) or 'nothing'} is not; put it in quotes", node)
-        elif key.value == "<<" and not key.style:
-            self._note(key, "'<<' merges nothing here; write the keys out", node)
         else:
             return False
         return True
@@ -159,6 +171,11 @@ class Reader:
 
     def _endless(self, node: yaml.Node, message: str) -> Endless:
         return Endless(Fault(start(node, self._text), message))
+
+
+def is_merge(key: yaml.Node) -> bool:
+    """Return whether a key is YAML 1.1's merge key: a plain ``<<``, whose maps the map takes in."""
+    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
 
 
 def start(node: yaml.Node, text: str) -> int:

@@ -13,8 +13,9 @@ import yaml
 
 from llm_gc.errors import Finding
 from llm_gc.protocol import Path
-from llm_gc.source.nodes import MAX_NODES, Fault, start
+from llm_gc.source.nodes import MAX_NODES, Fault, is_merge, start
 from llm_gc.source.scalars import offset
+from llm_gc.source.syntax import MAX_DEPTH
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -171,14 +172,24 @@ def spot_in(text: str, line: int, column: int | None = None) -> int:
     return found.end() if found else begin
 
 
-def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Give the key node and the value node of one step down."""
+def _child(node: yaml.Node | None, step: str | int, depth: int = 0) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return the key node and the value node of one step down, also where the map takes them in by a merge key."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == step:
                 return key, value
+        return _merged_child(node, step, depth)
     elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
+    return None
+
+
+def _merged_child(node: yaml.MappingNode, step: str | int, depth: int) -> tuple[yaml.Node, yaml.Node] | None:
+    for key, value in node.value if depth < MAX_DEPTH else ():  # a map may merge itself
+        if is_merge(key):
+            for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(merged, yaml.MappingNode) and (found := _child(merged, step, depth + 1)):
+                    return found
     return None
 
 

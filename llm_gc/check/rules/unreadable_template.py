@@ -21,4 +21,5 @@ def check(subject: Subject) -> Iterator[Problem]:
         except TemplateError as error:
             for one in (error, *error.others):
                 message = f"the {text.kind} cannot be read: {one.message}"
-                yield Problem(text.path, message, file=one.file, line=one.line or 1, column=one.column)
+                hint = "For an empty text write \"''\"." if not text.text and text.path[-2] == "set" else ""
+                yield Problem(text.path, message, hint, file=one.file, line=one.line or 1, column=one.column)
