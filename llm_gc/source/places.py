@@ -179,7 +179,7 @@ def _child(node: yaml.Node | None, step: str | int, depth: int = 0) -> tuple[yam
             if key.value == step:
                 return key, value
         return _merged_child(node, step, depth)
-    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
     return None
 
