@@ -183,8 +183,8 @@ def _end(transcript: Transcript) -> dict[str, Any]:
 
 
 def _around(transcript: Transcript) -> dict[str, Any]:
-    versions = plain(transcript.versions)
-    return {"file": transcript.pipeline.file, "versions": {k: v for k, v in versions.items() if k != "models"}}
+    versions = {key: value for key, value in plain(transcript.versions).items() if key != "models"}
+    return {"file": transcript.pipeline.file, "rules": transcript.rules, "versions": versions}
 
 
 def _lines(old: Any, new: Any) -> list[str]:

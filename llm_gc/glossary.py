@@ -20,6 +20,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "texts": "The texts that requests refer to, each once, by the first 16 digits of its SHA-256.",
         "parent": "The conversation that this one was forked from, if it was.",
         "resumed": "Each time that it went on after it had been interrupted.",
+        "rules": "The version of what is sent and decided, by which it began; 1 where it is left out.",
     },
     "PipelineRecord": {
         "name": "The pipeline's name.",

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llm_gc._version import RULES
 from llm_gc.conversation import Conversation, Files
 from llm_gc.errors import UnreadableSession
 from llm_gc.pipeline import Pipeline
@@ -68,6 +69,7 @@ def header_of(transcript: Transcript, **changes: Any) -> Header:
         seed=transcript.seed,
         started_at=transcript.started_at,
         versions=transcript.versions,
+        rules=transcript.rules,
         parent=transcript.parent,
         resumed=transcript.resumed,
     )
@@ -90,14 +92,29 @@ def pipeline_of(record: PipelineRecord) -> tuple[Pipeline, Files]:
     return pipeline, Files(record.prompts, {name: pipeline_of(scene) for name, scene in record.scenes.items()})
 
 
+def check_rules(transcript: Transcript | Header) -> None:
+    """Check that a conversation which began under these rules can be continued.
+
+    Raises:
+        UnreadableSession: where they are newer than this llm-gc.
+
+    """
+    if transcript.rules > RULES:
+        raise UnreadableSession(
+            f"{transcript.id} was recorded under rules {transcript.rules}, and this llm-gc knows rules {RULES}; "
+            "a newer llm-gc can continue it"
+        )
+
+
 def conversation_of(transcript: Transcript | Header) -> Conversation:
     """Give the conversation that was recorded, at its beginning.
 
     Raises:
-        UnreadableSession: where this llm-gc does not know its pipeline's language any more.
+        UnreadableSession: where this llm-gc does not know its pipeline's language any more, or not yet its rules.
         TemplateError: where a template over the inputs fails.
 
     """
+    check_rules(transcript)
     pipeline, files = pipeline_of(transcript.pipeline)
     return Conversation(pipeline, transcript.inputs, files)
 

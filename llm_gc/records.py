@@ -180,7 +180,10 @@ class Totals:
 
 @dataclass(frozen=True)
 class Header:
-    """What is known before the first turn: the journal's first line."""
+    """What is known before the first turn: the journal's first line.
+
+    ``rules`` is the version of what is sent and decided; a record that has none was made under the first.
+    """
 
     id: str
     pipeline: PipelineRecord
@@ -191,6 +194,7 @@ class Header:
     format: Literal[1] = FORMAT
     parent: Parent | None = None
     resumed: tuple[Resumption, ...] = ()
+    rules: int = 1
 
 
 @dataclass(frozen=True)
@@ -213,3 +217,4 @@ class Transcript:
     texts: Mapping[str, str] = field(default_factory=dict)
     parent: Parent | None = None
     resumed: tuple[Resumption, ...] = ()
+    rules: int = 1

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llm_gc._version import FORMAT
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.conversation.context import window_of
-from llm_gc.protocol import Ask, Attempt, Message, Part, Request, Tokens
+from llm_gc.protocol import Ask, Attempt, Kind, Message, Part, Request, Tokens
 from llm_gc.records import (
     AttemptRecord,
     ContextRecord,
@@ -47,13 +47,14 @@ class Encoder:
         self.texts: dict[str, str] = {}
         self._earlier = sent or {}
         self._sent: dict[Hashable, tuple[str, tuple[Part, ...]]] = {}
+        self._repeated: dict[tuple[str | None, Kind], str] = {}
 
     def turn(self, turn: Turn) -> TurnRecord:
         """Give the record of a turn."""
         ask, reply, failure = turn.exchange.ask, turn.exchange.reply, turn.exchange.failure
         attempts = [record for exchange in turn.attempts for record in self._failed(exchange, own_request=True)]
         attempts += self._failed(turn.exchange, own_request=False)
-        return TurnRecord(
+        record = TurnRecord(
             turn=turn.number,
             id=ask.id,
             step=".".join(map(str, ask.step)),
@@ -79,6 +80,8 @@ class Encoder:
             is_pick=turn.is_pick,
             context=self._context(turn.exchange),
         )
+        self._repeated |= {(record.id, kind): _repeated(record, kind) for kind in ("user", "assistant")}
+        return record
 
     def _failed(self, exchange: Exchange, *, own_request: bool) -> Iterable[AttemptRecord]:
         """Give the tries behind an exchange that came to nothing, its own reply last where it failed."""
@@ -121,7 +124,7 @@ class Encoder:
         return keep, after if keep else None
 
     def _part(self, part: Part) -> PartRecord:
-        if part.of is not None:
+        if self._repeated.get((part.of, part.kind)) == part.text:  # it may have been sent in another form
             return PartRecord(part.kind, turn=part.of)
         key = hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self.texts[key] = part.text
@@ -184,10 +187,7 @@ class Decoder:
     def _part(self, part: PartRecord) -> Part:
         if part.turn is None:
             return Part(part.role, self._texts[part.text or ""])
-        turn = self._turns[part.turn]
-        if part.role == "assistant":
-            return Part(part.role, turn.content, part.turn)
-        return Part(part.role, f"{turn.label}: {turn.content if turn.said is None else turn.said}", part.turn)
+        return Part(part.role, _repeated(self._turns[part.turn], part.role), part.turn)
 
 
 def finish(
@@ -228,6 +228,7 @@ def assemble(
         texts=texts,
         parent=header.parent,
         resumed=header.resumed,
+        rules=header.rules,
     )
 
 
@@ -270,6 +271,13 @@ def _request(exchange: Exchange) -> Request:
     """Give what was sent: nothing where it could not be rendered."""
     failure = exchange.failure
     return Request(()) if failure is not None and failure.kind == "template" else exchange.ask.request
+
+
+def _repeated(turn: TurnRecord, kind: Kind) -> str:
+    """Return a turn as a part of a request: to its own speaker what it said, to the others what they are sent."""
+    if kind == "assistant":
+        return turn.content
+    return f"{turn.label}: {turn.content if turn.said is None else turn.said}"
 
 
 def _attempt(id_: str, attempt: Attempt) -> AttemptRecord:

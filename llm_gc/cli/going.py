@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from llm_gc import backends
+from llm_gc._version import RULES
 from llm_gc.errors import LlmGcError, PipelineError, ServerUnreachable, TemplateError
 
 if TYPE_CHECKING:
@@ -80,6 +81,13 @@ def go(
             pass
         people.warn_of_unused(notes, run.outcome)
     return _end(run, options)
+
+
+def under(transcript: Transcript) -> str:
+    """Return what to add where a record is continued that was made under other rules."""
+    if transcript.rules == RULES:
+        return ""
+    return f" (recorded under rules {transcript.rules}; what follows is sent and decided by rules {RULES})"
 
 
 def _before(past: Past | None) -> str | None:

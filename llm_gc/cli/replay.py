@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llm_gc._version import RULES
 from llm_gc.cli.lines import fitted
 from llm_gc.errors import LlmGcError
 
@@ -81,9 +82,16 @@ def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replaye
 
 def _told(id_: str, replayed: Replayed, against: str) -> str:
     count = f"{replayed.turns} turn{'' if replayed.turns == 1 else 's'}"
+    under = "" if replayed.rules == RULES else f"recorded under rules {replayed.rules}: "
     if replayed.difference is not None:
-        return _clean("\n".join([fitted(f"{id_}: differs from {against}"), *_lines(replayed.difference)]))
-    lines = [fitted(f"{id_}: identical ({count}, against {against})")]
+        lines = [fitted(f"{id_}: {under}differs from {against}"), *_lines(replayed.difference)]
+        if under:
+            lines.append(
+                fitted(f"  rules {RULES} send and decide some things otherwise, which may be why")
+            )
+        return _clean("\n".join(lines))
+    same = "the same as far as that can be compared" if under else "identical"
+    lines = [fitted(f"{id_}: {under}{same} ({count}, against {against})")]
     if replayed.changes:
         lines.append("  the pipeline has changed since, and nothing that was sent or came of it has:")
         lines += [f"    {line}" for change in replayed.changes for line in change.lines()][:MAX_LINES]

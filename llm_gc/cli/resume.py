@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.going import go, going, print_asked, screens
+from llm_gc.cli.going import go, going, print_asked, screens, under
 from llm_gc.errors import LlmGcError, PipelineError, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _told(past: Past) -> str:
     again = sum(not turn.is_pick for turn in past.transcript.turns) - len(turns)
     where = f"after {len(turns)} recorded turn{'' if len(turns) == 1 else 's'}"
     failed = f"; {again} that failed at the end {'is' if again == 1 else 'are'} asked again" if again else ""
-    return f"{past.transcript.id} goes on {where}{failed}\n"
+    return f"{past.transcript.id} goes on {where}{failed}{under(past.transcript)}\n"
 
 
 def _stop_if_changed(transcript: Transcript, taken: Taken, notes: Notes) -> None:

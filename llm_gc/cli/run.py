@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.going import go, going, screens
+from llm_gc.cli.going import go, going, screens, under
 from llm_gc.cli.options import InputsCommand, by_name, pipeline_and_inputs
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _fork(file: str | None, inputs: Mapping[str, str], options: dict[str, Any]) 
     values |= {name: coerce(text, schemas.get(name, {})) for name, text in inputs.items()}
     seed = transcript.seed if options["seed"] is None else options["seed"]
     shown = screens(options)
-    shown[1].say(f"forked from {transcript.id}: {past.parent.turn - 1 if past.parent else 0} turns are taken over\n")
+    count = past.parent.turn - 1 if past.parent else 0
+    shown[1].say(f"forked from {transcript.id}: {count} turns are taken over{under(transcript)}\n")
     return go(loaded, resolve(schemas, values), {**options, "seed": seed}, past, shown)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from llm_gc._version import RULES
 from llm_gc.backends.base import Facts
 from llm_gc.conversation import Conversation
 from llm_gc.drivers.resolved import digests
 from llm_gc.errors import UnreadableSession, UsageError
-from llm_gc.recorded import before, conversation_of, feed, kept, replies
+from llm_gc.recorded import before, check_rules, conversation_of, feed, kept, replies
 from llm_gc.records import AttemptRecord, Parent, Transcript, TurnRecord, Versions
 from llm_gc.sessions import Taken
 from llm_gc.transcript import Decoder, Sent
@@ -33,8 +34,10 @@ class Past:
 
         Raises:
             UsageError: where the pipeline does not ask for all of that.
+            UnreadableSession: where the record was made under newer rules than this llm-gc knows.
 
         """
+        check_rules(self.transcript)
         recorded = replies(self.turns)
         feed(conversation, lambda ask: recorded.get(ask.id))
         asked = {turn.exchange.ask.id for turn in conversation.log}
@@ -44,9 +47,14 @@ class Past:
             ended = conversation.outcome
             why = f"; it ends before ({ended.reason}: {ended.detail})" if ended else ""
             raise UsageError(
-                f"{number}{missed.label} at {missed.id} of {self.transcript.id} is not asked by this pipeline{why}; "
-                "fork before that"
+                f"{number}{missed.label} at {missed.id} of {self.transcript.id} is not asked by this pipeline{why}"
+                f"{self._rules}; fork before that"
             )
+
+    @property
+    def _rules(self) -> str:
+        rules = self.transcript.rules
+        return "" if rules == RULES else f"; it was recorded under rules {rules}, and rules {RULES} decide otherwise"
 
     def reaches(self, conversation: Conversation) -> int:
         """Give how far the past reaches into a conversation's log; what follows came of itself after it."""

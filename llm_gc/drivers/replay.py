@@ -2,6 +2,9 @@
 
 The pipeline may be another one by now: where it makes the same requests, the same replies lead to the same end, and
 where it does not, the first request that differs tells what has changed for the models.
+
+What was recorded under other rules was sent and decided otherwise in places. Compared is what the rules leave alone:
+who is asked for what, what the author wrote into each request and which messages it repeats, and what came of it.
 """
 
 from __future__ import annotations
@@ -10,18 +13,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gc._version import RULES
 from llm_gc.conversation import Conversation, Outcome
 from llm_gc.differences import Change, changes, message_lines, pipeline_changes
 from llm_gc.drivers.resolved import resolve_again
 from llm_gc.errors import TemplateError, UsageError
 from llm_gc.project import Loaded
-from llm_gc.protocol import Ask, Reply
+from llm_gc.protocol import Ask, Reply, Request
 from llm_gc.recorded import before, feed, header_of, replies
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
 from llm_gc.transcript import Decoder, finish, plain
 
 SETTLED = ("turn", "step", "role", "copy", "label", "content", "data", "heard", "said", "cut", "warnings", "error")
 """What the core makes of a reply."""
+
+UNDER_OTHER_RULES = ("turn", "step", "role")
+"""What of it is the same under all rules."""
+
+RULED_OPTIONS = ("num_ctx", "num_predict", "seed")
+"""The options that the rules decide where the author does not."""
 
 ERRORS = (("error", "message"), ("ended_by", "detail"))
 """Where the words stand for what went wrong."""
@@ -41,27 +51,28 @@ class Difference:
 class Replayed:
     """What came of it: none where all is the same. ``changes`` are those of the pipeline, also such as changed nothing.
 
-    ``turns`` counts the turns and picks of the record.
+    ``turns`` counts the turns and picks of the record, and ``rules`` is what it was recorded under.
     """
 
     turns: int
+    rules: int
     difference: Difference | None = None
     changes: tuple[Change, ...] = ()
 
 
 def replay(transcript: Transcript, loaded: Loaded) -> Replayed:
     """Feed a record to a pipeline: the one that was recorded, or what has become of it."""
-    count = len(transcript.turns)
+    count, rules = len(transcript.turns), transcript.rules
     try:
         resolved, inputs = resolve_again(transcript, loaded)
         conversation = Conversation(resolved.pipeline, inputs, resolved.files)
     except (UsageError, TemplateError) as error:
-        return Replayed(count, Difference("before the first turn", str(error)))
+        return Replayed(count, rules, Difference("before the first turn", str(error)))
     changed = tuple(pipeline_changes(transcript.pipeline, resolved.record))
     comparison = _Comparison(transcript, conversation)
     feed(conversation, comparison.answer)
     difference = comparison.difference or comparison.rest()
-    return Replayed(count, difference, changed)
+    return Replayed(count, rules, difference, changed)
 
 
 class _Comparison:
@@ -72,6 +83,7 @@ class _Comparison:
         self._transcript, self._conversation = transcript, conversation
         self._replies = replies(transcript.turns)
         self._decoder = Decoder(transcript)
+        self._same_rules = transcript.rules == RULES
         self._turns: dict[str, tuple[TurnRecord, TurnRecord | AttemptRecord]] = {}
         for turn in transcript.turns:
             self._turns |= {tried.id: (turn, tried) for tried in turn.attempts if tried.request is not None}
@@ -105,15 +117,29 @@ class _Comparison:
         made = finish(header_of(self._transcript), conversation.turns, outcome, "")
         again = {turn.id: turn for turn in made.turns}
         for turn in self._transcript.turns:
-            then, now = (_fate(one, numbered=not interrupted) for one in (turn, again[turn.id]))
+            then, now = (self._fate(one, numbered=not interrupted) for one in (turn, again[turn.id]))
             lines = tuple(_lines(then, now))
             if lines:
                 return Difference(_place(turn), f"something else is made of what {turn.label} said", lines, turn.turn)
         if interrupted:
             return None
-        then, now = ({"ended_by": plain(x.ended_by), "result": plain(x.result)} for x in (self._transcript, made))
+        then, now = map(self._ending, (self._transcript, made))
         lines = tuple(_lines(then, now))
         return Difference("the end", "it ends otherwise", lines) if lines else None
+
+    def _fate(self, turn: TurnRecord, *, numbered: bool) -> dict[str, Any]:
+        """Return what the core made of a reply; a turn in an open branch has no number yet."""
+        keys = SETTLED if self._same_rules else UNDER_OTHER_RULES
+        return {key: plain(getattr(turn, key)) for key in keys if key != "turn" or numbered}
+
+    def _ending(self, transcript: Transcript) -> dict[str, Any]:
+        """Return how it ended; under other rules the last message may be no result, and the words may differ."""
+        ended, result = plain(transcript.ended_by), {"result": plain(transcript.result)}
+        if self._same_rules:
+            return {"ended_by": ended, **result}
+        reason = None if transcript.status == "failed" else ended["reason"]  # that of what failed was another one
+        explicit = self._conversation.stage.pipeline.result is not None
+        return {"status": transcript.status, "reason": reason, **(result if explicit else {})}
 
     def _missed(self) -> TurnRecord | None:
         """Give the first recorded turn that has not come about: most were asked for, some never fit the window."""
@@ -131,19 +157,24 @@ class _Comparison:
         request = record.request
         if request is None:
             return
-        settings = ({"role": turn.role, "copy": turn.copy}, {"role": ask.speaker.role, "copy": ask.speaker.copy})
+        copies = ({"copy": turn.copy}, {"copy": ask.speaker.copy}) if self._same_rules else ({}, {})
+        settings = ({"role": turn.role, **copies[0]}, {"role": ask.speaker.role, **copies[1]})
         asked = ask.model or None
         models = ({"model": request.model}, {"model": asked}) if request.model or not asked else ({}, {})
         for one, other in (settings, models):
             yield from _lines(one, other)
         yield from self._compared_messages(ask, record)
-        yield from _lines({"options": request.options}, {"options": ask.options})
+        yield from _lines({"options": self._options(request.options)}, {"options": self._options(ask.options)})
         yield from _lines({"format": request.format}, {"format": ask.format})
+
+    def _options(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the options that are compared."""
+        return {key: value for key, value in options.items() if self._same_rules or key not in RULED_OPTIONS}
 
     def _compared_messages(self, ask: Ask, record: TurnRecord | AttemptRecord) -> Iterator[str]:
         error = record.error if record.error is not None and record.error.kind == "template" else None
         try:
-            messages = ask.request.messages
+            request = ask.request
         except TemplateError as broken:
             if error is None:
                 yield f"its request cannot be made: {broken}"
@@ -154,11 +185,17 @@ class _Comparison:
             yield f"its request could not be made then: {error.message}"
             return
         try:
-            sent = self._decoder.request(record).messages
+            sent = self._decoder.request(record)
         except ValueError as tampered:
             yield str(tampered)
             return
-        yield from message_lines(sent, messages)
+        if self._same_rules or _outline(sent) != _outline(request):
+            yield from message_lines(sent.messages, request.messages)
+
+
+def _outline(request: Request) -> list[tuple[str, str]]:
+    """Return what the author wrote into a request, and which turns it repeats in whatever form."""
+    return [(part.kind, part.text if part.of is None else part.of) for part in request.parts]
 
 
 def _lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -183,8 +220,3 @@ def _place(turn: TurnRecord) -> str:
 def _end(conversation: Conversation) -> Sequence[str]:
     outcome = conversation.outcome
     return [] if outcome is None else [f"it ends before: {outcome.reason}: {outcome.detail}"]
-
-
-def _fate(turn: TurnRecord, *, numbered: bool) -> dict[str, Any]:
-    """Give what the core made of a reply; a turn in an open branch has no number yet."""
-    return {key: plain(getattr(turn, key)) for key in SETTLED if key != "turn" or numbered}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc import sessions
-from llm_gc._version import __version__
+from llm_gc._version import RULES, __version__
 from llm_gc.backends.base import Backend, Facts, Progress
 from llm_gc.conversation import Conversation, Outcome, Turn
 from llm_gc.conversation.stage import Stage
@@ -145,7 +145,7 @@ class Run:
         versions = Versions(__version__, facts.backend, facts.server, digests(facts), windows)
         parent = self.past.parent if self.past is not None else None
         now = sessions.stamp(self.now())
-        header = Header(id_, resolved.record, stage.inputs, seed, now, versions, parent=parent)
+        header = Header(id_, resolved.record, stage.inputs, seed, now, versions, rules=RULES, parent=parent)
         return header, Conversation(resolved.pipeline, self.inputs, resolved.files)
 
     async def _preflight(self, stage: Stage) -> Facts:

@@ -53,7 +53,8 @@ def break_off(folder: Path, turns: int, torn: bytes = b"") -> Path:
     """Make the session an interrupted one of so many turns: a journal, perhaps with half a line behind."""
     path = session(folder)
     data = json.loads(path.read_text(encoding="utf-8"))
-    header = {key: data[key] for key in ("format", "id", "pipeline", "inputs", "seed", "started_at", "versions")}
+    known = ("format", "rules", "id", "pipeline", "inputs", "seed", "started_at", "versions")
+    header = {key: data[key] for key in known}
     lines: list[Any] = [{"turn": turn, "texts": data["texts"]} for turn in data["turns"][:turns]]
     with take(str(path), path.parent) as taken:
         journal = taken.reopen([{"start": header}, *lines])
