@@ -7,7 +7,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
+
 from llm_gc.check.problem import Problem
+from llm_gc.check.synonyms import key_for, step_for
 from llm_gc.check.words import EMPTY, advice, as_name, bound, expected, one_of, shown, within
 from llm_gc.near import near, nearest
 from llm_gc.pipeline import Role
@@ -16,9 +19,11 @@ from llm_gc.schema import pipeline_schema
 from llm_gc.steps import KINDS
 from llm_gc.steps.base import NAME
 from llm_gc.steps.limits import Limits
-from llm_gc.steps.say import Say
 
 __all__ = ["check", "explain"]
+
+MAX_KINDS = 3
+"""A key that belongs to more kinds of steps than these is ascribed to none."""
 
 
 def check(document: Any, schema: Callable[[], dict[str, Any]] = pipeline_schema) -> Iterator[Problem]:
@@ -78,7 +83,8 @@ class _Explainer:
                 for key in [key for key in wanted if key not in value]:
                     yield Problem(path, f"the key {key!r} is missing{within(path)}", key=True)
             case "type":
-                yield _wrong(path, value, expected(error.schema), advice(value, error.schema))
+                hint = _map_of_roles(value) if path == ("roles",) else advice(value, error.schema)
+                yield _wrong(path, value, expected(error.schema), hint)
             case "pattern" if wanted == NAME:
                 is_key = "propertyNames" in list(error.schema_path)[-2:]
                 yield self._bad_name((*path, value) if is_key else path, value, is_key=is_key)
@@ -114,6 +120,15 @@ def _is_another(error: Any) -> bool:
     return not error.path and (form or error.validator in ("type", "const", "enum"))
 
 
+def _map_of_roles(value: Any) -> str:
+    """Return an example of a map of roles, with the names of a list that was given in its place."""
+    items = value if isinstance(value, list) else []
+    named = [item.get("name", item.get("role")) if isinstance(item, dict) else item for item in items]
+    names = [name for item in named if isinstance(item, str) and (name := as_name(item))] or ["anna", "ben"]
+    roles = ", ".join(f"{name}: {{model: …, prompt: …}}" for name in names[:2])
+    return f"Roles are a map of names: roles: {{{roles}{', …' if len(names) > 2 else ''}}}."
+
+
 def _wrong(path: Path, value: Any, wanted: str, hint: str = "") -> Problem:
     if value is None and path:
         what = f"the key {path[-1]!r}" if isinstance(path[-1], str) else "this item of the list"
@@ -124,6 +139,8 @@ def _wrong(path: Path, value: Any, wanted: str, hint: str = "") -> Problem:
 def _unknown_keys(path: Path, value: Mapping[str, Any], known: list[str]) -> Iterator[Problem]:
     for key in [key for key in value if key not in known]:
         meant, hint = _home(key, known)
+        if not hint and (written := key_for(key, known)):
+            meant, hint = written if written in known else "", f"Here that is {written!r}."
         meant = meant or ("" if hint else nearest(key, known))
         hint = hint or (f"Did you mean {meant!r}?" if meant else f"The keys here are {', '.join(known)}.")
         message = f"unknown key {key!r}{within(path)}"
@@ -141,10 +158,15 @@ def _home(key: str, known: Collection[str]) -> tuple[str, str]:
         return "options", f"Write it under 'options': options: {{{key}: …}}."
     if not {"roles", "model", "max_turns", *KINDS}.intersection(known):
         return "", ""  # of what stands here nothing belongs to a role
-    homes = ["'say'"] if key in Say.model_fields and not {*KINDS}.isdisjoint(known) else []
+    kinds = [repr(kind) for kind, model in KINDS.items() if key != kind and key in _keys(model)]
+    homes = kinds if len(kinds) <= MAX_KINDS and not {*KINDS}.isdisjoint(known) else []
     homes += ["a role", "'defaults'"] if key in Role.model_fields else []
     homes += ["'limits'"] if key in Limits.model_fields else []
     return "", f"It is a key of {one_of(homes)}." if homes else ""
+
+
+def _keys(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def _which_kind(path: Path, value: Mapping[str, Any]) -> Problem:
@@ -153,6 +175,9 @@ def _which_kind(path: Path, value: Mapping[str, Any]) -> Problem:
         names = f"{', '.join(map(repr, found[:-1]))} and {found[-1]!r}"
         return Problem((*path, found[1]), f"a step is one thing, and this one has the keys {names}", key=True)
     message = "this step is none of the kinds that there are"
+    key, written = step_for(value)
+    if written:
+        return Problem((*path, key), message, f"Write {written}.", key=True)
     for key in value:
         if hint := near(key, KINDS):
             return Problem((*path, key), message, hint, key=True)
