@@ -96,13 +96,13 @@ class Hearing:
         if piece.text or piece.thinking:
             self.count += 1
             said, thought, back = self._thoughts.feed(piece.text)
-            if back:
-                self._thinking.append("".join(self._text))
-                self._text.clear()
-                self._notify(TakenBack())
-            self._pass_on(Parted(said, piece.thinking + thought))
+            self._pass_on(Parted(said, piece.thinking + thought, back))
 
     def _pass_on(self, parted: Parted) -> None:
+        if parted.back:
+            self._thinking.append("".join(self._text))
+            self._text.clear()
+            self._notify(TakenBack())
         if parted.said or parted.thought:
             self._text.append(parted.said)
             self._thinking.append(parted.thought)

@@ -311,11 +311,11 @@ def test_a_reply_is_a_proof_and_a_failure_is_none() -> None:
     now = [0.0]
 
     def slow(progress: Progress) -> None:
-        if progress == Delta("a"):
+        if progress == Delta("x"):
             now[0] += 10
 
     with StandIn([DEMO]) as server:
-        server.script(Say("a"), Say("b", done=False), Say("c"))
+        server.script(Say("x"), Say("b", done=False), Say("c"))
         ollama = Ollama(server.url, clock=lambda: now[0])
 
         async def turns() -> list[str]:
