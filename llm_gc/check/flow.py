@@ -47,6 +47,7 @@ class Flow:
         self._stops: list[Stops] = []
         self._roles = Replies(subject.pipeline)
         self.sights = self._sights.seen
+        self.comparisons = self._sights.comparisons.suspects
         self.never: list[tuple[Path, str]] = []
         self.picks: list[tuple[Path, Choose, frozenset[str | None]]] = []
         pipeline = subject.pipeline

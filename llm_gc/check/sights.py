@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gc.check.comparisons import Comparisons
 from llm_gc.check.known import LAST, Key, Known
 from llm_gc.check.names import NAMES
 from llm_gc.check.subject import Subject
@@ -37,11 +38,13 @@ class Sights:
         self._changing: dict[tuple[str, bool], tuple[Use, ...]] = {}
         self.seen: dict[tuple[Path, Use], Sight] = {}
         self.conditions: list[str] = []
+        self.comparisons = Comparisons(dict(subject.pipeline.inputs), dict(subject.templates))
 
     def read(self, path: Path, text: Any, *, is_expression: bool = False) -> None:
         """See the names in a template or an expression, as things stand."""
         if not isinstance(text, str):
             return
+        self.comparisons.look(path, text, self.resolve, self.conditions, is_expression=is_expression)
         uses = self._changing.get((text, is_expression))
         if uses is None:
             compiled = self._subject.compiled(text, is_expression)

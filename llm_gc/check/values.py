@@ -107,7 +107,7 @@ Resolve = Callable[[Sequence[str]], Value]
 def evaluated(node: nodes.Node | None, resolve: Resolve) -> Value:
     """Give what an expression gives."""
     if isinstance(node, (nodes.Name, nodes.Getattr, nodes.Getitem)):
-        words = _words(node)
+        words = attribute_chain(node)
         return resolve(words) if words else UNKNOWN
     if isinstance(node, nodes.Filter) and node.name in _SAME and node.node is not None:
         value = evaluated(node.node, resolve)
@@ -150,8 +150,8 @@ def _enumerated(value: Value) -> frozenset[str | None] | None:
     return frozenset(found) if value.schemas else None
 
 
-def _words(node: nodes.Node) -> list[str]:
-    """Give a name with what follows it; nothing where it begins with no name."""
+def attribute_chain(node: nodes.Node) -> list[str]:
+    """Return a name with the attributes that follow it; an empty list where the node begins with no name."""
     words: list[str] = []
     while isinstance(node, (nodes.Getattr, nodes.Getitem)):
         if isinstance(node, nodes.Getattr):

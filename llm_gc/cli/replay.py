@@ -86,9 +86,7 @@ def _told(id_: str, replayed: Replayed, against: str) -> str:
     if replayed.difference is not None:
         lines = [fitted(f"{id_}: {under}differs from {against}"), *_lines(replayed.difference)]
         if under:
-            lines.append(
-                fitted(f"  rules {RULES} send and decide some things otherwise, which may be why")
-            )
+            lines.append(fitted(f"  rules {RULES} send and decide some things otherwise, which may be why"))
         return _clean("\n".join(lines))
     same = "the same as far as that can be compared" if under else "identical"
     lines = [fitted(f"{id_}: {under}{same} ({count}, against {against})")]

@@ -37,10 +37,11 @@ def _misfit(data: Any, schema: Any) -> str | None:
 
 
 def defaults(schema: Any) -> Any:
-    """Give what stands in for the data of a failed turn: the ``default``s of its properties; none without any."""
+    """Return what replaces the data of a failed turn: of each property its ``default`` or none, none without any."""
     properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
-    given = {k: v["default"] for k, v in properties.items() if isinstance(v, dict) and "default" in v}
-    return freeze(given) if given else None
+    given = {name: inner.get("default") for name, inner in properties.items() if isinstance(inner, dict)}
+    has_default = any(isinstance(inner, dict) and "default" in inner for inner in properties.values())
+    return freeze(given) if has_default else None
 
 
 def malformed(wrong: str) -> Failure:

@@ -5,7 +5,20 @@ names are errors. There is no clock, no chance and no way to a file: templates c
 """
 
 from llm_gc.templates.compiling import Compiled, Lookup, Templates, is_file, referenced, taken
-from llm_gc.templates.parsing import comments
+from llm_gc.templates.parsing import comments, parsed
+from llm_gc.templates.spots import column
 from llm_gc.templates.uses import Spotted, Use
 
-__all__ = ["Compiled", "Lookup", "Spotted", "Templates", "Use", "comments", "is_file", "referenced", "taken"]
+__all__ = [
+    "Compiled",
+    "Lookup",
+    "Spotted",
+    "Templates",
+    "Use",
+    "column",
+    "comments",
+    "is_file",
+    "parsed",
+    "referenced",
+    "taken",
+]

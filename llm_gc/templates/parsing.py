@@ -76,6 +76,14 @@ def parse(text: str, where: str = "", *, is_expression: bool = False) -> Parsed:
     return parsed
 
 
+def parsed(text: str, where: str = "", *, is_expression: bool = False) -> nodes.Template | None:
+    """Return the tree of a template or an expression; none where it cannot be read."""
+    try:
+        return parse(text, where, is_expression=is_expression).tree
+    except Exception:  # noqa: BLE001  # whoever compiles it says what is wrong with it
+        return None
+
+
 def _template(text: str, where: str) -> Parsed:
     tree = reader().parse(text, where or None)
     return Parsed(tree, where, _whole(tree, text))

@@ -49,7 +49,7 @@ def test_two_misfits_are_a_failed_turn_with_its_defaults() -> None:
     asks, conversation = judge("no json", "[1, 2", then="failed")
     assert len(asks) == 2
     assert conversation.turns[0].exchange.failure.kind == "malformed"
-    assert conversation.turns[0].message.data == {"score": 0}
+    assert conversation.turns[0].message.data == {"approved": None, "score": 0}
     assert conversation.outcome.status == "failed"
 
 
