@@ -45,17 +45,30 @@ def _compared(expected: Sequence[str], actual: Sequence[str]) -> Iterator[str]:
         if tag == "equal":
             yield from (f"  {line}" for line in expected[one:one_end])
             continue
-        yield from (f"- {line}" for line in expected[one:one_end])
-        yield from (f"+ {line}" for line in actual[other:other_end])
+        missing, instead = expected[one:one_end], actual[other:other_end]
+        if " ".join(missing).split() == " ".join(instead).split():  # they would look alike
+            missing, instead = list(map(_visible, missing)), list(map(_visible, instead))
+        yield from (f"- {line}" for line in missing)
+        yield from (f"+ {line}" for line in instead)
 
 
 def _lines(value: Any, beside: Any) -> list[str]:
     """Give a value as lines: a text as it is where the other one is a text too, a list of texts with one in each."""
     if isinstance(value, str) and isinstance(beside, str):
+        if value != beside and value.splitlines() == beside.splitlines():
+            return [_visible(line) for line in value.splitlines(keepends=True)]
         return value.splitlines() or ["(empty)"]
     if isinstance(value, list) and isinstance(beside, list):
         return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value] or ["(none)"]
     return json.dumps(value, ensure_ascii=False, indent=2).splitlines()
+
+
+_MARKS = str.maketrans({" ": "·", "\t": "→", "\u00a0": "⍽", "\n": "↵", "\r": "␍"})
+
+
+def _visible(line: str) -> str:
+    """Return a line with marks in the place of its white space."""
+    return line.translate(_MARKS)
 
 
 def _cut(lines: list[str]) -> tuple[str, ...]:

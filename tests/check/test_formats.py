@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +189,30 @@ def test_sarif_names_the_rule_and_brings_its_page() -> None:
     assert {result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in run["results"]} == {
         "a%20b.yaml"
     }
+
+
+def test_services_see_files_from_the_root_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in it the command runs; text and JSON name a file as it was named."""
+    (tmp_path / ".git").mkdir()
+    here = tmp_path / "talks" / "inner"
+    here.mkdir(parents=True)
+    (here / "f.yaml").touch()
+    (here.parent / "f.yaml").touch()
+    monkeypatch.chdir(here)
+    found = finding(1, 1)
+    above = dataclasses.replace(found, file="../f.yaml")
+    assert "file=talks/inner/f.yaml," in FORMATS["github"]([found])
+    assert "file=talks/f.yaml," in FORMATS["github"]([above])
+    assert '"uri": "talks/inner/f.yaml"' in FORMATS["sarif"]([found])
+    assert FORMATS["text"]([found]).startswith("f.yaml:")
+    assert '"f.yaml"' in FORMATS["json"]([found])
+
+
+def test_a_file_outside_of_the_repository_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And so does one where there is no repository."""
+    (tmp_path / "f.yaml").touch()
+    inside = tmp_path / "inside"
+    (inside / ".git").mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    outside = dataclasses.replace(finding(1, 1), file="../f.yaml")
+    assert "file=../f.yaml," in FORMATS["github"]([outside])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llm_gc.check.formats.root import from_root
 from llm_gc.errors import Finding
 
 
@@ -19,7 +20,7 @@ def _command(finding: Finding) -> str:
     columns = {"col": finding.column}
     if finding.end_line == finding.line:  # GitHub takes an end column within one line only
         columns["endColumn"] = finding.end_column
-    properties = {"file": finding.file, "line": finding.line, "endLine": finding.end_line, **columns}
+    properties = {"file": from_root(finding.file), "line": finding.line, "endLine": finding.end_line, **columns}
     words = ",".join(f"{key}={_escaped(str(value))}" for key, value in (properties | {"title": finding.code}).items())
     return f"::{finding.severity} {words}::{_message(finding.text)}"
 

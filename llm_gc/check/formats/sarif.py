@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_gc._version import __version__
+from llm_gc.check.formats.root import from_root
 from llm_gc.check.pages import pages
 from llm_gc.errors import Finding
 
@@ -62,6 +63,6 @@ def _result(finding: Finding, codes: Sequence[str]) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    """Give a file as a reference to it: relative as it is, absolute as an address."""
-    path = Path(file)
+    """Return a file as a reference to it: relative to the repository's root, or absolute as an address."""
+    path = Path(from_root(file))
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
