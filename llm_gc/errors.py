@@ -9,21 +9,41 @@ from typing import ClassVar, Literal
 Fault = Literal["author", "user", "model", "server", "machine"]
 Severity = Literal["error", "warning"]
 
+COMPLETED, FAILED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+EXIT_CODES = {
+    COMPLETED: "Completed or stopped, or nothing is wrong.",
+    FAILED: "The conversation failed, something was found, or what was to be printed or written could not be.",
+    USAGE: "Called in a wrong way, or a pipeline or session cannot be loaded.",
+    UNAVAILABLE: "The model server cannot be reached, or a model is missing.",
+    INTERRUPTED: "Interrupted, as by Ctrl-C.",
+}
+"""What the command line ends with, and what each of them means."""
+
 
 class LlmGcError(Exception):
-    """An error with a message for people: what is wrong, where, and what to do.
+    """An error with a message for people: what is wrong, where, and what to do. Each argument is a line of it.
 
     ``exit_code`` is what the command line ends with; ``fault`` says whose turn it is to mend it.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = FAILED
     fault: ClassVar[Fault] = "user"
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines of the message: what stands in one of them cannot begin another."""
+        return tuple(map(str, self.args))
 
 
 class UsageError(LlmGcError):
     """The command was called in a way it cannot be: a missing input, a value that does not fit."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class Unanswered(UsageError):
@@ -67,13 +87,13 @@ class Finding:
 class PipelineError(LlmGcError):
     """A pipeline that cannot be loaded, with everything that is wrong in it."""
 
-    exit_code = 2
+    exit_code = USAGE
     fault = "author"
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         """Keep ``findings``, in order of place."""
         self.findings = tuple(sorted(findings, key=lambda f: (f.file, f.line, f.column)))
-        super().__init__("\n".join(str(finding) for finding in self.findings))
+        super().__init__(*map(str, self.findings))
 
 
 class TemplateError(LlmGcError):
@@ -110,6 +130,11 @@ class TemplateError(LlmGcError):
         where = ", ".join(filter(None, (f"pipeline {self.pipeline}" if self.pipeline else "", step, place, line)))
         return f"{where}: {self.message}" if where else self.message
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The message, in one line."""
+        return (str(self),)
+
     def at(self, path: tuple[str | int, ...]) -> TemplateError:
         """Give the same error, used at ``path``."""
         return self if self.path else TemplateError(self.message, self.file, self.line, path, self.column)
@@ -124,21 +149,21 @@ class TemplateError(LlmGcError):
 class ServerUnreachable(LlmGcError):
     """No model server answers where we looked."""
 
-    exit_code = 3
+    exit_code = UNAVAILABLE
     fault = "server"
 
 
 class ModelMissing(LlmGcError):
     """The server does not have every model that the pipeline asks for."""
 
-    exit_code = 3
+    exit_code = UNAVAILABLE
     fault = "user"
 
 
 class ServerError(LlmGcError):
     """The server answered before the first turn, but with an error."""
 
-    exit_code = 3
+    exit_code = UNAVAILABLE
     fault = "server"
 
 
@@ -151,5 +176,5 @@ class SessionError(LlmGcError):
 class UnreadableSession(SessionError):
     """The session that was named cannot be read, or is none that can be gone on from."""
 
-    exit_code = 2
+    exit_code = USAGE
     fault = "user"

@@ -63,7 +63,7 @@ def resolve(
         if problem:
             wrong.append(f"the input {name!r} does not fit: {problem}")
     if wrong:
-        raise UsageError("\n".join(wrong))
+        raise UsageError(*wrong)
     return values
 
 

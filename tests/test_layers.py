@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "llm_gc"
 
 LAYERS = [
     "_version",
+    "printable",
     "errors",
     "duration",
     "protocol",
@@ -61,6 +62,7 @@ LAYERS = [
 """A module imports from those above it in this list, and from its own package; never from below."""
 
 CORE = [
+    "printable",
     "duration",
     "protocol",
     "near",

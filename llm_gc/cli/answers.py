@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Any
 
 from llm_gc.backends.form import word
 from llm_gc.backends.human import SKIP, Answers
+from llm_gc.cli import standard_input
 from llm_gc.errors import UsageError
 
 _BETWEEN = re.compile(r"^---[ \t]*\r?$", re.MULTILINE)
@@ -52,6 +52,6 @@ def _listed(name: str) -> list[str]:
 
 def _standard_input() -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
+        return standard_input.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"standard input is not text in UTF-8: {error.reason} at byte {error.start}") from error

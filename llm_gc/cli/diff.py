@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llm_gc.cli.output import out
 from llm_gc.errors import UnreadableSession
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ def command(first: str, second: str, folder: Path, as_json: bool) -> int:
     What is - or [-…-] stands in A alone, what is + or {+…+} in B alone. The exit code is 1 where they differ. Times,
     ids and what the server counted are no differences.
     """
-    from llm_gc.cli.clean import clean, clean_json
     from llm_gc.comparison import compare
     from llm_gc.sessions import find_session, load_session
     from llm_gc.transcript import dumps
@@ -42,9 +42,10 @@ def command(first: str, second: str, folder: Path, as_json: bool) -> int:
     except ValueError as error:
         raise UnreadableSession(str(error)) from error
     if as_json:
-        click.echo(clean_json(dumps(_data(one, other, found), indent=1)))
+        out.escaped(dumps(_data(one, other, found), indent=1))
     else:
-        click.echo(clean("\n".join(_report(one, other, found))))
+        for line in _report(one, other, found):
+            out.line(line, fit=False)
     return 1 if found.differs else 0
 
 
@@ -53,11 +54,11 @@ def _report(one: Transcript, other: Transcript, found: Comparison) -> Iterator[s
     yield f"B: {other.id}"
     for title, part in (("inputs", found.inputs), ("pipeline", found.pipeline), ("besides", found.around)):
         if part:
-            yield f"\n{title}"
+            yield from ("", title)
             yield from _cut([f"  {line}" for change in part for line in change.lines()])
-    yield "\nturns"
+    yield from ("", "turns")
     yield from _turns(found)
-    yield "\nend"
+    yield from ("", "end")
     yield from ([f"  {line}" for change in found.end for line in change.lines()] or ["  the same"])
     yield ""
     for name, transcript in (("A", one), ("B", other)):
@@ -97,7 +98,7 @@ def _cut(lines: Sequence[str]) -> Iterator[str]:
 def _summary(transcript: Transcript) -> str:
     from llm_gc.cli.figures import summary
 
-    return summary(transcript).replace("\n", " · ")
+    return " · ".join(summary(transcript))
 
 
 def _data(one: Transcript, other: Transcript, found: Comparison) -> dict[str, Any]:

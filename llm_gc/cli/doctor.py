@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.output import Piece, err, out
 
 if TYPE_CHECKING:
     from llm_gc.doctor.diagnosis import Case, Diagnosis
@@ -42,16 +42,14 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
         cases = asyncio.run(_visit(wants, options))
     except KeyboardInterrupt:
         if options["pull"]:
-            click.echo("llm-gc: stopped; pulling again goes on where this download stopped", err=True)
+            err.line("llm-gc: stopped; pulling again goes on where this download stopped")
         raise
     found = [diagnose(case) for case in cases]
     flat = [one for diagnoses in found for one in diagnoses]
     if options["as_json"]:
         import json
 
-        from llm_gc.cli.clean import clean_json
-
-        click.echo(clean_json(json.dumps(as_data(cases, flat), indent=1, ensure_ascii=False)))
+        out.escaped(json.dumps(as_data(cases, flat), indent=1, ensure_ascii=False))
     else:
         _print(list(report(cases, found, name)))
         _sum_up(flat)
@@ -86,40 +84,35 @@ async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[Case]:
                 await visit.pull(cases, told)
             cases = await visit.examine()
         if options["probe"]:
-            cases = await visit.probe(cases, lambda model: click.echo(f"probing {model} …", err=True))
+            cases = await visit.probe(cases, lambda model: err.line(f"probing {model} …"))
         return cases
     finally:
         await visit.aclose()
 
 
 def _print(groups: Sequence[Group]) -> None:
-    from llm_gc.cli.clean import clean
-
-    is_terminal = sys.stdout.isatty()
     for number, group in enumerate(groups):
-        click.echo(("\n" if number else "") + click.style(clean(group.title), bold=True))
+        if number:
+            out.line()
+        out.line((group.title, "bold"))
         for line in group.lines:
-            for text in _shown(line, is_terminal):
-                click.echo(text)
+            for pieces in _shown(line):
+                out.line(*pieces)
 
 
-def _shown(line: Line, is_terminal: bool) -> list[str]:
+def _shown(line: Line) -> Iterator[tuple[Piece, ...]]:
     """Give a line of the report, its remedy and its places: with a mark in a terminal, plain else."""
-    from llm_gc.cli.clean import clean
-    from llm_gc.cli.lines import fitted
-
     sign, colour = _MARKS[line.mark]
-    mark = sign if is_terminal else f"{line.mark}:"
-    first = fitted(f"  {mark} {clean(line.text)}")
-    shown = [first.replace(mark, click.style(mark, fg=colour, bold=True), 1) if is_terminal else first]
+    mark = (sign, f"{colour} bold") if out.is_terminal else f"{line.mark}:"
+    yield "  ", mark, f" {line.text}"
     if line.remedy:
-        shown.append(fitted(f"      {clean(line.remedy)}"))
+        yield (f"      {line.remedy}",)
     if line.places:
-        shown.append(click.style(fitted(f"      {', '.join(line.places)}"), dim=True))
-    return shown
+        yield ((f"      {', '.join(line.places)}", "dim"),)
 
 
 def _sum_up(found: Sequence[Diagnosis]) -> None:
     mending = sum(one.severity != "note" for one in found)
     words = "1 thing is to be mended" if mending == 1 else f"{mending} things are to be mended"
-    click.echo(f"\n{words if mending else 'Nothing stands in the way.'}", err=True)
+    err.line()
+    err.line(words if mending else "Nothing stands in the way.")

@@ -61,8 +61,8 @@ def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
     return " · ".join(words)
 
 
-def summary(transcript: Transcript) -> str:
-    """Give how a conversation ended, and what it cost."""
+def summary(transcript: Transcript) -> tuple[str, str]:
+    """Give how a conversation ended, and what it cost, a line each."""
     totals, ended = transcript.totals, transcript.ended_by
     turns = f"{totals.turns} turn{'' if totals.turns == 1 else 's'}"
     failed = f" ({totals.failed} failed)" if totals.failed else ""
@@ -70,7 +70,7 @@ def summary(transcript: Transcript) -> str:
     why = "" if transcript.status == ended.reason else f" ({ended.reason})"
     head = f"{transcript.status}{why}: {ended.detail}"
     reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
-    return f"{head}\n{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
+    return head, f"{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
 
 
 def result(transcript: Transcript) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +13,7 @@ import click
 
 from llm_gc import backends
 from llm_gc._version import RULES
+from llm_gc.cli.output import err, out
 from llm_gc.errors import LlmGcError, PipelineError, ServerUnreachable, TemplateError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def go(
     from llm_gc.cli.screen import still
     from llm_gc.drivers.run import Run
 
+    out.keep_going("the conversation goes on, and its transcript is written as always")
     screen, notes = shown or screens(options)
     people = People(loaded, options["answers"])
     name = options["backend"] or _before(past)
@@ -122,16 +123,17 @@ def _end(run: Run, options: dict[str, Any]) -> int:
     transcript, outcome = run.transcript, run.outcome
     if transcript is None or outcome is None:
         done = "written" if run.past is None else "changed"
-        click.echo(f"llm-gc: interrupted before anything was asked; nothing was {done}", err=True)
+        err.line(f"llm-gc: interrupted before anything was asked; nothing was {done}")
         return 130
     print_asked(transcript, options)
     if run.path is None:
         _keep_on_screen(run, options)
         return 1
     if not options["quiet"] and not nothing_left(transcript):
-        click.echo(f"llm-gc resume {run.path} goes on with it", err=True)
+        err.line(f"llm-gc resume {run.path} goes on with it", fit=False)
     if outcome.status == "failed":
-        click.echo(f"llm-gc: the conversation failed: {outcome.detail}", err=True) if options["quiet"] else None
+        if options["quiet"]:
+            err.line(f"llm-gc: the conversation failed: {outcome.detail}")
         return 3 if outcome.failure == "unreachable" else 1
     return 130 if outcome.status == "interrupted" else 0
 
@@ -139,45 +141,43 @@ def _end(run: Run, options: dict[str, Any]) -> int:
 def print_asked(transcript: Transcript, options: dict[str, Any]) -> None:
     """Print the transcript or the result, where one of them alone is asked for."""
     if options["as_json"]:
-        from llm_gc.cli.clean import clean_json
         from llm_gc.transcript import dumps
 
-        click.echo(clean_json(dumps(transcript, indent=1)))
+        out.escaped(dumps(transcript, indent=1))
     elif options["quiet"]:
         _print_result(transcript.result)
 
 
 def _print_result(result: Any) -> None:
-    from llm_gc.cli.clean import clean, clean_json
     from llm_gc.transcript import dumps
 
-    click.echo(clean(result) if isinstance(result, str) else clean_json(dumps(result)))
+    if isinstance(result, str):
+        out.text(result)
+    else:
+        out.escaped(dumps(result))
 
 
 def _keep_on_screen(run: Run, options: dict[str, Any]) -> None:
     """Where the transcript could not be written, and what was said did not stand on the screen, print it."""
     if run.transcript is not None and options["quiet"]:
-        from llm_gc.cli.clean import clean
-
         for turn in run.transcript.turns:
-            click.echo(clean(f"{turn.role}: {turn.content}"), err=True)
+            err.lines(turn.role, turn.content)
 
 
 def screens(options: dict[str, Any]) -> tuple[Screen, Notes]:
     """Give what shows the conversation, and what shows everything about it."""
     from llm_gc.cli.screen import Notes, Screen
-    from llm_gc.cli.voices import Plain, Silent, Styled, Voice, console
+    from llm_gc.cli.voices import Plain, Silent, Styled, Voice
 
     quiet, as_json = options["quiet"], options["as_json"]
-    notes, terminal = Notes(console(sys.stderr), quiet=quiet), console(sys.stdout)
-    voice: Voice = Silent() if quiet or as_json else Styled(terminal) if terminal is not None else Plain()
+    notes = Notes(quiet=quiet)
+    voice: Voice = Silent() if quiet or as_json else Styled() if out.is_live else Plain()
     return Screen(voice, notes, thinking=options["thinking"]), notes
 
 
 def _fallen_back(notes: Notes, error: LlmGcError) -> None:
-    notes.warn(
-        f"NO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs.\n\n{error}\n"
-    )
+    what = "NO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs."
+    notes.warn(what, "", *error.lines, "")
 
 
 def _handled(stop: Callable[[int, object], None]) -> Any:

@@ -8,6 +8,7 @@ import gc
 import click
 
 from llm_gc.cli.options import laid_over
+from llm_gc.cli.output import out
 
 
 @click.command()
@@ -27,7 +28,7 @@ def command(file: str | None, svg: str | None, overrides: tuple[str, ...], model
         check(svg, force=force)
     drawing = mermaid(project.load(file, overrides, models).pipeline)
     if svg is None:
-        click.echo(drawing, nl=False)
+        out.text(drawing)
         return 0
     write(svg, [_picture(drawing)], force=force)
     return 0

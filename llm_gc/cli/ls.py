@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llm_gc.cli.output import err, out
+
 if TYPE_CHECKING:
     from llm_gc.sessions import Listed
 
@@ -30,7 +32,7 @@ def command(sessions: Path, limit: int | None, as_json: bool) -> int:
     if as_json:
         _print_json(newest)
     elif not _print_lines(newest):
-        click.echo(f"There are no sessions in {sessions}; llm-gc run leaves one there.", err=True)
+        err.line(f"There are no sessions in {sessions}; llm-gc run leaves one there.")
     return 0
 
 
@@ -39,21 +41,20 @@ def _print_lines(listed: Iterable[Listed]) -> bool:
     some = False
     for session in listed:
         if not some:
-            click.echo(_columns(*HEAD))
+            out.line(_columns(*HEAD), fit=False)
         some = True
-        click.echo(_line(session))
+        out.line(_line(session), fit=False)
     return some
 
 
 def _line(session: Listed) -> str:
-    from llm_gc.cli.clean import clean
     from llm_gc.cli.figures import seconds
 
     if session.problem:
-        return clean(_columns(session.status, "-", "", "-", "-", f"{session.id}: {session.problem}"))
+        return _columns(session.status, "-", "", "-", "-", f"{session.id}: {session.problem}")
     failed = str(session.failed or "")
     tokens, time = f"{session.tokens:,}", seconds(session.seconds)
-    return clean(_columns(session.status, str(session.turns), failed, tokens, time, session.id))
+    return _columns(session.status, str(session.turns), failed, tokens, time, session.id)
 
 
 def _columns(*words: str) -> str:
@@ -64,12 +65,10 @@ def _columns(*words: str) -> str:
 
 def _print_json(listed: Iterable[Listed]) -> None:
     """Print one list, a session on each line, as they are read."""
-    from llm_gc.cli.clean import clean_json
-
     before = "["
     for session in listed:
         fields = {"path": str(session.path), "tokens": session.tokens}
         text = json.dumps({**asdict(session), **fields}, ensure_ascii=False)
-        click.echo(f"{before}\n {clean_json(text)}", nl=False)
+        out.escaped(f"{before}\n {text}", end="")
         before = ","
-    click.echo("[]" if before == "[" else "\n]")
+    out.escaped("[]" if before == "[" else "\n]")

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from llm_gc.cli import figures
-from llm_gc.cli.clean import clean
+from llm_gc.printable import clean
 from llm_gc.records import Transcript, TurnRecord
 
 _CODE = re.compile(r"(?<![`\\])(`+)(?!`)(?:.*?[^`])\1(?!`)")

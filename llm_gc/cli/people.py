@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from llm_gc.backends.base import Backend
 from llm_gc.backends.human import Answers, Asker, Human, people
 from llm_gc.backends.router import Router
+from llm_gc.cli.output import err, out
+from llm_gc.cli.standard_input import is_keyboard
 from llm_gc.conversation import Outcome
 from llm_gc.errors import UsageError
 from llm_gc.project import Loaded
@@ -28,7 +29,7 @@ class People:
         """
         self._loaded, self._roles = loaded, list(dict.fromkeys(people(loaded.pipeline, loaded.files)))
         self._answers = _read(answers)
-        if self._roles and self._answers is None and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if self._roles and self._answers is None and not (is_keyboard() and err.is_terminal):
             who = f"the role {self._roles[0]!r} is a person" if len(self._roles) == 1 else _several(self._roles)
             raise UsageError(
                 f"{who}, and there is no terminal to ask at; "
@@ -53,7 +54,7 @@ class People:
         from llm_gc.cli.person import Person
 
         about = {name: role.description or "" for name, role in self._loaded.pipeline.roles.items()}
-        return Person(screen, about, hears=hears and sys.stdout.isatty())
+        return Person(screen, about, hears=hears and out.is_terminal)
 
 
 def _several(roles: list[str]) -> str:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
-import sys
 from collections.abc import Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from llm_gc.backends.form import Blank, word
 from llm_gc.backends.human import SKIP
-from llm_gc.cli.clean import clean
+from llm_gc.cli.output import err
 from llm_gc.cli.screen import Screen
 from llm_gc.cli.wrap import Wrap
 from llm_gc.conversation.request import GO_ON
 from llm_gc.errors import Unanswered
+from llm_gc.printable import clean, one_line
 from llm_gc.protocol import Ask, Part, Speaker
 
 if TYPE_CHECKING:
@@ -76,10 +73,10 @@ class Person:
         asked = ask.label if ask.is_pick or not blank.name else f"{ask.label}, {blank.name}"
         hint = f" ({blank.hint})" if blank.hint else ""
         try:
-            with create_app_session(output=create_output(stdout=sys.stderr)):  # standard output is the conversation
+            with create_app_session(output=create_output(stdout=err.passage())):  # standard output is the conversation
                 session = self._session(is_line=bool(blank.hint))
                 return await session.prompt_async(
-                    clean(f"{asked}{hint}> "), completer=_completer(blank), handle_sigint=False
+                    one_line(f"{asked}{hint}> "), completer=_completer(blank), handle_sigint=False
                 )
         except KeyboardInterrupt:
             signal.raise_signal(signal.SIGINT)  # here Ctrl-C is only a key: let it stop the run as it does elsewhere
@@ -135,10 +132,11 @@ def _keys() -> Any:
 def _completer(blank: Blank) -> Any:
     from prompt_toolkit.completion import WordCompleter
 
-    return WordCompleter([word(choice) for choice in blank.choices], sentence=True)
+    words = [word(choice) for choice in blank.choices]
+    return WordCompleter(words, sentence=True, display_dict={choice: one_line(choice) for choice in words})
 
 
 def _show(text: str) -> None:
     if text:
-        wrap = Wrap(shutil.get_terminal_size().columns)
-        click.echo(wrap.feed(clean(text)) + wrap.flush(), err=True, color=False)
+        wrap = Wrap(err.width)
+        err.text(wrap.feed(clean(text)) + wrap.flush())

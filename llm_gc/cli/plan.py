@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.output import out
 
 if TYPE_CHECKING:
     from llm_gc.drivers.explore.supplied import Supplied
@@ -54,8 +55,6 @@ def _seeded(loaded: Loaded, seed: int | None) -> Loaded:
 
 
 def _print(plan: Plan, inputs: dict[str, Supplied], unknown: set[str], options: dict[str, Any]) -> None:
-    from llm_gc.cli.clean import clean, clean_json
-    from llm_gc.cli.lines import fitted
     from llm_gc.planning.telling import as_data, block, summary
 
     number = options["turn"]
@@ -64,13 +63,13 @@ def _print(plan: Plan, inputs: dict[str, Supplied], unknown: set[str], options: 
 
         data = as_data(plan, inputs, unknown)
         data["turns"] = [turn for turn in data["turns"] if number in (None, turn["number"])]
-        click.echo(clean_json(json.dumps(data, indent=1, ensure_ascii=False, default=dict)))
+        out.escaped(json.dumps(data, indent=1, ensure_ascii=False, default=dict))
         return
     for turn in plan.turns:
         if number in (None, turn.number):
             for line in block(turn, with_request=options["requests"] or number is not None):
-                click.echo(fitted(clean(line)))
+                out.line(line)
     if number is None:
-        click.echo()
+        out.line()
         for line in summary(plan, inputs, unknown):
-            click.echo(fitted(clean(line)))
+            out.line(line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.output import err, out
 from llm_gc.errors import PipelineError, TemplateError, UsageError
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     gc.set_threshold(GC_THRESHOLD)
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
-        click.echo(str(warning), err=True)
+        err.line(str(warning), fit=False)
     supplied = supply(loaded.pipeline, inputs, texts=True)
     try:
         report = rehearse(loaded, supplied, options["max_states"], _progress())
     except TemplateError as error:
         raise PipelineError([loaded.locate(error)]) from error
     finally:
-        _clear()
+        err.status("")
     if tests != OUT:
         _print(report, as_json=options["as_json"])
     if tests is not None:
@@ -67,16 +67,15 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
 
 
 def _print(report: Report, *, as_json: bool) -> None:
-    from llm_gc.cli.clean import clean, clean_json
     from llm_gc.cli.rehearsed import as_data, lines, verdict
 
     if as_json:
-        click.echo(clean_json(json.dumps(as_data(report), ensure_ascii=False, indent=1)))
+        out.escaped(json.dumps(as_data(report), ensure_ascii=False, indent=1))
         return
     for line in lines(report):
-        click.echo(clean(line))
-    click.echo()
-    click.secho(verdict(report), fg="red" if report.failed else "green")
+        out.line(line, fit=False)
+    out.line()
+    out.line((verdict(report), "red" if report.failed else "green"))
 
 
 def _write(report: Report, tests: str, file: Path, *, force: bool) -> None:
@@ -89,7 +88,7 @@ def _write(report: Report, tests: str, file: Path, *, force: bool) -> None:
     home = None if tests == OUT else Path(tests)
     write(tests, [as_test_file(report, _seen_from(home, file))], force=force)
     if home is not None:
-        click.echo(f"{tests}: {len(report.cases)} cases for {file.stem}", err=True)
+        err.line(f"{tests}: {len(report.cases)} cases for {file.stem}")
 
 
 def _seen_from(tests: Path | None, file: Path) -> str | None:
@@ -107,11 +106,6 @@ def _seen_from(tests: Path | None, file: Path) -> str | None:
 
 def _progress() -> Callable[[int, int], object] | None:
     """Give what shows in a terminal how far it is; nothing shows elsewhere."""
-    if not sys.stderr.isatty():
+    if not err.is_live:
         return None
-    return lambda states, waiting: click.echo(f"\r{states:,} states, {waiting:,} to look at ", nl=False, err=True)
-
-
-def _clear() -> None:
-    if sys.stderr.isatty():
-        click.echo("\r\x1b[K", nl=False, err=True)
+    return lambda states, waiting: err.status(f"{states:,} states, {waiting:,} to look at ")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llm_gc._version import RULES
-from llm_gc.cli.lines import fitted
+from llm_gc.cli.output import err, out
 from llm_gc.errors import LlmGcError
 
 if TYPE_CHECKING:
@@ -41,10 +41,11 @@ def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, fold
         try:
             replayed, against = _replay(path, file, as_recorded=as_recorded)
         except LlmGcError as error:
-            click.echo(fitted(f"{path.stem}: cannot be replayed: {_clean(str(error))}"), err=True)
+            _refused(path.stem, error)
             code = max(code, error.exit_code)
             continue
-        click.echo(_told(path.stem, replayed, against))
+        for line in _told(path.stem, replayed, against):
+            out.line(line, fit=not line.startswith(" "))
         if replayed.difference is not None:
             code = max(code, 1)
     return code
@@ -80,20 +81,27 @@ def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replaye
     return replay(transcript, restored(transcript)), f"its own record{gone}"
 
 
-def _told(id_: str, replayed: Replayed, against: str) -> str:
+def _refused(id_: str, error: LlmGcError) -> None:
+    first, *lines = error.lines
+    err.line(f"{id_}: cannot be replayed: {first}")
+    for line in lines:
+        err.line(f"  {line}")
+
+
+def _told(id_: str, replayed: Replayed, against: str) -> Iterator[str]:
     count = f"{replayed.turns} turn{'' if replayed.turns == 1 else 's'}"
     under = "" if replayed.rules == RULES else f"recorded under rules {replayed.rules}: "
     if replayed.difference is not None:
-        lines = [fitted(f"{id_}: {under}differs from {against}"), *_lines(replayed.difference)]
+        yield f"{id_}: {under}differs from {against}"
+        yield from _lines(replayed.difference)
         if under:
-            lines.append(fitted(f"  rules {RULES} send and decide some things otherwise, which may be why"))
-        return _clean("\n".join(lines))
+            yield f"  rules {RULES} send and decide some things otherwise, which may be why"
+        return
     same = "the same as far as that can be compared" if under else "identical"
-    lines = [fitted(f"{id_}: {under}{same} ({count}, against {against})")]
+    yield f"{id_}: {under}{same} ({count}, against {against})"
     if replayed.changes:
-        lines.append("  the pipeline has changed since, and nothing that was sent or came of it has:")
-        lines += [f"    {line}" for change in replayed.changes for line in change.lines()][:MAX_LINES]
-    return _clean("\n".join(lines))
+        yield "  the pipeline has changed since, and nothing that was sent or came of it has:"
+        yield from [f"    {line}" for change in replayed.changes for line in change.lines()][:MAX_LINES]
 
 
 def _lines(difference: Difference) -> Iterator[str]:
@@ -101,9 +109,3 @@ def _lines(difference: Difference) -> Iterator[str]:
     yield from (f"    {line}" for line in difference.lines[:MAX_LINES])
     if len(difference.lines) > MAX_LINES:
         yield f"    … and {len(difference.lines) - MAX_LINES} lines more"
-
-
-def _clean(text: str) -> str:
-    from llm_gc.cli.clean import clean
-
-    return clean(text)

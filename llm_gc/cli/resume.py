@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.going import go, going, print_asked, screens, under
+from llm_gc.cli.output import err
 from llm_gc.errors import LlmGcError, PipelineError, UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def command(session: str, anyway: bool, **options: Any) -> int:
         if not anyway:
             _stop_if_changed(transcript, taken, shown[1])
         past = interrupted(transcript, taken)
-        shown[1].say(_told(past))
+        shown[1].say(_told(past), "")
         return go(restored(transcript), transcript.inputs, options, past, shown)
 
 
@@ -55,9 +56,9 @@ def _refuse(transcript: Transcript, options: dict[str, Any]) -> int:
     print_asked(transcript, options)
     if transcript.status == "failed":
         fork = f"mend it, and fork it: llm-gc run --from {transcript.id} --turn N --set …"
-        click.echo(f"llm-gc: {transcript.id} failed, and would fail again: {ended.detail}; {fork}", err=True)
+        err.line(f"llm-gc: {transcript.id} failed, and would fail again: {ended.detail}; {fork}")
         return 1
-    click.echo(f"nothing to do: {transcript.id} has ended ({ended.reason}: {ended.detail})", err=True)
+    err.line(f"nothing to do: {transcript.id} has ended ({ended.reason}: {ended.detail})")
     return 0
 
 
@@ -67,7 +68,7 @@ def _told(past: Past) -> str:
     again = sum(not turn.is_pick for turn in past.transcript.turns) - len(turns)
     where = f"after {len(turns)} recorded turn{'' if len(turns) == 1 else 's'}"
     failed = f"; {again} that failed at the end {'is' if again == 1 else 'are'} asked again" if again else ""
-    return f"{past.transcript.id} goes on {where}{failed}{under(past.transcript)}\n"
+    return f"{past.transcript.id} goes on {where}{failed}{under(past.transcript)}"
 
 
 def _stop_if_changed(transcript: Transcript, taken: Taken, notes: Notes) -> None:
@@ -78,14 +79,14 @@ def _stop_if_changed(transcript: Transcript, taken: Taken, notes: Notes) -> None
     try:
         now = current(transcript, taken.path)
     except (PipelineError, UsageError) as error:
-        notes.warn(str(error))
+        notes.warn(*error.lines)
         raise _changed(file, transcript.id, "cannot be loaded any more") from error
     if now is None:
         notes.warn(f"warning: {file} is not there any more; the pipeline that was recorded is gone on with")
         return
     lines = list(_changes(transcript, now))
     if lines:
-        notes.warn("\n".join(lines[:MAX_LINES]))
+        notes.warn(*lines[:MAX_LINES])
         if len(lines) > MAX_LINES:
             notes.warn(f"… and {len(lines) - MAX_LINES} lines more")
         raise _changed(file, transcript.id, "has changed")
@@ -98,7 +99,7 @@ def _changes(transcript: Transcript, now: Any) -> Iterator[str]:
     try:
         resolved, _ = resolve_again(transcript, now)
     except LlmGcError as error:
-        yield str(error)
+        yield from error.lines
         return
     for change in pipeline_changes(transcript.pipeline, resolved.record):
         yield from change.lines()

@@ -9,6 +9,7 @@ import click
 
 from llm_gc.cli.going import go, going, screens, under
 from llm_gc.cli.options import InputsCommand, by_name, pipeline_and_inputs
+from llm_gc.cli.output import err
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
@@ -58,7 +59,7 @@ def _fork(file: str | None, inputs: Mapping[str, str], options: dict[str, Any]) 
     seed = transcript.seed if options["seed"] is None else options["seed"]
     shown = screens(options)
     count = past.parent.turn - 1 if past.parent else 0
-    shown[1].say(f"forked from {transcript.id}: {count} turns are taken over{under(transcript)}\n")
+    shown[1].say(f"forked from {transcript.id}: {count} turns are taken over{under(transcript)}", "")
     return go(loaded, resolve(schemas, values), {**options, "seed": seed}, past, shown)
 
 
@@ -67,5 +68,5 @@ def _load(file: str, options: dict[str, Any]) -> Loaded:
 
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
-        click.echo(str(warning), err=True)
+        err.line(str(warning), fit=False)
     return loaded

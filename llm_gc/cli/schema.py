@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from llm_gc.cli.output import out
+
 
 @click.command()
 @click.argument("what", type=click.Choice(["pipeline", "test", "transcript"]), default="pipeline")
@@ -16,9 +18,9 @@ def command(what: str, file: str | None, overrides: tuple[str, ...], models: tup
         from llm_gc import project
         from llm_gc.documents import as_yaml
 
-        click.echo(as_yaml(project.load(file, overrides, models).document), nl=False)
+        out.escaped(as_yaml(project.load(file, overrides, models).document))
         return 0
     from llm_gc.schema import SCHEMAS, text_of
 
-    click.echo(text_of(SCHEMAS[f"{what}.schema.json"]()), nl=False)
+    out.escaped(text_of(SCHEMAS[f"{what}.schema.json"]()))
     return 0

@@ -4,53 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import Any
 
 from llm_gc.backends.base import Asked, Delta, Loading, Progress, TakenBack
 from llm_gc.cli import figures
-from llm_gc.cli.clean import clean
+from llm_gc.cli.output import err
 from llm_gc.cli.voices import Voice
 from llm_gc.conversation import Outcome, Turn
 from llm_gc.protocol import Ask, Failure
 from llm_gc.records import Transcript
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 class Notes:
     """Lines on standard error; a spinner between them where that is a terminal."""
 
-    def __init__(self, console: Console | None, *, quiet: bool = False) -> None:
-        """Take a rich console for a terminal, none for anything else; ``quiet`` leaves only warnings."""
-        self._console, self._quiet = console, quiet
+    def __init__(self, *, quiet: bool = False) -> None:
+        """Print everything; ``quiet`` leaves only warnings."""
+        self._quiet = quiet
         self._spinner: Any = None
         self._kept: list[tuple[str, str]] | None = None
 
-    def say(self, text: str, style: str = "dim") -> None:
-        """Say something that is good to know."""
+    def say(self, *lines: str, style: str = "dim") -> None:
+        """Print lines that are good to know."""
         if not self._quiet:
-            self._put(text, style)
+            self._put(lines, style)
 
-    def warn(self, text: str) -> None:
-        """Say something that must not be missed."""
-        self._put(text, "yellow")
+    def warn(self, *lines: str) -> None:
+        """Print lines that must not be missed."""
+        self._put(lines, "yellow")
 
     def spin(self, text: str) -> None:
         """Show that something goes on, with the time since."""
-        if self._console is None or self._kept is not None:
-            return
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self.still()
-        columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("[dim]{task.description}", markup=True))
-        self._spinner = Progress(*columns, console=self._console, transient=True)
-        self._spinner.add_task(clean(text).replace("[", r"\["), total=None)
-        self._spinner.start()
+        if self._kept is None and err.is_live:
+            self.still()
+            self._spinner = err.spinner(text)
 
     def still(self) -> None:
         """Take the spinner away."""
@@ -68,20 +57,16 @@ class Notes:
             yield
         finally:
             self._kept = None
-            for text, style in kept:
-                self._put(text, style)
+            for line, style in kept:
+                self._put([line], style)
 
-    def _put(self, text: str, style: str) -> None:
+    def _put(self, lines: Iterable[str], style: str) -> None:
         if self._kept is not None:
-            self._kept.append((text, style))
+            self._kept += [(line, style) for line in lines]
             return
         self.still()
-        if self._console is None:
-            click.echo(clean(text), err=True, color=False)
-            return
-        from rich.text import Text
-
-        self._console.print(Text(clean(text), style=style))
+        for line in lines:
+            err.line((line, style))
 
 
 class Screen:
@@ -159,12 +144,12 @@ class Screen:
             cut = shown.streamed
             self._void(shown)
             if cut:
-                self._notes.warn("(cut off here; this turn is not kept)\n")
-        self._notes.say(figures.summary(transcript), "red" if outcome.status == "failed" else "bold")
+                self._notes.warn("(cut off here; this turn is not kept)", "")
+        self._notes.say(*figures.summary(transcript), style="red" if outcome.status == "failed" else "bold")
         if result := figures.result(transcript):
-            self._notes.say(f"result: {result}", "none")
+            self._notes.say(f"result: {result}", style="")
         if path is not None:
-            self._notes.say(f"transcript: {path}", "none")
+            self._notes.say(f"transcript: {path}", style="")
 
     def _hear(self, shown: _Shown, delta: Delta) -> None:
         if not (delta.text or delta.thinking):
@@ -236,7 +221,7 @@ class Screen:
 
     def _say(self, *words: str) -> None:
         line = " · ".join(filter(None, words))
-        self._notes.say(f"{line}\n" if line else "")
+        self._notes.say(*([line] if line else []), "")
 
 
 class _Shown:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llm_gc.cli.output import out
 from llm_gc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +102,6 @@ def _tell_turn(transcript: Transcript, turn: TurnRecord, options: dict[str, Any]
 
 
 def _print_json(value: Any) -> None:
-    from llm_gc.cli.clean import clean_json
     from llm_gc.transcript import dumps
 
-    click.echo(clean_json(dumps(value, indent=1)))
+    out.escaped(dumps(value, indent=1))

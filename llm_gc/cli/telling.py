@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from llm_gc.cli import figures
-from llm_gc.cli.clean import clean
+from llm_gc.cli.output import out
 from llm_gc.cli.screen import Notes
-from llm_gc.cli.voices import Plain, Styled, console
+from llm_gc.cli.voices import Plain, Styled
+from llm_gc.cli.wrap import Wrap
+from llm_gc.printable import clean
 from llm_gc.protocol import Message
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
 
@@ -26,27 +25,25 @@ class Teller:
 
     def __init__(self, *, thinking: bool) -> None:
         """Look where the output goes; ``thinking`` tells what models thought as well."""
-        terminal = console(sys.stdout)
-        self._voice: Voice = Plain() if terminal is None else Styled(terminal)
-        self._notes, self._terminal = Notes(console(sys.stderr)), terminal
-        self._thinking = thinking
+        self._voice: Voice = Styled() if out.is_live else Plain()
+        self._notes, self._thinking = Notes(), thinking
 
     def session(self, transcript: Transcript) -> None:
         """Tell all of it."""
-        self._notes.say(f"{transcript.pipeline.name} · {transcript.id}", "bold")
+        self._notes.say(f"{transcript.pipeline.name} · {transcript.id}", style="bold")
         if transcript.parent is not None:
-            self._notes.say(f"forked from {transcript.parent.id}, at turn {transcript.parent.turn}", "none")
+            self._notes.say(f"forked from {transcript.parent.id}, at turn {transcript.parent.turn}", style="")
         for again in transcript.resumed:
             records = "turn or choice" if again.after == 1 else "turns and choices"
-            self._notes.say(f"went on at {again.at}, after {again.after} {records}", "none")
+            self._notes.say(f"went on at {again.at}, after {again.after} {records}", style="")
         for name, value in transcript.inputs.items():
-            self._notes.say(f"{name}: {_shortened(figures.text(value))}", "none")
+            self._notes.say(f"{name}: {_shortened(figures.text(value))}", style="")
         self._notes.say("")
         for turn in transcript.turns:
             self.turn(turn)
-        self._notes.say(figures.summary(transcript), "red" if transcript.status == "failed" else "bold")
+        self._notes.say(*figures.summary(transcript), style="red" if transcript.status == "failed" else "bold")
         if result := figures.result(transcript):
-            self._notes.say(f"result: {result}", "none")
+            self._notes.say(f"result: {result}", style="")
 
     def turn(self, turn: TurnRecord, *, whole: bool = False) -> None:
         """Tell one turn; ``whole`` gives what had arrived of the tries that came to nothing as well."""
@@ -73,22 +70,23 @@ class Teller:
         named = self._voice.names_speakers and turn.error is None and not turn.is_pick
         chosen = f"{turn.label} chooses {turn.data['next']}" if turn.is_pick and turn.error is None else who
         line = " · ".join(filter(None, ["" if named else chosen, figures.line_of(turn)]))
-        self._notes.say(f"{line}\n")
+        self._notes.say(line, "")
 
     def request(self, messages: list[dict[str, str]], options: Any) -> None:
         """Tell what was sent, message by message."""
         for message in messages:
-            if self._terminal is not None:
-                self._terminal.print(f"→ {message['role']}", style="bold magenta")
-                click.echo(clean(message["content"]) + "\n")
+            if out.is_live:
+                out.line((f"→ {message['role']}", "bold magenta"))
+                out.text(message["content"])
+                out.line()
             else:
                 Plain().end(Message(message["role"], content=message["content"]))
         words = ", ".join(f"{name} {figures.text(value)}" for name, value in options.items())
-        self._notes.say(f"options: {words}\n")
+        self._notes.say(f"options: {words}", "")
 
     def _streams(self, turn: TurnRecord, *, whole: bool) -> bool:
         """Tell whether a turn is shown below its speaker's name, what it thought too."""
-        return self._terminal is not None and turn.error is None and (whole or not turn.is_pick)
+        return out.is_live and turn.error is None and (whole or not turn.is_pick)
 
     def _arrived(self, turn: TurnRecord, attempt: AttemptRecord | None, *, whole: bool) -> None:
         if whole and attempt is not None and attempt.content:
@@ -96,9 +94,11 @@ class Teller:
 
     def _aside(self, turn: TurnRecord, what: str, text: str) -> None:
         """Tell what is no part of the conversation."""
-        if self._terminal is not None:
-            self._terminal.print(f"{clean(turn.label)} ({what})", style="dim bold", markup=False)
-            self._terminal.print(clean(text).strip("\n") + "\n", style="dim italic", markup=False)
+        if out.is_live:
+            out.line((f"{turn.label} ({what})", "dim bold"))
+            wrap = Wrap(out.width)
+            out.text(wrap.feed(clean(text).strip("\n")) + wrap.flush(), "dim italic")
+            out.line()
         else:
             Plain().end(Message(f"{turn.role} ({what})", content=text))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llm_gc.cli.output import err, out
 from llm_gc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,13 +50,13 @@ def command(paths: tuple[str, ...], junit: str | None, **options: Any) -> int:
     if not any(one.verdicts or one.broken for one in session.tested):
         raise UsageError(f"no case is meant by -k {options['expression']!r}; all are left out")
     if options["cover"] and session.covered:
-        click.echo()
+        out.line()
         for line in report.coverage(list(session.covered.values())):
-            click.echo(line)
+            out.line(line, fit=False)
     if junit is not None:
         write(junit, [document(session.tested)], force=options["force"])
-    click.echo()
-    click.echo(report.summary(session.tested, perf_counter() - start))
+    out.line()
+    out.line(report.summary(session.tested, perf_counter() - start))
     return _code(session, options["fail_under"])
 
 
@@ -74,26 +75,23 @@ def _chosen(expression: str | None) -> Callable[[str], bool]:
 
 def _show(tested: Tested, *, verbose: bool) -> None:
     """Print a file's line, and below it what did not come out as expected."""
-    from llm_gc.cli.clean import clean
     from llm_gc.testing import report
 
     bad = tested.broken is not None or bool(tested.failed)
-    click.secho(report.line(tested), fg="red" if bad else "green")
+    out.line((report.line(tested), "red" if bad else "green"), fit=False)
     if tested.broken is not None:
-        click.echo(_indented(clean(str(tested.broken))))
+        for line in tested.broken.lines:
+            out.line(f"  {line}", fit=False)
     for verdict in tested.verdicts:
         if verdict.passed and verbose:
-            click.echo(clean(f"  passed: {verdict.name}"))
+            out.line(f"  passed: {verdict.name}", fit=False)
         if not verdict.passed:
             title, *lines = report.failure(verdict)
-            click.secho(clean(f"\n{title}"), bold=True)
+            out.line()
+            out.line((title, "bold"), fit=False)
             for line in lines:
-                click.secho(clean(line), fg=COLOURS.get(line.lstrip()[:1]))
-            click.echo()
-
-
-def _indented(text: str) -> str:
-    return "".join(f"  {line}\n" for line in text.splitlines()).rstrip("\n")
+                out.line((line, COLOURS.get(line.lstrip()[:1], "")), fit=False)
+            out.line()
 
 
 def _code(session: Session, fail_under: float | None) -> int:
@@ -103,7 +101,7 @@ def _code(session: Session, fail_under: float | None) -> int:
     total = report.total(list(session.covered.values()))
     short = fail_under is not None and total < fail_under
     if short:
-        click.echo(f"llm-gc: {total:.1f} % is come to, and {fail_under:g} % were asked for; see --cover", err=True)
+        err.line(f"llm-gc: {total:.1f} % is come to, and {fail_under:g} % were asked for; see --cover")
     if any(one.broken for one in session.tested):
         return 2
     return 1 if short or any(one.failed for one in session.tested) else 0

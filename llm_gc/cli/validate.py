@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any
-
 import click
 
+from llm_gc.cli.output import err, out
+from llm_gc.cli.standard_input import read
 from llm_gc.errors import Finding, UsageError
 
 FORMATS = ["text", "json", "github", "sarif"]
-_STYLES: dict[str, dict[str, Any]] = {
-    "bold": {"bold": True},
-    "error": {"fg": "red"},
-    "warning": {"fg": "yellow"},
-    "faint": {"dim": True},
-}
 
 
 @click.command()
@@ -35,35 +28,36 @@ def command(paths: tuple[str, ...], form: str, strict: bool, jobs: int, explain:
         raise click.UsageError("Give files or folders to check, for example: llm-gc validate pipelines/")
     from llm_gc.validation import validate
 
-    stdin = sys.stdin.buffer.read() if "-" in paths else b""
+    stdin = read() if "-" in paths else b""
     report = validate(paths, stdin=stdin, jobs=jobs)
-    if report.findings or form in ("json", "sarif"):
-        click.echo(_printed(report.findings, form, stdin))
+    _print(report.findings, form, stdin)
     for text in _remarks(report.passed_over, report.wrong):
-        click.echo(text, err=True)
+        err.line(text)
     errors = sum(finding.severity == "error" for finding in report.findings)
     warnings = len(report.findings) - errors
     found = ", ".join(_counted(n, word) for n, word in ((errors, "error"), (warnings, "warning")) if n) or "clean"
     if report.checked or not report.wrong:
-        click.echo(f"{_counted(report.checked, 'file')} checked: {found}", err=True)
+        err.line(f"{_counted(report.checked, 'file')} checked: {found}")
     return 2 if report.wrong else 1 if errors or (strict and warnings) else 0
 
 
-def _printed(findings: tuple[Finding, ...], form: str, stdin: bytes) -> str:
+def _print(findings: tuple[Finding, ...], form: str, stdin: bytes) -> None:
     from llm_gc.check.formats import FORMATS, text
 
+    if form == "github":
+        out.commands(FORMATS[form](findings).split("\n") if findings else ())
+        return
     if form != "text":
-        return FORMATS[form](findings)
-    from shutil import get_terminal_size
-
+        out.escaped(FORMATS[form](findings))
+        return
     from llm_gc.files import lines_in, lines_of
     from llm_gc.validation import STDIN_NAME
 
     def lines(file: str) -> list[str]:
         return lines_in(stdin) if file == STDIN_NAME else lines_of(file)
 
-    columns = get_terminal_size().columns if sys.stdout.isatty() else None
-    return text.excerpts(findings, lines, lambda words, style: click.style(words, **_STYLES[style]), columns=columns)
+    for line in text.excerpts(findings, lines, columns=out.width if out.is_terminal else None):
+        out.line(*line, fit=False)
 
 
 def _remarks(passed_over: tuple[str, ...], wrong: tuple[str, ...]) -> list[str]:
@@ -79,10 +73,10 @@ def _counted(number: int, word: str) -> str:
 
 def _explain(code: str) -> int:
     from llm_gc.check.pages import page
-    from llm_gc.cli.lines import fitted
 
     try:
-        click.echo("\n".join(map(fitted, str(page(code)).split("\n"))))
+        for line in str(page(code)).split("\n"):
+            out.line(line)
     except KeyError as error:
         raise UsageError(error.args[0]) from error
     return 0

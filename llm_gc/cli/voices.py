@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-import click
-
-from llm_gc.cli.clean import clean
+from llm_gc.cli.output import out
 from llm_gc.cli.wrap import Wrap
+from llm_gc.printable import clean
 from llm_gc.protocol import Message
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 class Voice(Protocol):
@@ -57,8 +52,7 @@ class Plain(Silent):
     """Plain lines, each prefixed with the role; a turn is shown when it is known to count."""
 
     def end(self, message: Message) -> None:
-        for line in clean(message.content).strip("\n").split("\n"):
-            click.echo(f"{message.role}: {line}".rstrip(), color=False)
+        out.lines(message.role, message.content)
 
 
 class Styled:
@@ -66,19 +60,14 @@ class Styled:
 
     names_speakers = True
 
-    def __init__(self, console: Console) -> None:
-        """Write to ``console``."""
-        self._console = console
-        self._wrap = Wrap(console.width)
+    def __init__(self) -> None:
+        self._wrap = Wrap(out.width)
         self._is_thought = False
 
     def begin(self, label: str, model: str, number: int | None) -> None:
-        from rich.text import Text
-
         turn = f" · turn {number}" if number is not None else ""
-        self._wrap = Wrap(self._console.width)
-        head = Text(clean(label), style="bold cyan") + Text(f"  {clean(model)}{turn}", style="dim")
-        self._console.print(head, soft_wrap=True)
+        self._wrap = Wrap(out.width)
+        out.line((label, "bold cyan"), (f"  {model}{turn}", "dim"), fit=False)
 
     def text(self, text: str) -> None:
         self._turn_to(thought=False)
@@ -96,7 +85,7 @@ class Styled:
         self._is_thought = False
         if not self._wrap.at_line_start:
             self._put("\n")
-            self._wrap = Wrap(self._console.width)
+            self._wrap = Wrap(out.width)
 
     def _turn_to(self, *, thought: bool) -> None:
         """Let words and thoughts stand on lines of their own."""
@@ -105,19 +94,5 @@ class Styled:
             self._is_thought = thought
 
     def _put(self, text: str) -> None:
-        if text and self._is_thought:
-            from rich.text import Text
-
-            self._console.print(Text(text, style="dim"), end="", soft_wrap=True)
-        elif text:
-            self._console.file.write(text)
-            self._console.file.flush()
-
-
-def console(stream: Any) -> Any:
-    """Give a rich console for a terminal, none for anything else: rich is loaded only where it shows."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
-        return None
-    from rich.console import Console
-
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+        if text:
+            out.text(text, "dim" if self._is_thought else "", end="")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
+from llm_gc.cli.output import out
 from llm_gc.errors import UsageError
 
 OUT = "-"
@@ -38,22 +37,17 @@ def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
 
     """
     if name == OUT:
-        _put(sys.stdout.buffer, pieces)
-        sys.stdout.buffer.flush()
+        out.document(pieces)
         return
     check(name, force=force)
     path = Path(name)
     part = path.with_name(f"{path.name}.part")
     try:
         with part.open("wb") as file:
-            _put(file, pieces)
+            file.writelines(piece.encode("utf-8", "replace") for piece in pieces)
         part.replace(path)
     except OSError as error:
         raise UsageError(f"{name} cannot be written: {(error.strerror or str(error)).lower()}") from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _put(file: BinaryIO, pieces: Iterable[str]) -> None:
-    file.writelines(piece.encode("utf-8", "replace") for piece in pieces)

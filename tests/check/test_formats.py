@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from llm_gc.check.formats import FORMATS
-from llm_gc.check.formats.text import WIDTH, excerpts
+from llm_gc.check.formats.text import WIDTH, Line, excerpts
 from llm_gc.check.pages import pages
 from llm_gc.errors import Finding
 
@@ -24,7 +25,12 @@ def finding(line: int, column: int, end_column: int = 0, end_line: int = 0, **mo
 
 def excerpt(text: str, found: Finding) -> list[str]:
     """Give the two lines under a finding."""
-    return excerpts([found], lambda _: text.split("\n")).split("\n")[1:]
+    return shown(excerpts([found], lambda _: text.split("\n")))[1:]
+
+
+def shown(lines: Iterable[Line]) -> list[str]:
+    """Give lines without their styles."""
+    return ["".join(text for text, _ in line) for line in lines]
 
 
 def test_a_word_is_marked() -> None:
@@ -52,16 +58,16 @@ def test_wide_characters_and_tabs() -> None:
 
 def test_what_a_terminal_would_act_upon() -> None:
     """Never gets there."""
-    assert "\x1b" not in excerpts([finding(1, 1)], lambda _: ["\x1b[2Jx\x07"])
+    assert not {"\x1b", "\x07"} & set("".join(shown(excerpts([finding(1, 1)], lambda _: ["\x1b[2Jx\x07"]))))
 
 
 @pytest.mark.parametrize("at", [1, 50, 250, 490])
 def test_a_long_line_is_cut_around_the_word(at: int) -> None:
     """The word is shown and marked, whatever stands around it."""
     line = "." * (at - 1) + "word" + "." * (500 - at)
-    shown, mark = excerpt(line, finding(1, at, at + 4))
-    assert len(shown) <= WIDTH + 9
-    assert shown[mark.index("^") : mark.rindex("^") + 1] == "word"
+    text, mark = excerpt(line, finding(1, at, at + 4))
+    assert len(text) <= WIDTH + 9
+    assert text[mark.index("^") : mark.rindex("^") + 1] == "word"
 
 
 @pytest.mark.parametrize("columns", [30, 80, 200])
@@ -70,10 +76,10 @@ def test_a_long_line_is_cut_around_the_word(at: int) -> None:
 def test_an_excerpt_is_no_wider_than_the_terminal(columns: int, letter: str, at: int) -> None:
     """So that it is not broken, and the mark stands under the word; of wide characters there are half as many."""
     line = letter * (at - 1) + "word" + letter * (300 - at)
-    _, shown, mark = excerpts([finding(1, at, at + 4)], lambda _: [line], columns=columns).split("\n")
-    assert max(width(shown), len(mark)) <= min(columns, WIDTH + 9)
+    _, text, mark = shown(excerpts([finding(1, at, at + 4)], lambda _: [line], columns=columns))
+    assert max(width(text), len(mark)) <= min(columns, WIDTH + 9)
     before = mark.index("^")
-    assert width(shown[: shown.index("word")]) == before
+    assert width(text[: text.index("word")]) == before
     assert mark[before:] == "^^^^"
 
 
@@ -85,17 +91,15 @@ def width(text: str) -> int:
 def test_no_excerpt_where_there_is_no_line() -> None:
     """Of an option, of a file that is gone."""
     assert excerpt("", finding(3, 1)) == []
-    assert excerpts([finding(1, 1)], lambda _: []) == "f.yaml:1:1: error: it is wrong [some-code]"
+    assert shown(excerpts([finding(1, 1)], lambda _: [])) == ["f.yaml:1:1: error: it is wrong [some-code]"]
 
 
 def test_styles() -> None:
     """The severity has its own, and the mark has it too."""
-    styled = excerpts([finding(1, 1, 2, severity="warning")], lambda _: ["x"], lambda text, name: f"<{name}:{text}>")
-    assert styled.split("\n") == [
-        "<bold:f.yaml:1:1:> <warning:warning:> it is wrong <faint:[some-code]>",
-        "<faint:   1> <faint:|> x",
-        "     <faint:|> <warning:^>",
-    ]
+    head, line, mark = excerpts([finding(1, 1, 2, severity="warning")], lambda _: ["x"])
+    assert [style for _, style in head] == ["bold", "", "yellow", "", "dim"]
+    assert line == (("   1 |", "dim"), (" x", ""))
+    assert mark == (("     |", "dim"), (" ", ""), ("^", "yellow"))
 
 
 def test_text_without_excerpts() -> None:

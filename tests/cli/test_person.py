@@ -51,7 +51,7 @@ class Seat:
     """A person whose keys come from a pipe, at a screen that shows nothing."""
 
     def __init__(self, keyboard: PipeInput, *, hears: bool = True) -> None:
-        self.screen = Screen(Silent(), Notes(None))
+        self.screen = Screen(Silent(), Notes())
         self.keyboard, self.human = keyboard, Human(Person(self.screen, {"ben": "Knows the sea."}, hears=hears))
 
     def reply(self, conversation: Conversation, keys: str) -> Reply:
@@ -296,7 +296,7 @@ def test_the_question_of_a_pick_is_put_for_people(keyboard: PipeInput, capsys: p
 
 def test_nothing_is_written_into_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
     """Branches side by side: a person is asked when all before is shown; what comes meanwhile follows afterwards."""
-    screen = Screen(Silent(), Notes(None))
+    screen = Screen(Silent(), Notes())
     conversation = talk([{"parallel": ["ben", "anna", "carl"]}], roles=ROLES)
     ben, anna, carl = conversation.pending
     for ask in (ben, anna, carl):

@@ -160,6 +160,6 @@ def test_a_terminal_sees_how_far_it_is(tmp_path: Path) -> None:
     terminal = Terminal(command("rehearse", file), tmp_path, environ())
     shown = terminal.read()
     assert terminal.code == 0
-    assert re.search(r"\r[0-9,]+ states, [0-9]+ to look at", shown)
+    assert re.search(r"\r\x1b\[K[0-9,]+ states, [0-9]+ to look at", shown)
     assert "states" not in shown.rpartition("to look at")[2].partition("\x1b[K")[0]
     assert "no fault" in shown

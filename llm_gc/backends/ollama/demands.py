@@ -31,7 +31,7 @@ def absent(address: Address, reason: str) -> ServerUnreachable:
 def lacking(all_lacking: Sequence[Lacking]) -> ModelMissing | None:
     """Name every model that is missing, each with the command that gets it; none where there is none."""
     paragraphs = [words for lack in all_lacking for words in (*_missing(lack), *_remote(lack))]
-    return ModelMissing("\n".join(paragraphs)) if paragraphs else None
+    return ModelMissing(*paragraphs) if paragraphs else None
 
 
 def _missing(lack: Lacking) -> Iterator[str]:

@@ -31,7 +31,7 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
     await together(survey.show() for survey in surveys)
     mute = [words for survey in surveys for words in survey.mute()]
     if mute:
-        raise ServerError("\n".join(mute))
+        raise ServerError(*mute)
     await together(survey.fix_windows(load_timeout, notify) for survey in surveys)
     return Facts(
         "ollama",

@@ -158,4 +158,4 @@ class Survey:
 def lacking(surveys: Sequence[Survey]) -> ModelMissing | None:
     """Name every model that is missing; none where there is none."""
     found = [words for survey in surveys if (words := survey.missing())]
-    return ModelMissing("\n".join(found)) if found else None
+    return ModelMissing(*found) if found else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from llm_gc.errors import Finding
@@ -11,8 +11,10 @@ from llm_gc.errors import Finding
 Lines = Callable[[str], Sequence[str]]
 """Gives the lines of a file by what it is called in messages; none where it cannot be shown."""
 
-Style = Callable[[str, str], str]
-"""Gives a text in a style, which is ``bold``, ``error``, ``warning`` or ``faint``."""
+Line = tuple[tuple[str, str], ...]
+"""A line in pieces, each with its style: none, or ``bold``, ``dim``, ``red``, ``yellow``."""
+
+_COLOURS = {"error": "red", "warning": "yellow"}
 
 WIDTH, NARROW = 100, 20
 """So many columns of a long line are shown; in a narrow terminal as many as it has, but no fewer than the second."""
@@ -26,30 +28,30 @@ def plain(findings: Sequence[Finding]) -> str:
     return "\n".join(map(str, findings))
 
 
-def excerpts(
-    findings: Sequence[Finding], lines: Lines, style: Style = lambda text, _: text, *, columns: int | None = None
-) -> str:
+def excerpts(findings: Sequence[Finding], lines: Lines, *, columns: int | None = None) -> Iterator[Line]:
     """Give one line for each finding, and under it the line of the file, the word that is meant marked.
 
     In a terminal of so many ``columns`` the mark would else stand under another word, since a long line is broken.
     """
     read, room = cache(lines), WIDTH if columns is None else max(min(WIDTH, columns - _AROUND), NARROW)
-    return "\n".join(line for finding in findings for line in _shown(finding, read(finding.file), style, room))
+    for finding in findings:
+        yield from _shown(finding, read(finding.file), room)
 
 
-def _shown(finding: Finding, lines: Sequence[str], style: Style, room: int) -> list[str]:
+def _shown(finding: Finding, lines: Sequence[str], room: int) -> Iterator[Line]:
+    colour = _COLOURS[finding.severity]
     place = f"{finding.file}:{finding.line}:{finding.column}:"
-    severity = style(f"{finding.severity}:", finding.severity)
-    head = f"{style(place, 'bold')} {severity} {finding.text} {style(f'[{finding.code}]', 'faint')}"
+    severity, code = (f"{finding.severity}:", colour), (f"[{finding.code}]", "dim")
+    yield (place, "bold"), (" ", ""), severity, (f" {finding.text} ", ""), code
     if not 0 < finding.line <= len(lines):
-        return [head]
+        return
     line, begin = lines[finding.line - 1].rstrip(), finding.column - 1
     end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
     line, begin, end = _cut(_printable(line), begin, max(min(end, len(line)), begin + 1), room)
     number = f"{finding.line:>4}"
-    mark = " " * _cells(line[:begin]) + style("^" * max(_cells(line[begin:end]), 1), finding.severity)
-    bar = style("|", "faint")
-    return [head, f"{style(number, 'faint')} {bar} {line}".rstrip(), f"{' ' * len(number)} {bar} {mark}"]
+    mark = "^" * max(_cells(line[begin:end]), 1)
+    yield (f"{number} |", "dim"), (f" {line}".rstrip(), "")
+    yield (f"{' ' * len(number)} |", "dim"), (" " * (1 + _cells(line[:begin])), ""), (mark, colour)
 
 
 def _cut(line: str, begin: int, end: int, room: int) -> tuple[str, int, int]:

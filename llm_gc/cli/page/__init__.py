@@ -23,12 +23,12 @@ from markupsafe import Markup
 
 from llm_gc._version import __version__
 from llm_gc.cli import figures
-from llm_gc.cli.clean import clean
 from llm_gc.cli.page.embedded import embedded
 from llm_gc.cli.page.outline import Beside, Inside, Round, outline
 from llm_gc.cli.page.prose import code, data, prose
 from llm_gc.cli.page.timeline import PHASES, timeline
 from llm_gc.cli.page.views import Views
+from llm_gc.printable import clean
 from llm_gc.records import Transcript, TurnRecord
 from llm_gc.transcript import dumps
 

@@ -23,7 +23,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Name, Operator, Punctuation, Text, Whitespace
 
-from llm_gc.cli.clean import clean
+from llm_gc.printable import clean
 from llm_gc.transcript import dumps
 
 MAX_PROSE = 64 * 1024

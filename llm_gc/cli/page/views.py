@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from llm_gc.cli import figures
-from llm_gc.cli.clean import clean
 from llm_gc.cli.page.prose import code, data, plain, prose
 from llm_gc.cli.page.timeline import PHASES, Bar, Phase
+from llm_gc.printable import clean
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
 from llm_gc.transcript import dumps
 

@@ -1,0 +1,60 @@
+"""The registry of commands, and the group that loads each when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from llm_gc._version import __version__
+
+COMMANDS = {
+    "run": "Run a conversation, and leave its transcript.",
+    "resume": "Go on with a conversation that was interrupted.",
+    "replay": "Prove that a pipeline still makes the requests of a transcript, without a model.",
+    "diff": "Say where two conversations part, and why.",
+    "validate": "Check pipelines, without a model.",
+    "doctor": "Examine the servers and models that a pipeline is to run on.",
+    "plan": "Say turn by turn what a conversation will do, without a model.",
+    "graph": "Draw a pipeline as a flowchart.",
+    "rehearse": "Try every kind of reply, without a model.",
+    "test": "Play scripted conversations, and compare.",
+    "show": "Show a session: here, as a page, or as Markdown.",
+    "ls": "List the sessions, newest first.",
+    "schema": "Print the JSON Schema of pipelines or transcripts.",
+}
+"""The registry: a command's module in this folder, and its line in --help (told here so that --help loads nothing)."""
+
+
+class Commands(click.Group):
+    """The commands, each loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"llm_gc.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else f" The commands are: {', '.join(COMMANDS)}."
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="llm-gc %(version)s")
+def cli() -> None:
+    """Run conversations between language models, written as YAML."""
