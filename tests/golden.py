@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 import llm_gc
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.cli import cli
+from llm_gc.cli.commands import cli
 from tests.commands import ROOT, Result
 
 FOLDER = ROOT / "tests" / "data" / "golden"
