@@ -170,7 +170,11 @@ class CaseFile(Strict):
     """Cases for one pipeline."""
 
     pipeline: Line | None = Field(
-        None, description="The pipeline's file, seen from here; where absent, the one beside this with the same name."
+        None,
+        description=(
+            "The pipeline's file, seen from here, or the name of one that ships; where absent, the one beside this "
+            "with the same name."
+        ),
     )
     description: str | None = Field(None, description="What the cases are about.")
     inputs: dict[str, Data] | None = Field(None, description="Inputs for every case.")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Container
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llm_gc import source
+from llm_gc import reader, source
 from llm_gc.errors import Finding, PipelineError, UsageError
 from llm_gc.near import near
+from llm_gc.reader import LeadsOut, NotAFile, marked_root
 from llm_gc.source import Source
 
 MAX_PROMPT = 1024 * 1024
 MAX_NAMES = 1000
 TEST_SUFFIX = ".test.yaml"
-ROOT_MARKS = (".git", "pyproject.toml")
 
 
 def find(name: str) -> Path:
@@ -31,20 +31,35 @@ def find(name: str) -> Path:
     try:
         if path.is_dir():
             inside = [str(file) for file in pipelines_in(path)]
-            found = f"; give a file in it, such as {inside[0]}" if inside else ""
-            raise UsageError(f"{name or '.'} is a folder, and a pipeline file was expected{found}")
+            such = f"; give a file in it, such as {inside[0]}" if inside else ""
+            raise UsageError(f"{name or '.'} is a folder, and a pipeline file was expected{such}")
         if path.exists():
             return path
     except OSError as error:  # a name too long, a folder that nobody may look into
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
-    shipped = _shipped("pipelines")
-    for candidate in (shipped / path.name, shipped / f"{path.name}.yaml"):
-        if candidate.is_file():
-            return candidate
-    names = [file.stem for file in pipelines_in(shipped)]
+    if (found := shipped(path.name)) is not None:
+        return found
+    names = [file.stem for file in pipelines_in(_shipped("pipelines"))]
     meant = near(path.stem, names)
     ships = f"Those that ship with llm-gc are: {', '.join(names)}." if names and not path.suffix else ""
     raise UsageError(" ".join(word for word in (f"there is no pipeline {name}.", meant, ships) if word).rstrip("."))
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a folder, all files of which are to be read, is the one that it seems to be.
+
+    Raises:
+        UsageError: where a link leads to it out of the project.
+
+    """
+    if (real := reader.link_out(folder)) is not None:
+        raise UsageError(f"{folder} is a link that leads out of the project, to {real}; name that folder itself")
+
+
+def shipped(name: str) -> Path | None:
+    """Return the pipeline of a name, with ``.yaml`` or without, among those that ship, or ``None``."""
+    folder = _shipped("pipelines")
+    return next((one for one in (folder / name, folder / f"{name}.yaml") if one.is_file()), None)
 
 
 def pipelines_in(folder: Path) -> list[Path]:
@@ -52,33 +67,77 @@ def pipelines_in(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.yaml") if not file.name.endswith(TEST_SUFFIX))
 
 
-def read_yaml(path: Path, file: str) -> Source:
-    """Read a YAML file; ``file`` is what it is called in messages.
+def read_yaml(path: Path, file: str, root: Path | None = None) -> Source:
+    """Read a YAML file; ``file`` is what it is called in messages, ``root`` as for ``read_source``.
 
     Raises:
         UsageError: where the file cannot be read.
         PipelineError: where it is no YAML.
 
     """
-    loaded = read_source(path, file)
+    loaded = read_source(path, file, root)
     if loaded.faults:
         raise PipelineError(loaded.faults)
     return loaded
 
 
-def read_source(path: Path, file: str) -> Source:
+def read_source(path: Path, file: str, root: Path | None = None) -> Source:
     """Read a YAML file as far as it can be read; its ``faults`` say what is wrong with it.
+
+    With a ``root`` it is one that the user has not named, and whose real path is beneath that.
+
+    Raises:
+        UsageError: where the file cannot be read.
+
+    """
+    return source_of(read_bytes(path, file, root), file)
+
+
+def read_bytes(path: Path, file: str, root: Path | None = None, most: int = source.MAX_BYTES) -> bytes:
+    """Read the bytes of a YAML file as ``read_source`` does, or one byte more than ``most`` of them.
 
     Raises:
         UsageError: where the file cannot be read.
 
     """
     try:
-        with path.open("rb") as opened:
-            content = opened.read(source.MAX_BYTES + 1)  # what has no size of its own has an end here too
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
-    return source_of(content, file)
+        if root is None:
+            return reader.read_named(path, most)
+        return reader.read_beneath(root, path.parent, path.name, most).content
+    except (OSError, LeadsOut, NotAFile) as error:
+        raise UsageError(f"{file} {why_unread(error, root)}") from error
+
+
+def locate(root: Path, start: Path, name: str, source: str) -> Path:
+    """Return the real path of a file that ``source``, in the folder ``start``, names.
+
+    Raises:
+        UsageError: where there is none, or it is outside the project's ``root``.
+
+    """
+    try:
+        return reader.locate(root, start, name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"there is no file {name!r} beside {source}") from error
+    except (OSError, LeadsOut, NotAFile) as error:
+        raise UsageError(f"{name!r} {why_unread(error, root)}") from error
+
+
+def why_unread(error: Exception, root: Path | None = None) -> str:
+    """Return what to say behind the name of a file that could not be opened or read beneath a ``root``."""
+    match error:
+        case LeadsOut():
+            marked = root is not None and marked_root(root) == root
+            what = f"the project, {root}" if marked else str(root)
+            advice = "" if marked else ", or mark the root of the project by a pyproject.toml (it may be empty)"
+            return f"{error} {what}; nothing outside is read on the word of a file in it: copy it there{advice}"
+        case NotAFile():
+            return f"is {error}, and a file was expected"
+        case OSError() if error.errno == errno.ELOOP:
+            return "is a link that leads nowhere"
+        case OSError():
+            return f"cannot be read: {error.strerror or error}"
+    return f"cannot be read: {error}"
 
 
 def source_of(content: bytes, file: str) -> Source:
@@ -119,16 +178,17 @@ PROMPT_SUFFIXES = (".j2", ".md", ".txt")
 
 def prompts_folder(start: Path) -> Path | None:
     """Give the nearest ``prompts/`` from a folder upwards, no further than the project's root."""
+    root = marked_root(start)
     for folder in (start, *start.parents):
-        if (folder / "prompts").is_dir():
+        if reader.is_folder(folder / "prompts"):
             return folder / "prompts"
-        if any((folder / mark).exists() for mark in ROOT_MARKS):
+        if folder == root:
             return None
     return None
 
 
-def read_prompt(folder: Path | None, name: str) -> str:
-    """Read a prompt file.
+def read_prompt(root: Path, folder: Path | None, name: str) -> str:
+    """Read a prompt file from the project under ``root``.
 
     Raises:
         ValueError: where there is none of that name under ``folder``, or it is no text.
@@ -138,47 +198,72 @@ def read_prompt(folder: Path | None, name: str) -> str:
         raise ValueError("there is no folder prompts/ beside the pipeline or above it")
     if name.startswith("/") or "\\" in name or "\0" in name or ".." in name.split("/") or Path(name).is_absolute():
         raise ValueError(f"{name!r} leads out of prompts/; a template lives under it and nowhere else")
-    path = folder / name
+    real = _real_prompts(root, folder)
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{name!r} is a link that leads out of prompts/")
-        if not path.is_file():
-            raise ValueError(f"there is no file {name!r} under {relative(folder)}/")
-        if path.stat().st_size > MAX_PROMPT:
-            raise ValueError(f"{name!r} is larger than {MAX_PROMPT // 1024} KiB")
-        text = path.read_bytes().decode("utf-8-sig")
+        content = reader.read_beneath(root, real, name, MAX_PROMPT, bound=real).content
+        text = content.decode("utf-8-sig")
+    except LeadsOut as error:
+        raise ValueError(f"{name!r} is a link that leads out of prompts/; copy the file into it") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{name!r} is not text in UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{name!r} cannot be read: {error.strerror}") from error
-    except RuntimeError as error:  # a link to itself
-        raise ValueError(f"{name!r} is a link that leads nowhere") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(f"there is no file {name!r} under {relative(folder)}/") from error
+    except (OSError, NotAFile) as error:
+        raise ValueError(f"{name!r} {why_unread(error)}") from error
+    if len(content) > MAX_PROMPT:
+        raise ValueError(f"{name!r} is larger than {MAX_PROMPT // 1024} KiB")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def prompt_names(folder: Path | None) -> list[str]:
+def _real_prompts(root: Path, folder: Path) -> Path:
+    """Return the real path of a folder of prompts; it may be a link, but to no place outside the project.
+
+    Raises:
+        ValueError: where it is one, or cannot be opened.
+
+    """
+    try:
+        return reader.locate(root, folder.parent, folder.name)
+    except LeadsOut as error:
+        said = f"{relative(folder)}/ is a link that leads out of the project, {root}"
+        raise ValueError(f"{said}; make it a folder, and copy the prompts into it") from error
+    except (OSError, NotAFile) as error:
+        raise ValueError(f"{relative(folder)}/ {why_unread(error)}") from error
+
+
+def prompt_names(root: Path, folder: Path | None) -> list[str]:
     """Give the names of the prompt files, so that a misspelt one can be answered with the one that was meant."""
     if folder is None:
         return []
-    found = (file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.suffix in PROMPT_SUFFIXES)
-    return sorted(islice(found, MAX_NAMES))
+    try:
+        return reader.names_beneath(_real_prompts(root, folder), PROMPT_SUFFIXES, MAX_NAMES)
+    except ValueError:
+        return []
 
 
-def spare_prompts(folder: Path | None, name: str, pipeline: Path, used: Container[str]) -> list[str]:
+def spare_prompts(root: Path, folder: Path | None, name: str, pipeline: Path, used: Container[str]) -> list[str]:
     """Give the prompt files that belong to a pipeline by the name of their folder, and that nothing names.
 
     Neither the pipeline, which names those that are ``used``, nor another one in its folder, nor another prompt file.
     """
-    if folder is None or not (folder / name).is_dir():
+    if folder is None:
         return []
-    listed = islice((folder / name).rglob("*.j2"), MAX_NAMES)
-    spare = sorted(file for one in listed if (file := one.relative_to(folder).as_posix()) not in used)
-    others = [*pipeline.parent.glob("*.yaml"), *folder.rglob("*.j2")][:MAX_NAMES] if spare else []
-    for other in others:
+    try:
+        real = _real_prompts(root, folder)
+        own = reader.names_beneath(reader.locate(root, real, name), (".j2",), MAX_NAMES)
+    except (OSError, ValueError):
+        return []
+    spare = [file for one in own if (file := f"{name}/{one}") not in used]
+    if not spare:
+        return []
+    others = [(pipeline.parent, one.name) for one in sorted(pipeline.parent.glob("*.yaml"))]
+    others += [(real, one) for one in reader.names_beneath(real, PROMPT_SUFFIXES, MAX_NAMES)]
+    for start, other in others[:MAX_NAMES]:
         try:
-            text = other.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            content = reader.read_beneath(root, start, other, source.MAX_BYTES).content
+        except (OSError, ValueError):
             continue  # whoever is asked about that file will say so
+        text = content.decode("utf-8", "replace")
         spare = [one for one in spare if one not in text]
     return spare
 
@@ -191,19 +276,21 @@ def read_text(name: str) -> str:
 
     """
     try:
-        if Path(name).stat().st_size > source.MAX_BYTES:
-            raise UsageError(f"{name} is larger than {source.MAX_BYTES // 1024} KiB; no input is that long")
-        return Path(name).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+        content = reader.read_named(Path(name), source.MAX_BYTES)
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{name} {why_unread(error)}") from error
+    if len(content) > source.MAX_BYTES:
+        raise UsageError(f"{name} is larger than {source.MAX_BYTES // 1024} KiB; no input is that long")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def lines_of(file: str) -> list[str]:
     """Give the lines of a file, to show them; none where it cannot be read."""
     try:
-        return lines_in(Path(file).read_bytes())
+        return lines_in(reader.read_file(Path(file), source.MAX_BYTES))
     except (OSError, ValueError):
         return []
 
@@ -213,8 +300,8 @@ def lines_in(content: bytes) -> list[str]:
     return re.split(r"\r\n|\r|\n", content.decode("utf-8", "replace").removeprefix("\ufeff"))
 
 
-def read_json_schema(path: Path, name: str) -> Any:
-    """Read a JSON Schema from a ``.json`` file.
+def read_json_schema(root: Path, start: Path, name: str) -> Any:
+    """Read a JSON Schema from a ``.json`` file, by its name as seen from the folder ``start``.
 
     Raises:
         ValueError: where there is none.
@@ -223,9 +310,15 @@ def read_json_schema(path: Path, name: str) -> Any:
     import json
 
     try:
-        schema = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"the schema {name!r} cannot be read: {error.strerror}") from error
+        content = reader.read_beneath(root, start, name, source.MAX_BYTES).content
+    except (OSError, LeadsOut, NotAFile) as error:
+        raise ValueError(f"the schema {name!r} {why_unread(error, root)}") from error
+    if len(content) > source.MAX_BYTES:
+        raise ValueError(f"the schema {name!r} is larger than {source.MAX_BYTES // 1024} KiB")
+    try:
+        schema = json.loads(content)
+    except RecursionError as error:
+        raise ValueError(f"{name!r} is nested too deeply") from error
     except ValueError as error:
         raise ValueError(f"{name!r} is no JSON: {error}") from error
     if not isinstance(schema, dict):

@@ -15,6 +15,7 @@ from llm_gc.files import find
 from llm_gc.placing import placed_again
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
+from llm_gc.reader import is_file
 from llm_gc.recorded import pipeline_of
 from llm_gc.records import PipelineRecord, Transcript
 from llm_gc.source import Source
@@ -67,7 +68,7 @@ def current(transcript: Transcript, session: Path | None = None) -> Loaded | Non
     """
     file = transcript.pipeline.file
     places = [Path(file), *([session.resolve().parent.parent / file] if session else [])]
-    path = next((place for place in places if place.is_file()), None)
+    path = next((place for place in places if is_file(place)), None)
     if path is None:
         if not _may_have_shipped(places[0]):
             return None

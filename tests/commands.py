@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ def llm_gc(*args: str, cwd: Path, stdin: str | None = None, **more: str) -> Resu
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def copy_m1(folder: Path, file: str = "m1.yaml") -> Path:
+    """Copy m1 and its prompts into a folder: no pipeline there may name what is outside of it."""
+    shutil.copytree(ROOT / "prompts" / "m1", folder / "prompts" / "m1")
+    return Path(shutil.copy(M1, folder / file))
 
 
 def transcripts(folder: Path) -> list[Any]:

@@ -43,6 +43,7 @@ LAYERS = [
     "manual",
     "check",
     "documents",
+    "reader",
     "files",
     "backends",
     "project",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from llm_gc import load_session, messages_of
-from tests.commands import M1, Result, llm_gc, transcripts
+from tests.commands import M1, Result, copy_m1, llm_gc, transcripts
 from tests.standin import ENGINE_STOPPED, QUEUE_FULL, Cut, Error, Hang, Model, Say, StandIn
 from tests.standin.server import PATIENCE
 
@@ -54,8 +54,7 @@ def test_rounds(server: StandIn, tmp_path: Path, rounds: int, turns: int) -> Non
 def test_max_turns_stops_hard(server: StandIn, tmp_path: Path) -> None:
     """With limits.max_turns: 4 exactly four are taken, though three rounds were asked for."""
     text = Path(M1).read_text(encoding="utf-8").replace('max_turns: "{{ rounds * 2 }}"', "max_turns: 4")
-    (tmp_path / "prompts").symlink_to(Path(M1).parent.parent / "prompts")
-    (tmp_path / "m1.yaml").write_text(text, encoding="utf-8")
+    copy_m1(tmp_path).write_text(text, encoding="utf-8")
     result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
     (transcript,) = transcripts(tmp_path)
     assert (result.code, len(transcript["turns"]), len(server.chats)) == (0, 4, 4)
@@ -133,8 +132,7 @@ def test_the_same_seed_sends_the_same_requests(server: StandIn, tmp_path: Path) 
 def test_a_hang_ends_at_its_deadline(server: StandIn, tmp_path: Path) -> None:
     """The turn fails, the server sees the connection close, the next speaker goes on, and all is well in the end."""
     text = Path(M1).read_text(encoding="utf-8").replace("timeout: 30s", "timeout: 700ms")
-    (tmp_path / "prompts").symlink_to(Path(M1).parent.parent / "prompts")
-    (tmp_path / "m1.yaml").write_text(text, encoding="utf-8")
+    copy_m1(tmp_path).write_text(text, encoding="utf-8")
     server.script(Say("a plan"), Hang(Say("I think that"), lines=2), Say("another plan"), Say(APPROVAL))
     result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
     (transcript,) = transcripts(tmp_path)

@@ -251,7 +251,7 @@ def test_prompts_that_are_no_files() -> None:
     write("prompts/folder.j2/x", "")
     write("prompts/big.j2", b"x" * (1024 * 1024 + 1))
     write("prompts/latin.j2", b"caf\xe9")
-    assert "there is no file 'folder.j2'" in with_prompt("folder.j2")[0]
+    assert "'folder.j2' is a folder, and a file was expected" in with_prompt("folder.j2")[0]
     assert "cannot be read" in with_prompt("x" * 300 + ".j2")[0]
     assert "'big.j2' is larger than 1024 KiB" in with_prompt("big.j2")[0]
     assert "'latin.j2' is not text in UTF-8" in with_prompt("latin.j2")[0]

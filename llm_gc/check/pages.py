@@ -37,8 +37,8 @@ Good:  roles: {anna: {model: m}}         limits: {timeout: 30s}         turns: [
 Bad:   scene: teem.yaml
 Good:  scene: team.yaml
 
-Such files are looked for beside the file that names them. A prompt file that is not there is an
-`unreadable-template`.
+Such files are looked for beside the file that names them, and only in its project: below the nearest folder
+with `.git` or `pyproject.toml`. A prompt file that is not there is an `unreadable-template`.
 """,
     "extends-cycle": """extends-cycle: files extend one another in a circle, or too many of them one another.
 

@@ -46,8 +46,10 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     if file is None:
         raise click.UsageError("Give the pipeline to rehearse, for example: llm-gc rehearse m1")
     tests: str | None = options["write_tests"]
+    named = None
     if tests is not None:
         check(tests, force=options["force"])
+        named = _seen_from(None if tests == OUT else Path(tests), find(file))
     gc.set_threshold(GC_THRESHOLD)
     loaded = project.load(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
@@ -62,7 +64,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     if tests != OUT:
         _print(report, as_json=options["as_json"])
     if tests is not None:
-        _write(report, tests, find(file), force=options["force"])
+        _write(report, tests, named, force=options["force"])
     return 1 if report.failed else 0
 
 
@@ -78,30 +80,42 @@ def _print(report: Report, *, as_json: bool) -> None:
     out.line((verdict(report), "red" if report.failed else "green"))
 
 
-def _write(report: Report, tests: str, file: Path, *, force: bool) -> None:
-    """Write the proposed cases; what else a test file needs to find its pipeline is said in it."""
+def _write(report: Report, tests: str, named: str | None, *, force: bool) -> None:
+    """Write the proposed cases; the pipeline is ``named`` in the file where it would not be found otherwise."""
     from llm_gc.cli.rehearsed import as_test_file
     from llm_gc.cli.writing import OUT, write
 
     if not report.cases:
         raise UsageError("no ending can be said in a test file, so there is nothing to write")
-    home = None if tests == OUT else Path(tests)
-    write(tests, [as_test_file(report, _seen_from(home, file))], force=force)
-    if home is not None:
-        err.line(f"{tests}: {len(report.cases)} cases for {file.stem}")
+    write(tests, [as_test_file(report, named)], force=force)
+    if tests != OUT:
+        err.line(f"{tests}: {len(report.cases)} cases for {Path(report.file).stem}")
 
 
 def _seen_from(tests: Path | None, file: Path) -> str | None:
-    """Give the pipeline's file as a test file names it; none beside it, and where nobody knows where it will stand."""
+    """Give the pipeline's file as a test file names it; none beside it, and where nobody knows where it will stand.
+
+    Raises:
+        UsageError: where it could not be read from there.
+
+    """
+    from llm_gc.files import shipped
+    from llm_gc.reader import tests_root
+
     if tests is None:
         return None
-    home = tests.resolve().parent
-    if home / tests.name == file.resolve().with_suffix(".test.yaml"):
+    home, real = tests.resolve().parent, file.resolve()
+    if home / tests.name == real.with_suffix(".test.yaml"):
         return None
-    try:
-        return Path(os.path.relpath(file.resolve(), home)).as_posix()
-    except ValueError:  # on another drive
-        return file.resolve().as_posix()
+    root = tests_root(home)
+    if real.is_relative_to(root):
+        return Path(os.path.relpath(real, home)).as_posix()
+    if shipped(file.name) == file:
+        return file.stem
+    raise UsageError(
+        f"{tests} would be outside of the project of {file}, and could not name it: write it beside the pipeline, or "
+        f"mark the root of the project by a pyproject.toml (it may be empty)"
+    )
 
 
 def _progress() -> Callable[[int, int], object] | None:

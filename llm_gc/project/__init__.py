@@ -11,26 +11,39 @@ from llm_gc.errors import PipelineError
 from llm_gc.files import find
 from llm_gc.pipeline import Pipeline
 from llm_gc.project.assembling import assemble
-from llm_gc.project.library import Library
+from llm_gc.project.library import Library, real_path
 from llm_gc.project.loaded import At, Loaded
 from llm_gc.project.reading import Examined, Reading, once
 
-__all__ = ["At", "Examined", "Library", "Loaded", "Reading", "assemble", "document", "load", "once", "read_inputs"]
+__all__ = [
+    "At",
+    "Examined",
+    "Library",
+    "Loaded",
+    "Reading",
+    "assemble",
+    "document",
+    "load",
+    "once",
+    "read_inputs",
+    "real_path",
+]
 
 
-def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = ()) -> Loaded:
+def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = (), *, root: Path | None = None) -> Loaded:
     """Read a pipeline, with everything it names, and check it.
 
     ``overrides`` are texts such as ``roles.anna.temperature=0.5``, ``models`` such as ``anna=llama3.2:3b``; they are
-    laid over the document before it is checked.
+    laid over the document before it is checked. With a ``root`` a file has named it: it is read beneath that alone.
 
     Raises:
         UsageError: where the file cannot be read, or an override leads nowhere.
         PipelineError: with everything that is wrong in it.
 
     """
-    path, reading = find(name), Reading(Library())
-    source = reading.library.pipeline(path, called(name, path))
+    reading = Reading(Library())
+    path = find(name) if root is None else Path(name).resolve()
+    source = reading.library.pipeline(path, called(name, path), root)
     over = [read_override(text) for text in overrides]
     if models:
         roles = compose(source, reading.beside).data.get("roles")

@@ -52,11 +52,9 @@ class Reading:
             PipelineError: where there is none, or it is no pipeline.
 
         """
-        path = self.library.beside(name, source)
         try:
-            if not path.is_file():
-                raise UsageError(f"there is no file {name!r} beside {source.file}")
-            return self.library.pipeline(path, files.relative(path))
+            path = self.library.beside(name, source)
+            return self.library.pipeline(path, files.relative(path), self.library.root(source))
         except UsageError as error:
             raise PipelineError([source.finding(("extends",), "missing-file", str(error))]) from error
 
@@ -88,7 +86,8 @@ class Reading:
         scenes, broken = self._scenes(read, read.pipeline, document)
         leaves, alone = None if unreadable else read.leaves, len(self._open) == 1
         path = self.library.path(source)
-        spare = files.spare_prompts(folder, read.pipeline.name, path, prompts) if leaves is not None else ()
+        root = self.library.root(source)
+        spare = files.spare_prompts(root, folder, read.pipeline.name, path, prompts) if leaves is not None else ()
         played = {name: scene.pipeline for name, scene in scenes.items()}
         cut = [one for layer in document.layers for one in cut_texts(layer) if document.layer(one.path) is layer]
         problems = run_rules(read.pipeline, prompts, played, leaves=leaves, alone=alone, facts=FileFacts(spare, cut))
@@ -112,16 +111,19 @@ class Reading:
         for text in texts(pipeline):
             wanted = [Spotted(text.file, 0)] if text.file else taken(text.text) if "{%" in text.text else []
             path = read.original(text.path)
-            folder = self.library.folder(document.layer(path)) if wanted else None
+            layer = document.layer(path)
+            folder = self.library.folder(layer) if wanted else None
             while wanted:
                 spot = wanted.pop()
                 name = spot.word
                 try:
-                    content = self.library.prompt(folder, name)
+                    content = self.library.prompt(layer, name)
                     if prompts.get(name, content) != content:
                         raise ValueError(f"two files called {name!r} are meant, in different prompts/; rename one")
                 except ValueError as error:
-                    hint = _prompt_hint(name, files.prompt_names(folder)) if "no file" in str(error) else ""
+                    is_missing = "no file" in str(error)
+                    known = files.prompt_names(self.library.root(layer), folder) if is_missing else ()
+                    hint = _prompt_hint(name, known) if is_missing else ""
                     problem = Problem(path, str(error), hint, False, "error", spot.file, spot.line, spot.column)
                     findings.append(located(document, folder, prompts, "unreadable-template", problem))
                     prompts.setdefault(name, "")  # so that whatever takes it in can be looked at
@@ -139,14 +141,15 @@ class Reading:
             if name in scenes:
                 continue
             path = read.original(at)
-            file = self.library.beside(name, document.layer(path))
-            if wrong := self._circle(file):
-                findings.append(document.finding(path, "scene-cycle", wrong))
-                continue
+            layer = document.layer(path)
             try:
-                if not file.is_file():
-                    raise UsageError(f"there is no file {name!r} beside {document.layer(path).file}")
-                scene = self._played.get(file) or self.examine(self.library.pipeline(file, files.relative(file)))
+                file = self.library.beside(name, layer)
+                if wrong := self._circle(file):
+                    findings.append(document.finding(path, "scene-cycle", wrong))
+                    continue
+                scene = self._played.get(file) or self.examine(
+                    self.library.pipeline(file, files.relative(file), self.library.root(layer))
+                )
                 self._played[file] = scene
             except PipelineError as error:
                 findings += error.findings
@@ -173,7 +176,7 @@ class Reading:
             return
         for path, name in list(_named_formats(document.data)):
             try:
-                schema = files.read_json_schema(self.library.beside(name, document.layer(path)), name)
+                schema = self.library.schema(name, document.layer(path))
             except ValueError as error:
                 yield document.finding(path, "missing-file", str(error))
             else:

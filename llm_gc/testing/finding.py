@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from llm_gc import files
+from llm_gc import files, reader
 from llm_gc.errors import UsageError
 from llm_gc.files import TEST_SUFFIX
 
@@ -25,7 +25,7 @@ def find(names: tuple[str, ...]) -> list[Path]:
     """
     found: dict[Path, Path] = {}
     for name in names:
-        paths = list(_in_folder(Path(name))) if Path(name).is_dir() else [_file(name)]
+        paths = list(_in_folder(Path(name))) if reader.is_folder(Path(name)) else [_named(name)]
         if not paths:
             raise UsageError(f"there is no test file in {name}; one is called NAME{TEST_SUFFIX}")
         for path in paths:
@@ -34,9 +34,27 @@ def find(names: tuple[str, ...]) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    for at, folders, names in os.walk(folder):
+    """Find the test files in a folder and all folders in it.
+
+    Raises:
+        UsageError: where one of them cannot be read: there may be tests in it that nobody would miss.
+
+    """
+    files.check_folder(folder)
+    for at, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in SKIPPED)
         yield from (Path(at) / name for name in sorted(names) if name.endswith(TEST_SUFFIX))
+
+
+def _unreadable(error: OSError) -> None:
+    raise UsageError(f"{error.filename} {files.why_unread(error)}") from error
+
+
+def _named(name: str) -> Path:
+    """Give a test file that was named; a link to one may lead anywhere, and one that was found in a folder may not."""
+    path = _file(name)
+    real = path.resolve()
+    return path if real.is_relative_to(reader.tests_root(path.parent.resolve())) else real
 
 
 def _file(name: str) -> Path:

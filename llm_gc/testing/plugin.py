@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SUFFIX = ".test.yaml"
 
+HEAD = 4 * 1024 * 1024
+"""So many bytes of a file are looked at: a longer one is not read as YAML either."""
+
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take a test file."""
@@ -29,7 +32,13 @@ def _is_ours(path: Path) -> bool:
         return False
     if path.with_name(path.name.removesuffix(SUFFIX) + ".yaml").is_file():
         return True
-    return re.search(r"^\W*cases\W*:", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE) is not None
+    from llm_gc.reader import read_file
+
+    try:
+        content = read_file(path, HEAD)
+    except (OSError, ValueError):  # a named pipe, or what nobody may read
+        return False
+    return re.search(rb"^\W*cases\W*:", content, re.MULTILINE) is not None
 
 
 class CaseFile(pytest.File):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llm_gc import files, project
+from llm_gc import files, project, reader
 from llm_gc.cases import Case, CaseFile
 from llm_gc.check import shape
 from llm_gc.check.problem import Problem
@@ -32,6 +32,8 @@ class Suite:
     source: Source
     cases: CaseFile
     pipeline: str
+    root: Path | None = None
+    """The root of the project that both are in; absent where the pipeline is one of those that ship."""
     _loaded: dict[tuple[str, ...], Loaded] = field(default_factory=dict)
 
     @property
@@ -50,7 +52,7 @@ class Suite:
         over = {**(self.cases.set_ or {}), **((case.set_ if case else None) or {})}
         words = tuple(f"{path}={json.dumps(value)}" for path, value in over.items())
         if words not in self._loaded:
-            self._loaded[words] = project.load(self.pipeline, words)
+            self._loaded[words] = project.load(self.pipeline, words, root=self.root)
         return self._loaded[words]
 
     def bare(self) -> Loaded:
@@ -61,7 +63,7 @@ class Suite:
 
         """
         if () not in self._loaded:
-            self._loaded[()] = project.load(self.pipeline)
+            self._loaded[()] = project.load(self.pipeline, root=self.root)
         return self._loaded[()]
 
     def inputs(self, case: Case) -> dict[str, Any]:
@@ -76,14 +78,15 @@ class Suite:
 
 
 def read(path: Path, file: str | None = None) -> Suite:
-    """Read a test file; ``file`` is what it is called in messages.
+    """Read a test file; ``file`` is what it is called in messages. No link to it may lead out of its project.
 
     Raises:
         UsageError: where it cannot be read.
         PipelineError: with everything that is wrong in it, or in its pipeline.
 
     """
-    return suite(files.read_yaml(path, file or files.relative(path)), path)
+    home = path.parent.resolve()
+    return suite(files.read_yaml(home / path.name, file or files.relative(path), reader.tests_root(home)), path)
 
 
 def check(source: Source, path: Path) -> list[Finding]:
@@ -114,14 +117,35 @@ def suite(source: Source, path: Path) -> Suite:
         raise PipelineError([source.finding((), "shape", message, hint="A test file is a map with cases.")])
     _refuse(source, "shape", shape.check(source.data, cases_schema))
     cases = CaseFile.model_validate(source.data)
-    pipeline = path.parent / (cases.pipeline or path.name.removesuffix(TEST_SUFFIX) + ".yaml")
-    if not pipeline.is_file():
-        where = "beside this one; name it under 'pipeline'" if cases.pipeline is None else "there"
-        message = f"there is no pipeline {cases.pipeline or pipeline.name!r} {where}"
-        _refuse(source, CODE, [Problem(("pipeline",) if cases.pipeline else (), message)])
-    read_ = Suite(source, cases, files.relative(pipeline))
+    read_ = _with_pipeline(source, cases, path)
     _refuse(source, CODE, _wrong(read_))
     return read_
+
+
+def _with_pipeline(source: Source, cases: CaseFile, path: Path) -> Suite:
+    """Find the pipeline that cases are for: beside their file, in its project, or among those that ship.
+
+    Raises:
+        PipelineError: where there is none.
+
+    """
+    name = cases.pipeline or path.name.removesuffix(TEST_SUFFIX) + ".yaml"
+    home = path.parent.resolve()
+    root = reader.tests_root(home)
+    try:
+        found = reader.locate(root, home, name)
+    except (FileNotFoundError, NotADirectoryError):
+        is_bare = cases.pipeline is not None and not Path(name).suffix and Path(name).name == name
+        if is_bare and (ours := files.shipped(name)) is not None:
+            return Suite(source, cases, str(ours))
+        where = "beside this one; name it under 'pipeline'" if cases.pipeline is None else "there"
+        message = f"there is no pipeline {name!r} {where}"
+    except (OSError, ValueError) as error:
+        message = f"{name!r} {files.why_unread(error, root)}"
+    else:
+        return Suite(source, cases, files.relative(found), root)
+    at = ("pipeline",) if cases.pipeline else ()
+    raise PipelineError([source.finding(at, CODE, message)])
 
 
 def _refuse(source: Source, code: str, problems: Iterable[Problem]) -> None:

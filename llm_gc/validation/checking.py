@@ -7,15 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
-from pathlib import Path
 
 from llm_gc.errors import Finding, UsageError
 from llm_gc.project import Library, once
-from llm_gc.validation.documents import STDIN_NAME, check, find
+from llm_gc.validation.documents import STDIN_NAME, Document, check, find, read
 from llm_gc.validation.silence import Ignore, Silence, unused
-
-Named = tuple[Path, str]
-"""A file, and what it is called in messages."""
 
 BETWEEN, THOROUGH = 5, 100
 """After so many documents garbage is looked for: among what they left behind, and in everything."""
@@ -56,7 +52,7 @@ def validate(names: Sequence[str], *, stdin: bytes = b"", jobs: int = 1) -> Repo
     parts = list(_in_processes(found.documents, stdin, jobs) if jobs > 1 else [_check(found.documents, stdin)])
     findings = [finding for part in parts for finding in part.findings]
     ignores = {one for part in parts for one in part.ignores} - {one for part in parts for one in part.used}
-    named = {file for _, file in found.documents}
+    named = {document.file for document in found.documents}
     findings += unused(ignore for ignore in ignores if ignore.file in named)
     wrong = [*found.wrong, *(sentence for part in parts for sentence in part.wrong)]
     passed_over = tuple(dict.fromkeys(found.passed_over))
@@ -67,20 +63,19 @@ def _order(finding: Finding) -> tuple[object, ...]:
     return finding.file, finding.line, finding.column, finding.code, finding.message
 
 
-def _check(documents: Iterable[Named], stdin: bytes) -> _Part:
+def _check(documents: Iterable[Document], stdin: bytes) -> _Part:
     """Check documents one after the other; what they share is read once."""
     library, part = Library(), _Part()
     silence = Silence(library)
     with _by_the_document() as begin:
-        for path, file in documents:
+        for document in documents:
             begin()
+            file = document.file
             try:
-                content = stdin if file == STDIN_NAME else path.read_bytes()
-                findings = check(library, content, path, file)
+                content = stdin if file == STDIN_NAME else read(document)
+                findings = check(library, document, content)
             except UsageError as error:
                 part.wrong.append(str(error))
-            except OSError as error:
-                part.wrong.append(f"{file} cannot be read: {error.strerror}")
             else:
                 part.findings += silence.heeded(findings)
                 silence.look_at(file)
@@ -110,7 +105,7 @@ def _by_the_document() -> Iterator[Callable[[], None]]:
             gc.enable()
 
 
-def _in_processes(documents: Sequence[Named], stdin: bytes, jobs: int) -> list[_Part]:
+def _in_processes(documents: Sequence[Document], stdin: bytes, jobs: int) -> list[_Part]:
     """Share the documents among processes, and give what they found in order."""
     from concurrent.futures import ProcessPoolExecutor  # only who asks for it pays for its import
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llm_gc import files
+from llm_gc import files, reader, source
 from llm_gc.errors import Finding, PipelineError, UsageError
-from llm_gc.project import Library, Reading, called
+from llm_gc.project import Library, Reading, called, real_path
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -27,38 +27,55 @@ _SCHEMA = re.compile(rb"^#[ \t]*yaml-language-server:.*pipeline\.schema\.json", 
 
 
 @dataclass(frozen=True)
+class Document:
+    """A file to check: its path, and what it is called in messages.
+
+    With a ``root`` it was found in a folder that was named, and is read beneath that alone.
+    """
+
+    path: Path
+    file: str
+    root: Path | None = None
+
+    @property
+    def real(self) -> Path:
+        """The path in the folder that it really is in."""
+        return self.path.parent.resolve() / self.path.name
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of document: how a file of it is told from others by its name and its first bytes, and how it is checked.
 
-    ``check`` is given the bytes, the path, and what the file is called in messages.
+    ``check`` is given the document and its bytes.
     """
 
     name: str
     is_one: Callable[[Path, bytes], bool]
-    check: Callable[[Library, bytes, Path, str], Sequence[Finding]]
+    check: Callable[[Library, Document, bytes], Sequence[Finding]]
 
 
 def _is_pipeline(path: Path, head: bytes) -> bool:
     return bool(_SCHEMA.search(head) or _TURNS.search(head) or (_ROLES.search(head) and _NAME.search(head)))
 
 
-def _check_pipeline(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
+def _check_pipeline(library: Library, document: Document, content: bytes) -> Sequence[Finding]:
     try:
-        source = library.put(files.source_of(content, file), path.resolve())
+        read = library.put(files.source_of(content, document.file), real_path(document.path), document.root)
     except PipelineError as error:
         return error.findings
-    return Reading(library).examine(source).findings
+    return Reading(library).examine(read).findings
 
 
 def _is_test(path: Path, _head: bytes) -> bool:
     return path.name.endswith(files.TEST_SUFFIX)
 
 
-def _check_test(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
+def _check_test(library: Library, document: Document, content: bytes) -> Sequence[Finding]:
     from llm_gc.testing import reading  # only who has tests pays for its import
 
-    source = library.take(files.source_of(content, file), path.resolve())
-    return source.faults or reading.check(source, path)
+    read = library.take(files.source_of(content, document.file), real_path(document.path), document.root)
+    return read.faults or reading.check(read, document.path)
 
 
 KINDS = [Kind("test", _is_test, _check_test), Kind("pipeline", _is_pipeline, _check_pipeline)]
@@ -69,7 +86,7 @@ KINDS = [Kind("test", _is_test, _check_test), Kind("pipeline", _is_pipeline, _ch
 class Found:
     """The files to check, each with what it is called, and those that were passed over since they are of no kind."""
 
-    documents: list[tuple[Path, str]] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -82,36 +99,38 @@ def find(names: Sequence[str]) -> Found:
     found, seen = Found(), set[Path]()
     for name in names:
         if name == STDIN:
-            found.documents.append((Path(STDIN), STDIN_NAME))
+            found.documents.append(Document(Path(STDIN), STDIN_NAME))
             continue
         try:
             if Path(name).is_dir():
                 inside = _in_folder(Path(name), found)
             else:
                 path = files.find(name)
-                inside = [(path, called(name, path))]
+                inside = [Document(path, called(name, path))]
         except (OSError, UsageError) as error:
             found.wrong.append(str(error))
             continue
-        for path, file in inside:
-            if path.resolve() not in seen:
-                seen.add(path.resolve())
-                found.documents.append((path, file))
+        for document in inside:
+            real = real_path(document.path)
+            if real not in seen:
+                seen.add(real)
+                found.documents.append(document)
     return found
 
 
-def _in_folder(folder: Path, found: Found) -> list[tuple[Path, str]]:
+def _in_folder(folder: Path, found: Found) -> list[Document]:
     """Give the documents in a folder and all folders in it, in order of their names; note the other YAML files."""
-    inside = []
-    for path in _yaml_files(folder):
+    files.check_folder(folder)
+    inside, root = [], reader.project_root(folder.resolve())
+    for path in _yaml_files(folder, found.wrong):
+        document = Document(path, str(path), root)
         try:
-            with path.open("rb") as opened:
-                head = opened.read(_HEAD)
-        except OSError as error:
-            found.wrong.append(f"{path} cannot be read: {error.strerror}")
+            head = read(document, _HEAD)
+        except UsageError as error:
+            found.wrong.append(str(error))
             continue
         if any(kind.is_one(path, head) for kind in KINDS):
-            inside.append((path, str(path)))
+            inside.append(document)
         else:
             found.passed_over.append(str(path))
     if not inside:
@@ -119,18 +138,34 @@ def _in_folder(folder: Path, found: Found) -> list[tuple[Path, str]]:
     return inside
 
 
-def _yaml_files(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+def read(document: Document, most: int = source.MAX_BYTES) -> bytes:
+    """Read a document, or one byte more than ``most`` of it.
+
+    Raises:
+        UsageError: where it cannot be read.
+
+    """
+    path = document.path if document.root is None else document.real
+    return files.read_bytes(path, document.file, document.root, most)
+
+
+def _yaml_files(folder: Path, wrong: list[str]) -> Iterator[Path]:
+    """Give the YAML files in a folder and all folders in it; say what is ``wrong`` with those nobody can look into."""
+
+    def unreadable(error: OSError) -> None:
+        wrong.append(f"{error.filename} {files.why_unread(error)}")
+
+    for root, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(one for one in folders if not one.startswith(".") and one not in _PASSED_OVER)
         yield from (Path(root, name) for name in sorted(names) if name.endswith((".yaml", ".yml")))
 
 
-def check(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
+def check(library: Library, document: Document, content: bytes) -> Sequence[Finding]:
     """Check one document, as what it is.
 
     Raises:
         UsageError: where it is too large to be read.
 
     """
-    kind = next((one for one in KINDS if one.is_one(path, content[:_HEAD])), KINDS[-1])
-    return kind.check(library, content, path, file)
+    kind = next((one for one in KINDS if one.is_one(document.path, content[:_HEAD])), KINDS[-1])
+    return kind.check(library, document, content)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from llm_gc.cli.rehearsed import as_data, lines
 from tests.cli.terminal import Terminal
-from tests.commands import M1, ROOT, command, environ, llm_gc
+from tests.commands import M1, ROOT, command, copy_m1, environ, llm_gc
 from tests.drivers.explore.exploring import load, report
 
 PLANTED = ROOT / "tests" / "cases" / "rehearse"
@@ -46,7 +47,8 @@ def test_a_fault_has_its_place_its_way_and_a_case(tmp_path: Path) -> None:
     assert f"{file}:12:33: error: 'plan' is undefined [template]" in done.out
     assert '1. asker: {"plan": false}' in done.out
     case = done.out.partition("As a case for a test file:\n")[2].partition("\n\n")[0]
-    (tmp_path / "pasted.test.yaml").write_text(f"pipeline: {file}\ncases:\n{case}\n", encoding="utf-8")
+    shutil.copy(file, tmp_path)
+    (tmp_path / "pasted.test.yaml").write_text(f"pipeline: {file.name}\ncases:\n{case}\n", encoding="utf-8")
     played = llm_gc("test", "pasted.test.yaml", cwd=tmp_path)
     assert played.code == 0, played.out
 
@@ -85,7 +87,8 @@ def test_it_says_where_one_way_alone_was_followed() -> None:
 
 def test_tests_are_written_and_pass(tmp_path: Path) -> None:
     """One case for each ending, in a file that llm-gc test plays; what is there is not written over."""
-    (tmp_path / "m1.yaml").write_text(f"extends: {M1}\nname: mine\n", encoding="utf-8")
+    copy_m1(tmp_path, "base.yaml")
+    (tmp_path / "m1.yaml").write_text("extends: base.yaml\nname: mine\n", encoding="utf-8")
     done = llm_gc("rehearse", "m1.yaml", "--task", "sort", "--write-tests", "m1.test.yaml", cwd=tmp_path)
     assert done.code == 0
     assert "m1.test.yaml: 3 cases for m1" in done.err
@@ -101,7 +104,8 @@ def test_tests_are_written_and_pass(tmp_path: Path) -> None:
 
 def test_tests_find_their_pipeline_from_anywhere(tmp_path: Path) -> None:
     """Under another name and in another folder, and with the values that were laid over the pipeline's."""
-    (tmp_path / "m1.yaml").write_text(f"extends: {M1}\nname: mine\n", encoding="utf-8")
+    copy_m1(tmp_path, "base.yaml")
+    (tmp_path / "m1.yaml").write_text("extends: base.yaml\nname: mine\n", encoding="utf-8")
     (tmp_path / "tests").mkdir()
     for written, named in (("other.test.yaml", "m1.yaml"), ("tests/m1.test.yaml", "../m1.yaml")):
         done = llm_gc(

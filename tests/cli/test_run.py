@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.terminal import Terminal
-from tests.commands import M1, ROOT, command, environ, llm_gc, transcripts
+from tests.commands import M1, command, copy_m1, environ, llm_gc, transcripts
 from tests.standin import Act, Behaviour, Hang, Job, Model, Say, StandIn, Wait
 from tests.standin.server import PATIENCE
 
@@ -232,7 +232,7 @@ WRONG = {
 def test_wrong_input(tmp_path: Path, args: list[str], words: str) -> None:
     """One clear paragraph, exit 2, and nothing is written."""
     text = Path(M1).read_text(encoding="utf-8")
-    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
+    copy_m1(tmp_path)
     files = {
         "broken.yaml": "a: [1, 2\nb: 3",
         "empty.yaml": "",

@@ -131,12 +131,14 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_that_is_not_there(tmp_path: Path) -> None:
-    """Beside the file, or where it says; one that ships with the package does not stand in for it."""
+    """Beside the file, or where it says; the file of one that ships does not stand in for it, but its name does."""
     text = "cases: [{name: c}]"
     assert found(tmp_path, text, None) == [
         "1:1: there is no pipeline 'p.yaml' beside this one; name it under 'pipeline'"
     ]
     assert found(tmp_path, f"pipeline: m1.yaml\n{text}", None) == ["1:11: there is no pipeline 'm1.yaml' there"]
+    assert found(tmp_path, f"pipeline: ./m1\n{text}", None) == ["1:11: there is no pipeline './m1' there"]
+    assert found(tmp_path, f"pipeline: m1\ninputs: {{task: T}}\n{text}", None) == []
 
 
 def test_a_pipeline_that_cannot_be_loaded(tmp_path: Path) -> None:

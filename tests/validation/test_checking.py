@@ -266,9 +266,9 @@ def test_a_document_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many no more are held than stand between two looks for garbage."""
     check, read, held = documents.check, list[weakref.ref[Source]](), list[int]()
 
-    def noted(library: Library, content: bytes, path: Path, file: str) -> Sequence[Finding]:
-        findings = check(library, content, path, file)
-        source = library.source(file)
+    def noted(library: Library, document: documents.Document, content: bytes) -> Sequence[Finding]:
+        findings = check(library, document, content)
+        source = library.source(document.file)
         assert source is not None
         read.append(weakref.ref(source))
         held.append(sum(one() is not None for one in read))
