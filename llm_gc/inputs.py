@@ -57,7 +57,7 @@ def resolve(
             wrong.append(f"the input {name!r} is missing{about}{f'; give it as {option}' if texts else ''}")
             continue
         value = given.get(name, schema.get("default"))
-        if texts and name in given and isinstance(value, str):
+        if texts and name in given and isinstance(value, (str, list)):
             value = coerce(value, schema)
         values[name], problem = _fitted(value, schema)
         if problem:
@@ -78,8 +78,14 @@ def _fitted(value: Any, schema: Mapping[str, Any]) -> tuple[Any, str]:
     return frozen, misfit(frozen, schema)
 
 
-def coerce(text: str, schema: Mapping[str, Any]) -> Any:
-    """Read a word of a command line as what the schema asks for; as it is, where it cannot be read so."""
+def coerce(text: str | list[str], schema: Mapping[str, Any]) -> Any:
+    """Return a word of a command line as what the schema asks for; as it is, where it cannot be read so.
+
+    A list of words are the items of a list, and one word without a comma may be the only one.
+    """
+    items = schema.get("items", {})
+    if isinstance(text, list):
+        return [coerce(word, items) for word in text]
     if "type" not in schema and isinstance(schema.get("enum"), (list, tuple)):
         return next((value for value in schema["enum"] if text in (value, json.dumps(value))), text)
     types = schema.get("type", "string")
@@ -95,7 +101,11 @@ def coerce(text: str, schema: Mapping[str, Any]) -> Any:
             continue
         if _is(value, type_):
             return value
-    return text
+    return [coerce(text, items)] if types == "array" and text and not _IN_LISTS.intersection(text) else text
+
+
+_IN_LISTS = frozenset(",;[]{}\n")
+"""Characters by which a word may be meant as a list that is written in another way."""
 
 
 def _refuse(word: str) -> NoReturn:
@@ -160,6 +170,9 @@ def _said_of(error: Any) -> str:
 
 def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
     type_ = schema.get("type")
+    if type_ == "array" and isinstance(value, str):
+        items = [item.strip() for item in value.strip(" []").split(",")]
+        return f"{_short(value)} is no list; write it as JSON: {_short_list(items)}"
     if type_ is not None and not _is(value, type_):
         return f"{_short(value)} is not of type {type_}"
     if "enum" in schema and not any(_equal(value, one) for one in schema["enum"]):
@@ -182,6 +195,11 @@ def _short(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "nothing" if value is None else str(value).lower()
     return repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+
+
+def _short_list(items: list[str]) -> str:
+    text = json.dumps(items, ensure_ascii=False)
+    return f"'{text}'" if len(text) <= 80 else '\'["…", "…"]\''
 
 
 def _equal(one: Any, other: Any) -> bool:

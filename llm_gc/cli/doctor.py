@@ -27,7 +27,7 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yell
 @click.option("--pull", is_flag=True, help="Have Ollama get the models that are missing.")
 @click.option("--probe", is_flag=True, help="Load each model and ask it once: does it answer, as it is told to?")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Examine the servers and models that FILE is to run on; without FILE, the server alone.
 
     Ends with 0 where nothing stands in the way, 1 where something is to be mended, 3 where a server cannot be reached

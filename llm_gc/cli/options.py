@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
-INPUT_HELP = "An input by name, also one whose name an option here already has. @PATH as a value reads a file."
+from llm_gc.errors import UsageError
+
+INPUT_HELP = "An input by name, also one whose name is an option here. A value @PATH reads a file, @- standard input."
 
 Decorated = Callable[..., Any]
 
@@ -41,30 +44,54 @@ class InputsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the file among the arguments, add its inputs, and parse."""
         file = self._file(ctx, args)
-        inputs = _inputs(file) if file is not None else {}
+        inputs = _inputs(file) if file is not None else self._inputs_of_session(args)
         taken = {option for param in self.params for option in param.opts}
-        added = [_option(name, schema) for name, schema in inputs.items() if _word(name) not in taken]
+        options = {name: schema for name, schema in inputs.items() if _word(name) not in taken}
+        added = [_option(name, schema, {*taken, *map(_word, inputs)}) for name, schema in options.items()]
         ctx.meta[_BY_NAME] = {name: schema for name, schema in inputs.items() if _word(name) in taken}
         original, self.params = self.params, [*self.params, *added]
+        flags = {_word(name): name for name, schema in options.items() if _is_flag(schema)}
         try:
-            rest = super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, _with_values(args, flags))
         finally:
             self.params = original
         ctx.params["inputs"] = _gathered(ctx.params, added, ctx.params.pop("given", ()))
         return rest
 
     def _file(self, ctx: click.Context, args: list[str]) -> str | None:
-        """Give the first argument that is no option and no option's value."""
-        flags = {o for p in self.params if isinstance(p, click.Option) and p.is_flag for o in p.opts} | {"--help", "-h"}
-        values = iter(args)
-        for word in values:
+        """Return the first argument that is no option and no option's value.
+
+        Whether an input is a flag is known only when the file has been read. So where nothing else is left, the word
+        behind an option that the command does not have is taken, if it is a pipeline.
+        """
+        options = [param for param in self.params if isinstance(param, click.Option)]
+        flags = {name for option in options if option.is_flag for name in option.opts} | {"--help", "-h"}
+        own = {name for option in options for name in option.opts}
+        left, perhaps = [*args], list[str]()
+        while left:
+            word = left.pop(0)
             if word == "--":
-                return next(values, None)
+                return left[0] if left else None
             if not word.startswith("-") or word == "-":
                 return word
-            if word not in flags and "=" not in word:
-                next(values, None)
-        return None
+            is_alone = word in flags or "=" in word or (word not in own and left[:1] and left[0].startswith("--"))
+            if not is_alone and left:
+                value = left.pop(0)
+                perhaps += [] if word in own else [value]
+        return next((word for word in perhaps if _is_pipeline(word)), None)
+
+    def _inputs_of_session(self, args: list[str]) -> dict[str, Any]:
+        """Return the inputs of the session that ``--from`` names; none where there is no such session."""
+        session, folder = _value_of("--from", args), _value_of("--sessions", args)
+        if session is None or not any("--from" in param.opts for param in self.params):
+            return {}
+        from llm_gc.sessions import find_session, load_session
+
+        try:
+            transcript = load_session(find_session(session, Path(folder or "sessions")))
+        except UsageError:
+            return {}  # the command says it
+        return dict(transcript.pipeline.document.get("inputs", {}))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Put the inputs in a section of their own, before the options."""
@@ -101,8 +128,60 @@ def _word(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _option(name: str, schema: Any) -> _InputOption:
-    return _InputOption([_word(name), f"input_{name}"], metavar=_type(schema), help=_about(schema))
+def _is_flag(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "boolean"
+
+
+def _is_list(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "array"
+
+
+def _option(name: str, schema: Any, taken: Container[str]) -> _InputOption:
+    """Return the option of an input: a flag for a truth value, one that may be repeated for a list."""
+    word, opposite = _word(name), f"--no-{_word(name)[2:]}"
+    if _is_flag(schema):
+        words = word if opposite in taken else f"{word}/{opposite}"
+        return _InputOption([words, f"input_{name}"], is_flag=True, default=None, help=_about(schema))
+    is_list = _is_list(schema)
+    return _InputOption([word, f"input_{name}"], metavar=_type(schema), multiple=is_list, help=_about(schema))
+
+
+def _with_values(args: list[str], flags: Mapping[str, str]) -> list[str]:
+    """Return the arguments with the values that flags were given, ``--polite=false``, as inputs by name."""
+    found: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*found, word, *words]
+        option, equals, value = word.partition("=")
+        if option in flags and equals:
+            found += ["--input", f"{flags[option]}={value}"]
+        elif found and found[-1] in flags and word.lower() in _TRUTH:
+            found[-1:] = ["--input", f"{flags[found[-1]]}={word}"]
+        else:
+            found.append(word)
+    return found
+
+
+_TRUTH = ("true", "false", "yes", "no")
+
+
+def _value_of(option: str, args: list[str]) -> str | None:
+    for index, word in enumerate(args):
+        if word == option:
+            return args[index + 1] if index + 1 < len(args) else None
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _is_pipeline(word: str) -> bool:
+    from llm_gc.files import find
+
+    try:
+        return bool(find(word))
+    except UsageError:
+        return False
 
 
 def _type(schema: Any) -> str:
@@ -125,25 +204,50 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...]) -> dict[str, str]:
-    """Take the inputs' values out of the parsed options; ``--input`` comes last and wins."""
-    inputs = {}
+def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...]) -> dict[str, Any]:
+    """Take the inputs' words out of the parsed options; ``--input`` comes last and wins.
+
+    A list that was given by several options is a list of words.
+    """
+    read = _Values()
+    inputs: dict[str, Any] = {}
     for option in added:
-        value = params.pop(option.name or "", None)
-        if value is not None:
-            inputs[(option.name or "").removeprefix("input_")] = _from_file(value)
+        value, name = params.pop(option.name or "", None), (option.name or "").removeprefix("input_")
+        if isinstance(value, bool):
+            inputs[name] = "true" if value else "false"
+        elif isinstance(value, tuple):
+            words = [read.value(word) for word in value]
+            inputs |= {name: words[0] if len(words) == 1 else words} if words else {}
+        elif value is not None:
+            inputs[name] = read.value(value)
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals:
             raise click.UsageError(f"--input {pair!r} is not NAME=VALUE")
-        inputs[name] = _from_file(value)
+        inputs[name] = read.value(value)
     return inputs
 
 
-def _from_file(value: str) -> str:
-    """Give what stands in the file that a value names by ``@path``; ``@@`` is a plain ``@`` at the front."""
-    if not value.startswith("@") or value.startswith("@@"):
-        return value.removeprefix("@") if value.startswith("@@") else value
-    from llm_gc.files import read_text
+class _Values:
+    """The values of inputs: as they are, from files (``@path``) and, once, from standard input (``@-``)."""
 
-    return read_text(value[1:])
+    def __init__(self) -> None:
+        self._has_read = False
+
+    def value(self, word: str) -> str:
+        """Return a value; ``@@`` is a plain ``@`` at the front."""
+        if not word.startswith("@") or word.startswith("@@"):
+            return word.removeprefix("@") if word.startswith("@@") else word
+        if word != "@-":
+            from llm_gc.files import read_text
+
+            return read_text(word[1:])
+        if self._has_read:
+            raise click.UsageError("@- is given twice, and standard input can be read once")
+        self._has_read = True
+        from llm_gc.cli.standard_input import read
+
+        try:
+            return read().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"standard input is not text in UTF-8: {error.reason} at byte {error.start}") from error

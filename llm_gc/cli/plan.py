@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--requests", is_flag=True, help="Print what each turn is sent.")
 @click.option("--turn", type=click.IntRange(min=1), metavar="N", help="Print one turn alone, with what it is sent.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Say turn by turn what the conversation in FILE will do: who speaks, on which model, sent what.
 
     What nobody has said yet stands in marks: ⟨Reviewer, turn 2: up to 400 tokens⟩. Whatever hangs on it is assumed, and

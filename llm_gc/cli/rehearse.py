@@ -31,7 +31,7 @@ GC_THRESHOLD = 200_000
               help="Write a test file with a case for each ending that was found; - for standard output.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Write over a test file that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Explore every ending of the conversation in FILE, without a model.
 
     Inputs that are not given have their defaults, an example, or a value that is made up.

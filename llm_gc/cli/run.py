@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--turn", type=click.IntRange(min=1), metavar="N",
               help="With --from: the first turn that is taken anew; behind the last one where absent.")  # fmt: skip
 @going("what each role says, ollama where it says nothing; with --from: who did before")
-def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
+def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/.
 
     With --from SESSION (a file, an id, how it begins, or last) the turns before --turn are those of that conversation,
@@ -42,7 +42,7 @@ def command(file: str | None, inputs: dict[str, str], **options: Any) -> int:
     return go(loaded, values, options)
 
 
-def _fork(file: str | None, inputs: Mapping[str, str], options: dict[str, Any]) -> int:
+def _fork(file: str | None, inputs: Mapping[str, Any], options: dict[str, Any]) -> int:
     from llm_gc.drivers.past import forked
     from llm_gc.inputs import coerce, resolve
     from llm_gc.placing import placed
