@@ -21,7 +21,7 @@ TEST_SUFFIX = ".test.yaml"
 
 
 def find(name: str) -> Path:
-    """Give the file that is meant: one that is there, else one of that name that ships with llm-gc.
+    """Return the file that is meant: one that is there, with or without ``.yaml``, else one that ships with llm-gc.
 
     Raises:
         UsageError: where there is neither.
@@ -37,6 +37,9 @@ def find(name: str) -> Path:
             return path
     except OSError as error:  # a name too long, a folder that nobody may look into
         raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    beside = Path(f"{name}.yaml")
+    if not path.suffix and beside.is_file():
+        return beside
     if (found := shipped(path.name)) is not None:
         return found
     names = [file.stem for file in pipelines_in(_shipped("pipelines"))]

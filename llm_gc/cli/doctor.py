@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import Piece, err, out
 
 if TYPE_CHECKING:
@@ -57,13 +57,12 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
 
 
 def _wants(file: str, inputs: dict[str, str], options: dict[str, Any]) -> tuple[str, list[Want]]:
-    from llm_gc import project
     from llm_gc.doctor.wants import wants_of
     from llm_gc.drivers.explore.supplied import supply
     from llm_gc.errors import PipelineError, TemplateError
     from llm_gc.placing import placed
 
-    loaded = placed(project.load(file, options["overrides"], options["models"]), options["host"], options["backend"])
+    loaded = placed(load_pipeline(file, options["overrides"], options["models"]), options["host"], options["backend"])
     values = {name: one.value for name, one in supply(loaded.pipeline, inputs, texts=True).items()}
     try:
         return loaded.pipeline.name, wants_of(loaded, values)

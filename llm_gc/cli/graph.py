@@ -7,7 +7,7 @@ import gc
 
 import click
 
-from llm_gc.cli.options import laid_over
+from llm_gc.cli.options import laid_over, load_pipeline
 from llm_gc.cli.output import out
 
 
@@ -18,7 +18,6 @@ from llm_gc.cli.output import out
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def command(file: str | None, svg: str | None, overrides: tuple[str, ...], models: tuple[str, ...], force: bool) -> int:
     """Draw FILE as a flowchart in Mermaid's language, which GitHub and many editors show as a picture."""
-    from llm_gc import project
     from llm_gc.cli.writing import check, write
     from llm_gc.graph import mermaid
 
@@ -26,7 +25,7 @@ def command(file: str | None, svg: str | None, overrides: tuple[str, ...], model
         raise click.UsageError("Give the pipeline to draw, for example: llm-gc graph m1")
     if svg is not None:
         check(svg, force=force)
-    drawing = mermaid(project.load(file, overrides, models).pipeline)
+    drawing = mermaid(load_pipeline(file, overrides, models).pipeline)
     if svg is None:
         out.text(drawing)
         return 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llm_gc.errors import UsageError
+
+if TYPE_CHECKING:
+    from llm_gc.project import Loaded
 
 INPUT_HELP = "An input by name, also one whose name is an option here. A value @PATH reads a file, @- standard input."
 
@@ -44,7 +47,7 @@ class InputsCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Find the file among the arguments, add its inputs, and parse."""
         file = self._file(ctx, args)
-        inputs = _inputs(file) if file is not None else self._inputs_of_session(args)
+        inputs = _inputs(ctx, file) if file is not None else self._inputs_of_session(args)
         taken = {option for param in self.params for option in param.opts}
         options = {name: schema for name, schema in inputs.items() if _word(name) not in taken}
         added = [_option(name, schema, {*taken, *map(_word, inputs)}) for name, schema in options.items()]
@@ -55,7 +58,9 @@ class InputsCommand(click.Command):
             rest = super().parse_args(ctx, _with_values(args, flags))
         finally:
             self.params = original
-        ctx.params["inputs"] = _gathered(ctx.params, added, ctx.params.pop("given", ()))
+        ctx.params["inputs"] = _gathered(
+            ctx.params, added, ctx.params.pop("given", ()), _Values(has_read=_STDIN in ctx.meta)
+        )
         return rest
 
     def _file(self, ctx: click.Context, args: list[str]) -> str | None:
@@ -113,10 +118,39 @@ class _InputOption(click.Option):
     """An option that an input made."""
 
 
-def _inputs(file: str) -> dict[str, Any]:
+def _inputs(ctx: click.Context, file: str) -> dict[str, Any]:
     from llm_gc.project import read_inputs
 
-    return read_inputs(file)
+    return read_inputs(file, _content(ctx, file))
+
+
+def load_pipeline(file: str, overrides: Sequence[str], models: Sequence[str]) -> Loaded:
+    """Read and check the pipeline that a command is given; ``-`` is standard input.
+
+    Raises:
+        UsageError: where the file cannot be read, or an override leads nowhere.
+        PipelineError: with everything that is wrong in it.
+
+    """
+    from llm_gc import project
+
+    return project.load(file, overrides, models, content=_content(click.get_current_context(), file))
+
+
+def _content(ctx: click.Context, file: str) -> bytes | None:
+    """Return standard input, read once for a command, where that is the file; none for any other."""
+    if file != "-":
+        return None
+    from llm_gc.cli.standard_input import read
+
+    if _STDIN not in ctx.meta:
+        ctx.meta[_STDIN] = read()
+    content: bytes = ctx.meta[_STDIN]
+    return content
+
+
+_STDIN = "llm_gc.standard_input"
+"""Where a command's context keeps the pipeline that it read from standard input."""
 
 
 def by_name() -> frozenset[str]:
@@ -204,12 +238,13 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...]) -> dict[str, Any]:
+def _gathered(
+    params: dict[str, Any], added: list[_InputOption], given: tuple[str, ...], read: _Values
+) -> dict[str, Any]:
     """Take the inputs' words out of the parsed options; ``--input`` comes last and wins.
 
     A list that was given by several options is a list of words.
     """
-    read = _Values()
     inputs: dict[str, Any] = {}
     for option in added:
         value, name = params.pop(option.name or "", None), (option.name or "").removeprefix("input_")
@@ -231,8 +266,8 @@ def _gathered(params: dict[str, Any], added: list[_InputOption], given: tuple[st
 class _Values:
     """The values of inputs: as they are, from files (``@path``) and, once, from standard input (``@-``)."""
 
-    def __init__(self) -> None:
-        self._has_read = False
+    def __init__(self, *, has_read: bool) -> None:
+        self._has_read = has_read
 
     def value(self, word: str) -> str:
         """Return a value; ``@@`` is a plain ``@`` at the front."""
@@ -243,7 +278,9 @@ class _Values:
 
             return read_text(word[1:])
         if self._has_read:
-            raise click.UsageError("@- is given twice, and standard input can be read once")
+            raise click.UsageError(
+                "standard input can be read once, and something else is read from it already: give a file by @PATH"
+            )
         self._has_read = True
         from llm_gc.cli.standard_input import read
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import out
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """
     if file is None:
         raise click.UsageError("Give the pipeline to plan, for example: llm-gc plan m1")
-    from llm_gc import project
     from llm_gc.errors import PipelineError, TemplateError
     from llm_gc.planning.inputs import supplied
     from llm_gc.planning.plan import plan
 
-    loaded = _seeded(project.load(file, options["overrides"], options["models"]), options["seed"])
+    loaded = _seeded(load_pipeline(file, options["overrides"], options["models"]), options["seed"])
     values, unknown = supplied(loaded.pipeline, inputs)
     try:
         planned = plan(

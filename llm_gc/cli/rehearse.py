@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.options import InputsCommand, pipeline_and_inputs
+from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import err, out
 from llm_gc.errors import PipelineError, TemplateError, UsageError
 
@@ -37,7 +37,6 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     Inputs that are not given have their defaults, an example, or a value that is made up.
     The exit code is 1 where there is a fault.
     """
-    from llm_gc import project
     from llm_gc.cli.writing import OUT, check
     from llm_gc.drivers.explore.report import rehearse
     from llm_gc.drivers.explore.supplied import supply
@@ -48,10 +47,12 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     tests: str | None = options["write_tests"]
     named = None
     if tests is not None:
+        if file == "-":
+            raise click.UsageError("--write-tests needs the pipeline's file, which the tests name.")
         check(tests, force=options["force"])
         named = _seen_from(None if tests == OUT else Path(tests), find(file))
     gc.set_threshold(GC_THRESHOLD)
-    loaded = project.load(file, options["overrides"], options["models"])
+    loaded = load_pipeline(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         err.line(str(warning), fit=False)
     supplied = supply(loaded.pipeline, inputs, texts=True)

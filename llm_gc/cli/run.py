@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.cli.going import go, going, screens, under
-from llm_gc.cli.options import InputsCommand, by_name, pipeline_and_inputs
+from llm_gc.cli.options import InputsCommand, by_name, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import err
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ def _fork(file: str | None, inputs: Mapping[str, Any], options: dict[str, Any]) 
 
 
 def _load(file: str, options: dict[str, Any]) -> Loaded:
-    from llm_gc import project
 
-    loaded = project.load(file, options["overrides"], options["models"])
+    loaded = load_pipeline(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         err.line(str(warning), fit=False)
     return loaded

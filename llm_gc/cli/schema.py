@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from llm_gc.cli.options import load_pipeline
 from llm_gc.cli.output import out
 
 
@@ -15,10 +16,9 @@ from llm_gc.cli.output import out
 def command(what: str, file: str | None, overrides: tuple[str, ...], models: tuple[str, ...]) -> int:
     """Print the JSON Schema of pipelines (or of tests, or of transcripts), for editors and for CI."""
     if file is not None:
-        from llm_gc import project
         from llm_gc.documents import as_yaml
 
-        out.escaped(as_yaml(project.load(file, overrides, models).document))
+        out.escaped(as_yaml(load_pipeline(file, overrides, models).document))
         return 0
     from llm_gc.schema import SCHEMAS, text_of
 

@@ -8,14 +8,16 @@ from typing import Any
 
 from llm_gc.documents import compose, read_model, read_override
 from llm_gc.errors import PipelineError
-from llm_gc.files import find
+from llm_gc.files import find, source_of
 from llm_gc.pipeline import Pipeline
 from llm_gc.project.assembling import assemble
 from llm_gc.project.library import Library, real_path
 from llm_gc.project.loaded import At, Loaded
 from llm_gc.project.reading import Examined, Reading, once
+from llm_gc.source import Source
 
 __all__ = [
+    "STDIN_NAME",
     "At",
     "Examined",
     "Library",
@@ -30,11 +32,23 @@ __all__ = [
 ]
 
 
-def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = (), *, root: Path | None = None) -> Loaded:
+STDIN_NAME = "<stdin>"
+"""What a pipeline from standard input is called in messages and records."""
+
+
+def load(
+    name: str,
+    overrides: Sequence[str] = (),
+    models: Sequence[str] = (),
+    *,
+    root: Path | None = None,
+    content: bytes | None = None,
+) -> Loaded:
     """Read a pipeline, with everything it names, and check it.
 
     ``overrides`` are texts such as ``roles.anna.temperature=0.5``, ``models`` such as ``anna=llama3.2:3b``; they are
     laid over the document before it is checked. With a ``root`` a file has named it: it is read beneath that alone.
+    With ``content`` nothing is looked for: that is the pipeline, in the working directory.
 
     Raises:
         UsageError: where the file cannot be read, or an override leads nowhere.
@@ -42,8 +56,11 @@ def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = (), *
 
     """
     reading = Reading(Library())
-    path = find(name) if root is None else Path(name).resolve()
-    source = reading.library.pipeline(path, called(name, path), root)
+    if content is not None:
+        source = _taken_in(reading.library, content)
+    else:
+        path = find(name) if root is None else Path(name).resolve()
+        source = reading.library.pipeline(path, called(name, path), root)
     over = [read_override(text) for text in overrides]
     if models:
         roles = compose(source, reading.beside).data.get("roles")
@@ -54,16 +71,26 @@ def load(name: str, overrides: Sequence[str] = (), models: Sequence[str] = (), *
     return examined.loaded
 
 
-def read_inputs(name: str) -> dict[str, Any]:
-    """Give the inputs that a pipeline declares, as they stand there, without looking at anything else in it.
+def _taken_in(library: Library, content: bytes) -> Source:
+    return library.put(source_of(content, STDIN_NAME), real_path(Path(STDIN_NAME)))
+
+
+def read_inputs(name: str, content: bytes | None = None) -> dict[str, Any]:
+    """Return the inputs that a pipeline declares, as they are written, without looking at anything else in it.
+
+    With ``content`` that is the pipeline, and no file is looked for.
 
     Raises:
         UsageError: where the file cannot be read.
         PipelineError: where it is no YAML, or no pipeline.
 
     """
-    reading, path = Reading(Library()), find(name)
-    found = compose(reading.library.pipeline(path, name), reading.beside)
+    reading = Reading(Library())
+    if content is not None:
+        source = _taken_in(reading.library, content)
+    else:
+        source = reading.library.pipeline(find(name), name)
+    found = compose(source, reading.beside)
     if found.findings:
         raise PipelineError(found.findings)
     declared = found.data.get("inputs")
@@ -77,4 +104,6 @@ def document(pipeline: Pipeline) -> dict[str, Any]:
 
 def called(name: str, path: Path) -> str:
     """Give what a file is called in messages: as it was named, or as it is known among those that ship."""
-    return name if Path(name).exists() else f"{path.parent.name}/{path.name}"
+    if Path(name).exists():
+        return name
+    return str(path) if str(path).startswith(name) else f"{path.parent.name}/{path.name}"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from llm_gc import files, reader, source
 from llm_gc.errors import Finding, PipelineError, UsageError
-from llm_gc.project import Library, Reading, called, real_path
+from llm_gc.project import STDIN_NAME, Library, Reading, called, real_path
 
 STDIN = "-"
-STDIN_NAME = "<stdin>"
+
 
 _PASSED_OVER = frozenset(("__pycache__", "node_modules", "sessions"))
 """Folders in which nobody keeps pipelines; those whose names begin with a dot are others."""

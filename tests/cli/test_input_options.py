@@ -106,3 +106,34 @@ def test_a_fork_has_the_inputs_of_its_session_as_options(folder: Path) -> None:
     newest = [one["inputs"] for one in transcripts(folder) if "parent" in one]
     assert [(one["names"], one["polite"]) for one in newest] == [(["bob"], False)]
     assert "--names" in llm_gc("run", "--from", "last", "--help", cwd=folder).out
+
+
+def test_a_pipeline_from_standard_input(folder: Path) -> None:
+    """Its inputs are options too, and the session can be forked without it."""
+    result = run(folder, "-", "--polite", "--names", "ada", stdin=TALK)
+    assert result.code == 0, result.err
+    assert (inputs(folder)["polite"], inputs(folder)["names"]) == (True, ["ada"])
+    assert run(folder, "--from", "last", "--turn", "1", "--no-polite").code == 0
+    result = run(folder, "-", "--text", "@-", stdin=TALK)
+    assert (result.code, "read once" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("rehearse", "-"), ("plan", "-"), ("graph", "-"), ("schema", "--resolved", "-")])
+def test_other_commands_read_standard_input_too(folder: Path, words: tuple[str, ...]) -> None:
+    """As they read a file."""
+    assert llm_gc(*words, cwd=folder, stdin=TALK).code == 0
+
+
+def test_what_is_wrong_in_standard_input_is_told_with_its_line(folder: Path) -> None:
+    """Under a name of its own."""
+    result = run(folder, "-", stdin=TALK.replace("turns: [anna]", "turns: [ben]"))
+    assert (result.code, "<stdin>:9:9: error" in result.err) == (2, True), result.err
+
+
+def test_a_pipeline_is_found_without_its_ending(folder: Path) -> None:
+    """The one in the working directory before one that ships with llm-gc."""
+    (folder / "m1.yaml").write_text(TALK.replace("name: talk", "name: mine"), encoding="utf-8")
+    assert run(folder, "talk").code == 0
+    assert run(folder, "m1").code == 0
+    assert sorted(one["pipeline"]["name"] for one in transcripts(folder)) == ["mine", "talk"]
+    assert sorted(one["pipeline"]["file"] for one in transcripts(folder)) == ["m1.yaml", "talk.yaml"]
