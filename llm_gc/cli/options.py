@@ -58,9 +58,8 @@ class InputsCommand(click.Command):
             rest = super().parse_args(ctx, _with_values(args, flags))
         finally:
             self.params = original
-        ctx.params["inputs"] = _gathered(
-            ctx.params, added, ctx.params.pop("given", ()), _Values(has_read=_STDIN in ctx.meta)
-        )
+        values = _Values(has_read=_STDIN in ctx.meta)
+        ctx.params["inputs"] = _gathered(ctx.params, added, ctx.params.pop("given", ()), values)
         return rest
 
     def _file(self, ctx: click.Context, args: list[str]) -> str | None:
@@ -278,9 +277,7 @@ class _Values:
 
             return read_text(word[1:])
         if self._has_read:
-            raise click.UsageError(
-                "standard input can be read once, and something else is read from it already: give a file by @PATH"
-            )
+            raise click.UsageError("standard input can be read once, and was: give this value by @PATH")
         self._has_read = True
         from llm_gc.cli.standard_input import read
 

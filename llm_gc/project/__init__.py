@@ -86,10 +86,8 @@ def read_inputs(name: str, content: bytes | None = None) -> dict[str, Any]:
 
     """
     reading = Reading(Library())
-    if content is not None:
-        source = _taken_in(reading.library, content)
-    else:
-        source = reading.library.pipeline(find(name), name)
+    library = reading.library
+    source = library.pipeline(find(name), name) if content is None else _taken_in(library, content)
     found = compose(source, reading.beside)
     if found.findings:
         raise PipelineError(found.findings)

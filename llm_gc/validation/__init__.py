@@ -2,6 +2,6 @@
 
 from llm_gc.project import STDIN_NAME
 from llm_gc.validation.checking import Report, validate
-from llm_gc.validation.documents import KINDS, STDIN_NAME, Kind
+from llm_gc.validation.documents import KINDS, Kind
 
 __all__ = ["KINDS", "STDIN_NAME", "Kind", "Report", "validate"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 from llm_gc.errors import Finding, UsageError
-from llm_gc.project import Library, once
-from llm_gc.validation.documents import STDIN_NAME, Document, check, find, read
+from llm_gc.project import STDIN_NAME, Library, once
+from llm_gc.validation.documents import Document, check, find, read
 from llm_gc.validation.silence import Ignore, Silence, unused
 
 BETWEEN, THOROUGH = 5, 100
