@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jinja2 import Undefined, UndefinedError
@@ -20,9 +19,11 @@ from jinja2.exceptions import FilterArgumentError
 from llm_gc.frozen import freeze
 from llm_gc.near import near
 from llm_gc.protocol import Message
+from llm_gc.regex import Regex, RegexError
+from llm_gc.regex import compile as compile_regex
 
 MAX_SEARCHED = 100_000
-"""So many characters of a text are searched, and no more: what a regular expression takes may grow much faster."""
+"""So many characters of a text are searched, and no more, whatever the pattern."""
 
 MAX_NUMBER = 1e15
 """Up to here a whole number is printed without a point, however it was worked out."""
@@ -213,7 +214,7 @@ def _worked_out(work: Callable[[list[float]], float], value: Any, least: int) ->
     return int(result) if abs(result) <= MAX_NUMBER and result == int(result) else float(result)
 
 
-def _found(value: Any, regex: re.Pattern[str]) -> Any:
+def _found(value: Any, regex: Regex) -> Any:
     value = _plain(value)
     if isinstance(value, (list, tuple)):
         return [_found(item, regex) for item in value]
@@ -222,14 +223,10 @@ def _found(value: Any, regex: re.Pattern[str]) -> Any:
     found = regex.search(value[:MAX_SEARCHED]) if isinstance(value, str) else None
     if found is None:
         return None
-    return next(_taking_part(found), None) if regex.groups else found[0]
+    return found[0] if len(found.spans) == 1 else next((group for group in found.groups() if group is not None), None)
 
 
-def _taking_part(found: re.Match[str]) -> Iterator[str]:
-    return (group for group in found.groups() if group is not None)
-
-
-def _compiled(regex: Any) -> re.Pattern[str]:
+def _compiled(regex: Any) -> Regex:
     """Read a regular expression.
 
     Raises:
@@ -239,8 +236,6 @@ def _compiled(regex: Any) -> re.Pattern[str]:
     if not isinstance(regex, str):
         raise FilterArgumentError(f"extract takes a regular expression in quotes, and was given {regex!r}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what may mean something else one day
-            return re.compile(regex)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise FilterArgumentError(f"the regular expression {regex!r} cannot be read: {error}") from error
+        return compile_regex(regex)
+    except RegexError as error:
+        raise FilterArgumentError(f"the regular expression cannot be used: {error}") from error

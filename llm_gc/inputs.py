@@ -7,10 +7,12 @@ import math
 from collections.abc import Container, Iterator, Mapping
 from typing import Any, NoReturn
 
+from llm_gc import json_schema
 from llm_gc.errors import UsageError
 from llm_gc.frozen import Unfreezable, freeze
 from llm_gc.near import near
 from llm_gc.protocol import Path
+from llm_gc.regex import RegexError
 
 _SIMPLE = frozenset((
     "type", "description", "default", "title", "examples", "minimum", "maximum", "minLength", "maxLength", "enum",
@@ -119,9 +121,10 @@ def misfit(value: Any, schema: Mapping[str, Any]) -> str:
     """
     if _is_plain(schema):
         return _simple_misfit(value, schema)
-    from jsonschema.exceptions import best_match
-
-    found = best_match(_errors(value, schema))
+    try:
+        found = json_schema.best(json_schema.errors(value, schema))
+    except (json_schema.TooManyChecks, RegexError) as error:
+        return str(error)
     return "" if found is None else _said_of(found)
 
 
@@ -131,21 +134,18 @@ def misfits(value: Any, schema: Mapping[str, Any]) -> Iterator[tuple[Path, str]]
         wrong = _simple_misfit(value, schema)
         yield from [((), wrong)] if wrong else []
         return
-    from jsonschema.exceptions import best_match
-
-    for error in _errors(value, schema):
-        found = best_match([error])  # of alternatives the one that was meant
+    try:
+        errors = json_schema.errors(value, schema)
+    except (json_schema.TooManyChecks, RegexError) as error:
+        yield (), str(error)
+        return
+    for one in errors:
+        found = json_schema.best([one])  # of alternatives the one that was meant
         yield tuple(found.absolute_path), _said_of(found)
 
 
 def _is_plain(schema: Mapping[str, Any]) -> bool:
     return schema.keys() <= _SIMPLE and isinstance(schema.get("type", ""), str)
-
-
-def _errors(value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(dict(schema)).iter_errors(value)
 
 
 def _said_of(error: Any) -> str:

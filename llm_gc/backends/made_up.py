@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any
 
+from llm_gc import regex
 from llm_gc.backends.merging import merged, resolved
 from llm_gc.backends.patterns import matching
 
@@ -178,5 +178,7 @@ class _Maker:
 def _property(schema: Mapping[str, Any], name: str) -> Any:
     """Give the schema of a property, whatever says something about it."""
     said = [schema["properties"][name]] if name in schema.get("properties", {}) else []
-    said += [inner for pattern, inner in schema.get("patternProperties", {}).items() if re.search(pattern, name)]
+    said += [
+        inner for pattern, inner in schema.get("patternProperties", {}).items() if regex.compile(pattern).search(name)
+    ]
     return {"allOf": said} if said else schema.get("additionalProperties", {"type": "string"})

@@ -6,12 +6,11 @@ a regular expression that cannot be read, a reference to nothing, to elsewhere o
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from llm_gc import json_schema, regex
 from llm_gc.check.problem import Problem
 from llm_gc.check.words import shown
 from llm_gc.near import near
@@ -96,7 +95,7 @@ def _keywords(schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
             hint = near(str(type_), TYPES) or f"The types are {', '.join(TYPES)}."
             yield Problem(at, f"{shown(type_)} is no type of JSON Schema", hint)
     for pattern, at, is_key in _patterns(schema, path):
-        if problem := _bad_pattern(pattern):
+        if problem := regex.problem(pattern):
             yield Problem(at, problem, key=is_key)
 
 
@@ -107,22 +106,11 @@ def _patterns(schema: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Path
         yield from ((name, (*path, "patternProperties", name), True) for name in schema["patternProperties"])
 
 
-def _bad_pattern(pattern: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what may mean something else one day
-            re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"{pattern!r} is no regular expression: {error}"
-    return ""
-
-
 def _by_the_book(schema: Any, path: Path) -> Iterator[Problem]:
     """Hold a schema against the schema of schemas."""
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
 
-    error: Any = best_match(Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(schema))
+    error: Any = json_schema.best(json_schema.errors(schema, Draft202012Validator.META_SCHEMA))
     if error is not None:
         from llm_gc.check.shape import explain
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from llm_gc import json_schema
 from llm_gc.check.problem import Problem
 from llm_gc.check.synonyms import key_for, step_for
 from llm_gc.check.words import EMPTY, advice, as_name, bound, expected, one_of, shown, within
@@ -29,9 +30,12 @@ MAX_KINDS = 3
 def check(document: Any, schema: Callable[[], dict[str, Any]] = pipeline_schema) -> Iterator[Problem]:
     """Give everything in which a document is not as the schema says: that of a pipeline, or another one of ours."""
     try:
-        errors = list(_validator(schema).iter_errors(document))
+        errors = json_schema.errors(document, _whole(schema), {"pattern": _pattern})
     except RecursionError:
         yield Problem((), "the steps are nested too deeply to be checked")
+        return
+    except json_schema.TooManyChecks:
+        yield Problem((), "it has too many mistakes, or is too large, to be checked")
         return
     roles = document.get("roles") if isinstance(document, Mapping) else None
     explainer = _Explainer([str(name) for name in roles] if isinstance(roles, Mapping) else [])
@@ -43,11 +47,8 @@ def check(document: Any, schema: Callable[[], dict[str, Any]] = pipeline_schema)
 
 
 @cache
-def _validator(schema: Callable[[], dict[str, Any]]) -> Any:
-    from jsonschema import Draft202012Validator, validators  # only what is wrong pays for its import
-
-    extend: Any = validators.extend
-    return extend(Draft202012Validator, {"pattern": _pattern})(schema())
+def _whole(schema: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    return schema()
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from llm_gc import json_schema, regex
+from llm_gc.errors import TemplateError
 from llm_gc.frozen import freeze
 from llm_gc.protocol import Failure
 
@@ -15,7 +17,12 @@ _FENCED = re.compile(r"^\s*```[A-Za-z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
 
 
 def parse(content: str, schema: Any) -> tuple[Any, str | None]:
-    """Give a reply's data, and what is wrong with it (none where it fits). A code fence around it is forgiven."""
+    """Give a reply's data, and what is wrong with it (none where it fits). A code fence around it is forgiven.
+
+    Raises:
+        TemplateError: where a pattern of the schema cannot be used.
+
+    """
     found = _FENCED.match(content)
     try:
         data = freeze(json.loads(found[1] if found else content))
@@ -26,11 +33,12 @@ def parse(content: str, schema: Any) -> tuple[Any, str | None]:
 
 
 def _misfit(data: Any, schema: Any) -> str | None:
-    from jsonschema import Draft202012Validator  # costs as much to import as all else: only for formats
-    from jsonschema.exceptions import best_match
-
     try:
-        error = best_match(Draft202012Validator(schema).iter_errors(data))
+        error = json_schema.best(json_schema.errors(data, schema))
+    except regex.TooLong as found:
+        return f"it cannot be held against its schema: {found}"
+    except regex.RegexError as found:  # validate refuses it; a transcript may have been recorded before it did
+        raise TemplateError(f"the format cannot be used: {found}") from found
     except Exception as broken:  # noqa: BLE001  # numbers beyond all floats, schemas that lead nowhere or in a circle
         return f"it cannot be held against its schema: {broken}"
     return None if error is None else f"at {error.json_path}: {error.message}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from llm_gc import regex
 from llm_gc.control_tokens import masked_tokens
 from llm_gc.errors import TemplateError
 from llm_gc.steps.fields import Stop
@@ -24,9 +25,9 @@ def says(stop: Stop, content: str) -> bool:
             return stop.token in content
         case "regex":
             try:
-                return re.search(stop.token, content) is not None
-            except (re.error, RecursionError, OverflowError) as error:
-                raise TemplateError(f"the stop {stop.token!r} is no regular expression: {error}") from error
+                return regex.compile(stop.token).search(content) is not None
+            except regex.RegexError as error:
+                raise TemplateError(f"the stop cannot be looked for: {error}") from error
         case "line":
             token = core(stop.token)
             bare = stop.token.strip()

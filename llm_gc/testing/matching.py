@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llm_gc import regex
 from llm_gc.cases import Contained, Match, Texts, as_match
 from llm_gc.protocol import Message, Path
 from llm_gc.testing.diff import diff, nearest, shown
@@ -91,7 +91,7 @@ def matched(what: str, match: Match, actual: Any, path: Path) -> Iterator[Mismat
     if match.ends is not None and not text.endswith(match.ends):
         end = text[-len(match.ends) :]
         yield Mismatch((*path, "ends"), f"{what} ends otherwise", diff(match.ends, end))
-    if match.matches is not None and re.search(match.matches, text) is None:
+    if match.matches is not None and regex.compile(match.matches).search(text) is None:
         lines = (f"- {match.matches}", *(f"+ {line}" for line in text.splitlines()[:20]))
         yield Mismatch((*path, "matches"), f"{what} does not match", lines)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from llm_gc import regex
 from llm_gc.cases import Case, CaseFile, Expected, ExpectedAsk, Match, Scripted, as_match
 from llm_gc.check.names import given
 from llm_gc.check.problem import Problem
@@ -116,11 +117,8 @@ def _ask(ask: ExpectedAsk, roles: Sequence[str], path: Path) -> Iterator[Problem
 def _match(match: Match, path: Path) -> Iterator[Problem]:
     if not match.model_fields_set:
         yield Problem(path, "this says nothing", "Say for example what it 'contains'.")
-    if match.matches is not None:
-        try:
-            re.compile(match.matches)
-        except (re.error, RecursionError, OverflowError) as error:
-            yield Problem((*path, "matches"), f"{match.matches!r} is no regular expression: {error}")
+    if match.matches is not None and (problem := regex.problem(match.matches)):
+        yield Problem((*path, "matches"), problem)
 
 
 def _unknown(role: str, roles: Sequence[str], path: Path, *, key: bool = False) -> Iterator[Problem]:

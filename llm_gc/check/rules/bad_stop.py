@@ -4,10 +4,9 @@ Bad:   stop: [{role: anna}]       stop: [{token: "(", match: regex}]       stop:
 Good:  stop: [{token: DONE, role: anna}]       stop: [{token: "\\bDONE\\b", match: regex}]
 """
 
-import re
-import warnings
 from collections.abc import Iterator
 
+from llm_gc import regex
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.steps.fields import Stop
@@ -25,12 +24,9 @@ def check(subject: Subject) -> Iterator[Problem]:
 
 def _bad_token(token: str, match: str) -> str:
     if match == "regex":
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what may mean something else one day
-                found = re.compile(token).search("")
-        except (re.error, RecursionError, OverflowError) as error:
-            return f"{token!r} is no regular expression: {error}"
+        if problem := regex.problem(token):
+            return problem
+        found = regex.compile(token).search("")
         return f"the regular expression {token!r} finds nothing at all too, and so ends at every reply" if found else ""
     if not token.strip():
         return "a token of white space is in every reply"

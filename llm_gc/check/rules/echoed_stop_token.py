@@ -6,10 +6,10 @@ Good:  opening: "Do it, and say DONE at the end."      with stop: [DONE], which 
 Only replies are looked at for tokens. But models like to begin with their task in its own words.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from llm_gc import regex
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity, TemplateError
@@ -51,8 +51,9 @@ def _at(subject: Subject, path: Path, opening: str | None, stop: Stop) -> Proble
     for number, line in enumerate(written.splitlines(), 1):
         if _says(stop, line):
             token = stop.token or ""
-            found = re.search(token if stop.match == "regex" else re.escape(token), line)
-            return Problem(path, "", file=file, line=number, column=found.start() + 1 if found else None)
+            found = regex.compile(token).search(line) if stop.match == "regex" else None
+            start = found.start if found else line.find(token)
+            return Problem(path, "", file=file, line=number, column=start + 1 if start >= 0 else None)
     return Problem(path, "")
 
 

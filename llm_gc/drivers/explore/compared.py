@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from jinja2 import nodes
 
+from llm_gc import regex
 from llm_gc.backends.patterns import matching
 
 _NAMES_OF_PEOPLE = ("role", "label", "name")
@@ -273,12 +274,12 @@ def _speaking(pattern: str, number: str) -> str | None:
     """Give a text out of which a regular expression reads this number; none where none could be made up."""
     try:
         text = matching(pattern, Random(0))
-        found = re.search(pattern, text)
-        group = min(found.re.groups, 1) if found else 0
-        if found is None or found.start(group) < 0:
+        found = regex.compile(pattern).search(text)
+        span = found.spans[min(len(found.spans) - 1, 1)] if found else None
+        if span is None:
             return None
-        spoken = text[: found.start(group)] + number + text[found.end(group) :]
-        again = re.search(pattern, spoken)
-    except re.error:
+        spoken = text[: span[0]] + number + text[span[1] :]
+        again = regex.compile(pattern).search(spoken)
+    except regex.RegexError:
         return None
-    return spoken if again and again[group] == number else None
+    return spoken if again and again[min(len(again.spans) - 1, 1)] == number else None
