@@ -62,6 +62,9 @@ def resolve(
         if texts and name in given and isinstance(value, (str, list)):
             value = coerce(value, schema)
         values[name], problem = _fitted(value, schema)
+        if problem and isinstance(value, str) and schema.get("type") == "array":
+            items = [item.strip() for item in value.strip(" []").split(",")]
+            problem = f"{_short(value)} is no list; write it as JSON: {_short_list(items)}"
         if problem:
             wrong.append(f"the input {name!r} does not fit: {problem}")
     if wrong:
@@ -170,9 +173,6 @@ def _said_of(error: Any) -> str:
 
 def _simple_misfit(value: Any, schema: Mapping[str, Any]) -> str:
     type_ = schema.get("type")
-    if type_ == "array" and isinstance(value, str):
-        items = [item.strip() for item in value.strip(" []").split(",")]
-        return f"{_short(value)} is no list; write it as JSON: {_short_list(items)}"
     if type_ is not None and not _is(value, type_):
         return f"{_short(value)} is not of type {type_}"
     if "enum" in schema and not any(_equal(value, one) for one in schema["enum"]):
