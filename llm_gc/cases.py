@@ -143,7 +143,9 @@ class Expected(Open):
     )
     result: Data = Field(None, description="The result: this value, or a map that says what it must be like.")
     ended: Reason | Status | ExpectedEnd | None = Field(
-        None, description="How it ends; where absent, in any way but `failed`.", examples=["stop_token"]
+        None,
+        description="How it ends; where absent, in any way but `failed`. A reason alone says that nothing has failed.",
+        examples=["stop_token"],
     )
 
 

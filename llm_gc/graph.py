@@ -108,7 +108,7 @@ class _Drawing:
             case Post():
                 return [Loose(self._next(loose, POST, f"narrator: {step.post}"))]
             case End():
-                self._next(loose, ENDS, f"end: {step.end}")
+                self._next(loose, ENDS, f"{'end, failed' if step.failed else 'end'}: {step.end}")
                 return []
         return loose
 
@@ -250,7 +250,7 @@ def _inside(template: str) -> str:
 def _heard(step: Scene) -> str:
     """Say what is heard of a scene outside."""
     if step.result is None:
-        return "its last message is heard"
+        return "what was heard last in it is heard"
     return f"heard: {_inside(step.result)}" if step.result.strip() else "heard by nobody"
 
 

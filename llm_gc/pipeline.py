@@ -160,7 +160,7 @@ class Pipeline(Strict):
     stop: list[AnyStop] = Field(default_factory=list, description="What ends it when it is said.", examples=[["DONE"]])
     result: Template | None = Field(
         None,
-        description="A template for what comes out of it; the last message's content where absent.",
+        description="A template for what comes out of it; the content of the last message that was heard where absent.",
         examples=["{{ said.poet }}"],
     )
     seed: Whole | None = Field(

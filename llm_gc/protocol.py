@@ -347,8 +347,8 @@ class Scope(Protocol):
     def post(self, text: str) -> None:
         """Let the narrator say something to everybody."""
 
-    def end(self, detail: str) -> None:
-        """End the scene; this does not return."""
+    def end(self, detail: str, *, failed: bool) -> None:
+        """End the scene, perhaps as one that has failed; this does not return."""
 
     def together(
         self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None

@@ -67,7 +67,7 @@ def test_approval_ends_it(server: StandIn, tmp_path: Path) -> None:
     assert m1(server, tmp_path).code == 0
     (transcript,) = transcripts(tmp_path)
     assert (transcript["status"], transcript["ended_by"]["reason"]) == ("completed", "stop_token")
-    assert (len(transcript["turns"]), transcript["result"]) == (2, APPROVAL)
+    assert (len(transcript["turns"]), transcript["result"]) == (2, "a plan")
 
 
 def test_the_word_alone_does_not_end_it(server: StandIn, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
@@ -62,7 +63,7 @@ def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
 
 
 def summary(transcript: Transcript) -> tuple[str, str]:
-    """Give how a conversation ended, and what it cost, a line each."""
+    """Give how a conversation ended, and what it cost with who failed in every turn, a line each."""
     totals, ended = transcript.totals, transcript.ended_by
     turns = f"{totals.turns} turn{'' if totals.turns == 1 else 's'}"
     failed = f" ({totals.failed} failed)" if totals.failed else ""
@@ -70,14 +71,25 @@ def summary(transcript: Transcript) -> tuple[str, str]:
     why = "" if transcript.status == ended.reason else f" ({ended.reason})"
     head = f"{transcript.status}{why}: {ended.detail}"
     reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
-    return head, f"{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}"
+    return head, f"{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}{_always_failed(transcript)}"
+
+
+def _always_failed(transcript: Transcript) -> str:
+    """Return the roles of which each turn failed, where others succeeded."""
+    turns = [turn for turn in transcript.turns if not turn.is_pick]
+    succeeded = {turn.role for turn in turns if turn.error is None}
+    counts = Counter(turn.role for turn in turns if succeeded and turn.role not in succeeded)
+    return "".join(
+        f" · the only turn of {role} failed" if count == 1 else f" · all {count} turns of {role} failed"
+        for role, count in counts.items()
+    )
 
 
 def result(transcript: Transcript) -> str:
     """Give what came of a conversation, by its place where it stands above; empty where it is nothing."""
-    said = newest(transcript)
-    if said is not None and transcript.result == said.content:
-        return f"what {said.label} said{f' in turn {said.turn}' if said.turn else ''}, above"
+    turn = source(transcript)
+    if turn is not None:
+        return f"what {turn.label} said{f' in turn {turn.turn}' if turn.turn else ''}, above"
     return "" if transcript.result is None else text(transcript.result)
 
 
@@ -88,9 +100,10 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else dumps(value)
 
 
-def newest(transcript: Transcript) -> TurnRecord | None:
-    """Give the last turn that did not fail."""
-    return next((turn for turn in reversed(transcript.turns) if turn.error is None and not turn.is_pick), None)
+def source(transcript: Transcript) -> TurnRecord | None:
+    """Return the newest turn whose words are the result; none where it is something else."""
+    turns = (turn for turn in reversed(transcript.turns) if turn.content and not turn.is_pick)
+    return next((turn for turn in turns if turn.content == transcript.result), None)
 
 
 def _count(value: int | None) -> str:

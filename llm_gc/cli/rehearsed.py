@@ -66,7 +66,8 @@ def _endings(report: Report) -> Iterator[str]:
         low, high = ending.turns
         turns = f"{low} to {high} turns" if low != high else f"{low} turn{'' if low == 1 else 's'}"
         silent = f"; {', '.join(ending.silent)} may not have spoken" if ending.silent else ""
-        rows.append((ending.reason, turns, f"{ending.detail}{silent}"))
+        reason = f"{ending.reason} (failed)" if ending.is_failed else ending.reason
+        rows.append((reason, turns, f"{ending.detail}{silent}"))
     yield from _table(rows)
 
 

@@ -202,6 +202,11 @@ class History:
                 yield entry
 
     @property
+    def last_heard(self) -> Said | None:
+        """The newest message that the others were sent; none where there is none."""
+        return next((entry for entry in self.said(len(self)) if entry.heard), None)
+
+    @property
     def state(self) -> tuple[Any, ...]:
         """All that was added since the fork, and who is sent it in which order, as a value."""
         orders = frozenset((speaker, order.state) for speaker, order in self._orders.items() if order.state)

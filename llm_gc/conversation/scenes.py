@@ -44,7 +44,8 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     spoke = inside.branch.spoken()
     message = NOTHING
     if spoke:
-        failed, newest = all(turn.message.failed for turn in spoke), spoke[-1]
+        newest = spoke[-1]
+        failed = all(turn.message.failed for turn in spoke) or (ending is not None and ending.is_failed)
         message = _message(inside, result, ending, failed=failed)
         role, label = _identity(scope, label, inner.name)
         message = replace(message, turn=newest.number, role=role, label=label)
@@ -118,15 +119,17 @@ def _goes_on_outwards(scope: StepScope, ending: Ending) -> bool:
         return ending.level < len(scope.branch.tallies)
     if ending.reason == "overflow":
         return scope.branch.bounds.on_overflow == "stop"
+    if ending.is_failed:
+        return scope.branch.bounds.on_error == "stop"
     if ending.reason == "error":
         return ending.failure in ("template", "unreachable") or scope.branch.bounds.on_error == "stop"
     return False
 
 
 def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None, *, failed: bool) -> Message:
-    """Give what is heard outside: the result, or the last message where there is none or an early end undid it."""
-    said = inside.branch.history.said(len(inside.branch.history))
-    last = next((entry.message for entry in said if not entry.message.failed), NOTHING)
+    """Give what is heard outside: the result; what was heard last, where there is none or an early end undid it."""
+    heard = inside.branch.history.last_heard
+    last = NOTHING if heard is None else heard.message
     path, template = result
     if failed:
         return Message(failed=True)

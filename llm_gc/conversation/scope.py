@@ -257,9 +257,9 @@ class StepScope(NamedTuple):
             message = Message(NARRATOR, NARRATOR.capitalize(), text)
             self.branch.history.add(Said(Speaker(NARRATOR), message, text))
 
-    def end(self, detail: str) -> None:
+    def end(self, detail: str, *, failed: bool) -> None:
         """End the scene."""
-        raise Ending("end_step", detail)
+        raise Ending("end_step", detail, is_failed=failed)
 
     def together(
         self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None

@@ -58,34 +58,46 @@ class Turn:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a conversation ended. ``failure`` is the kind of the failure that ended it, if one did."""
+    """How a conversation ended. ``failure`` is the kind of the failure that ended it, if one did.
+
+    ``is_failed`` is set where it has failed for whatever reason it ended: its author says so, or no turn succeeded.
+    """
 
     reason: Reason
     detail: str
     result: Any
     failure: FailureKind | None = None
+    is_failed: bool = False
 
     @property
     def status(self) -> Status:
-        """The reason in one of four words."""
+        """How it went, in one of four words."""
+        if self.is_failed:
+            return "failed"
         return "completed" if self.reason in _COMPLETED else _OTHERS.get(self.reason, "stopped")
 
 
 class Ending(Exception):  # it is no error: a flow is left by it
     """Raised inside a flow to end its branch or its scene.
 
-    ``level`` is the depth of the scene that it ends, where that need not be the innermost one: a limit's.
+    ``level`` is the depth of the scene that it ends, where that need not be the innermost one: a limit's. Where it
+    ``is_failed``, what ends has failed, whatever the reason.
     """
 
     def __init__(
-        self, reason: Reason, detail: str, failure: FailureKind | None = None, level: int | None = None
+        self,
+        reason: Reason,
+        detail: str,
+        failure: FailureKind | None = None,
+        level: int | None = None,
+        is_failed: bool = False,  # "why" gives all of it by position
     ) -> None:
         """Keep why."""
         super().__init__(detail)
         self.reason: Reason = reason
-        self.detail, self.failure, self.level = detail, failure, level
+        self.detail, self.failure, self.level, self.is_failed = detail, failure, level, is_failed
 
     @property
     def why(self) -> tuple[Any, ...]:
         """All that it says, as a value."""
-        return (self.reason, self.detail, self.failure, self.level)
+        return (self.reason, self.detail, self.failure, self.level, self.is_failed)

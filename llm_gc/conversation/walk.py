@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from llm_gc.conversation.branch import Branch, Tally
+from llm_gc.conversation.branch import Branch, Tally, all_failed
 from llm_gc.conversation.scope import Setting, StepScope
 from llm_gc.conversation.stage import Draw, Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
@@ -273,20 +273,27 @@ class Conversation:
         self._root.flow.close()
         self._waiting.clear()
         self._root.ask, self._root.children = None, []
-        ending = ending or Ending("turns_done", "every turn was taken")
-        turns = [turn for turn in self._all_turns() if not turn.is_pick]
-        failed = [turn.exchange.failure for turn in turns if turn.exchange.failure]
-        if failed and len(failed) == len(turns) and ending.reason not in ("error", "interrupted", "overflow"):
-            ending = Ending("error", f"no turn succeeded; the last one: {failed[-1].message}", failed[-1].kind)
+        ending = self._judged(ending or Ending("turns_done", "every turn was taken"))
         try:
             result = self._result()
         except TemplateError as error:
-            result = self._last_said()
-            if ending.reason == "turns_done":  # an early end may well leave a name of the result unset
+            result = self._last_heard()
+            if ending.reason == "turns_done" and not ending.is_failed:  # else a name of it may well be unset
                 ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
             else:
                 self._scope.visit("stood_in", str(error))
-        self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure)
+        self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure, ending.is_failed)
+
+    def _judged(self, ending: Ending) -> Ending:
+        """Return the ending as one of a conversation that has failed, where no turn succeeded."""
+        turns = [turn for turn in self._all_turns() if not turn.is_pick]
+        failure = all_failed(turns)
+        if failure is None or ending.reason in ("error", "interrupted"):
+            return ending
+        detail = f"{ending.detail}; no turn succeeded, the last one: {failure.message}"
+        if ending.reason == "overflow":  # its detail is that of the last turn
+            detail = f"{ending.detail} No turn succeeded."
+        return Ending(ending.reason, detail, failure.kind, is_failed=True)
 
     def _all_turns(self) -> Iterator[Turn]:
         def open_turns(branch: Branch) -> Iterator[Turn]:
@@ -300,10 +307,10 @@ class Conversation:
 
     def _result(self) -> Any:
         if self.stage.pipeline.result is None:
-            return self._last_said()
+            return self._last_heard()
         result = self._scope.render("result", self.stage.pipeline.result)
         return result.content if isinstance(result, Message) else result
 
-    def _last_said(self) -> str:
-        said = self._branch.history.said(len(self._branch.history))
-        return next((entry.message.content for entry in said if not entry.message.failed), "")
+    def _last_heard(self) -> str:
+        heard = self._branch.history.last_heard
+        return "" if heard is None else heard.message.content

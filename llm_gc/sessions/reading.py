@@ -72,7 +72,7 @@ def _parsed(data: bytes, line: int = 1) -> Any:
 def _from_journal(path: Path, data: bytes) -> Transcript:
     *lines, _torn = data.split(b"\n")  # a line is whole when its end is there
     header, turns, texts = load_journal([_parsed(line, number) for number, line in enumerate(lines, 1)])
-    said = (turn.content for turn in reversed(turns) if turn.error is None and not turn.is_pick)
+    said = (turn.content for turn in reversed(turns) if turn.heard and not turn.is_pick)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     return assemble(header, turns, texts, Outcome("interrupted", LOST, next(said, "")), stamp(written))
 

@@ -17,8 +17,13 @@ class End(Step):
     kind: ClassVar[str] = "end"
 
     end: Template = Field(description="Why it ends.", examples=["The estimates agree."])
+    failed: bool = Field(
+        default=False,
+        description="Whether the conversation has then failed: `run` ends with exit code 1.",
+        examples=[True],
+    )
 
     def run(self, scope: Scope) -> Flow:
         """End it."""
-        scope.end(as_text(scope.render("end", self.end)))
+        scope.end(as_text(scope.render("end", self.end)), failed=self.failed)
         yield from ()

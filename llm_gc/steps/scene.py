@@ -37,7 +37,7 @@ class Scene(Step):
     )
     result: Template | None = Field(
         None,
-        description="What is heard outside, rendered inside; the last message where absent. Data stay data.",
+        description="What is heard outside, rendered inside; where absent, what was heard last in it. Data stay data.",
         examples=["{{ said.writer }}"],
     )
     stop: list[AnyStop] | None = Field(

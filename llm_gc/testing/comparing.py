@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from llm_gc.cases import Case, Expected, ExpectedAsk, ExpectedEnd
 from llm_gc.conversation import Conversation, Exchange, Outcome, Turn
+from llm_gc.conversation.turn import Reason, Status
 from llm_gc.drivers.scripted import Played, names
 from llm_gc.protocol import Ask, Path
 from llm_gc.testing.diff import shown
@@ -65,8 +66,9 @@ def _end(expected: Expected, outcome: Outcome, at: Path) -> Iterator[Mismatch]:
             yield Mismatch((*at, "name"), f"it failed, and no failure was expected: {outcome.detail}")
         return
     if not isinstance(ended, ExpectedEnd):
-        if ended not in (outcome.reason, outcome.status):
-            actual = outcome.status if ended in ("completed", "stopped", "failed") else outcome.reason
+        if not _ended_so(ended, outcome):
+            actual: str = outcome.status if ended in ("completed", "stopped", "failed") else outcome.reason
+            actual = f"{outcome.status} ({outcome.reason})" if outcome.is_failed else actual
             yield Mismatch(path, "it ended otherwise", (f"- {ended}", f"+ {actual}: {outcome.detail}"))
         return
     if ended.status is not None:
@@ -75,6 +77,11 @@ def _end(expected: Expected, outcome: Outcome, at: Path) -> Iterator[Mismatch]:
         yield from equal("the reason of the end", ended.reason, outcome.reason, (*path, "reason"))
     if ended.detail is not None:
         yield from contained("what is said of the end", ended.detail, outcome.detail, (*path, "detail"))
+
+
+def _ended_so(ended: Reason | Status, outcome: Outcome) -> bool:
+    """Return whether it ended so; a reason alone, but for ``error``, expects that nothing has failed."""
+    return ended == outcome.status or (ended == outcome.reason and not outcome.is_failed)
 
 
 def _whole(expected: Expected, played: Played, outcome: Outcome, at: Path) -> Iterator[Mismatch]:

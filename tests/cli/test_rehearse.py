@@ -23,8 +23,9 @@ def test_it_says_how_a_conversation_can_end(tmp_path: Path) -> None:
     assert 'task = "sort a list" (given)' in done.out
     assert "rounds = 2 (given)" in done.out
     assert "It ends on every path:" in done.out
-    assert "stop_token  2 to 4 turns  reviewer said APPROVED" in done.out
-    assert "turns_done  4 turns       every turn was taken" in done.out
+    assert "stop_token           2 to 4 turns  reviewer said APPROVED" in done.out
+    assert "turns_done           4 turns       every turn was taken" in done.out
+    assert "turns_done (failed)  4 turns       every turn was taken; no turn succeeded" in done.out
     assert "The model changes 1 to 3 times." in done.out
     assert "Every request begins with the role's last one." in done.out
     assert done.out.endswith(": no fault\n")
@@ -60,7 +61,8 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     assert done.code == 1
     assert report["states"]["all"] is True
     assert report["turns"] == {"least": 2, "most": 2}
-    assert {ending["reason"] for ending in report["endings"]} == {"turns_done", "error"}
+    endings = {(ending["status"], ending["reason"]) for ending in report["endings"]}
+    assert endings == {("completed", "turns_done"), ("failed", "turns_done")}
     [finding] = report["findings"]
     assert (finding["code"], finding["line"], finding["severity"]) == ("unknown-choice", 13, "error")
     assert finding["way"] == [{"who": "classifier", "reply": '{"field": "lawyer"}'}]

@@ -84,7 +84,7 @@ def test_in_a_terminal_the_text_streams_below_its_speaker(server: StandIn, tmp_p
     assert re.search(r"\d\.\d s · first token after .* tokens/s", plain)
     assert plain.index("Implementer  ") < plain.index("A plan") < plain.index("Reviewer  ")
     assert "completed (stop_token): reviewer said APPROVED" in plain
-    assert "result: what Reviewer said in turn 2, above" in plain
+    assert "result: what Implementer said in turn 1, above" in plain
     assert re.search(r"transcript: sessions/\S+-m1\.json", plain)
     assert "\x1b]0;" not in shown
     assert "\x9b2J" not in shown

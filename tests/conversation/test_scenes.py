@@ -102,6 +102,29 @@ def test_a_scene_in_which_all_failed_is_a_failed_message() -> None:
     assert conversation.outcome.result is True
 
 
+def test_an_end_inside_that_has_failed_is_a_failed_message() -> None:
+    """Nobody is sent it; with on_error: stop what is around it ends too, and has failed."""
+    scene = {"scene": ["ben", {"end": "Not safe.", "failed": True}], "opening": "In.", "as": "team", "result": "R"}
+    conversation = talk([scene, "anna"], result="{{ team.failed }} {{ team.content }}")
+    asks = answer_all(conversation, "B1")
+    assert asks[-1].request.messages == [{"role": "user", "content": "Begin."}]
+    assert conversation.outcome is not None
+    assert (conversation.outcome.status, conversation.outcome.result) == ("completed", "True ")
+    stopped = talk([scene, "anna"], limits={"on_error": "stop"})
+    assert speakers(answer_all(stopped)) == ["ben"]
+    assert stopped.outcome is not None
+    assert (stopped.outcome.status, stopped.outcome.reason) == ("failed", "end_step")
+
+
+def test_without_a_result_what_was_heard_last_inside_is_heard() -> None:
+    """Not what a step inside hides."""
+    scene = {"scene": ["ben", {"say": "anna", "result": ""}], "opening": "In.", "as": "team"}
+    conversation = talk([scene], result="{{ team }}")
+    answer_all(conversation, "B1", "secret")
+    assert conversation.outcome is not None
+    assert conversation.outcome.result == "B1"
+
+
 def test_an_early_end_may_undo_the_result() -> None:
     """The last message that did not fail stands in for it."""
     turns: list[Any] = [

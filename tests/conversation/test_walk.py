@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from llm_gc.conversation import Conversation
+from llm_gc.conversation import Conversation, Outcome
 from llm_gc.conversation.scope import StepScope
 from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
-from llm_gc.protocol import Ask, Flow, Speech, Together
+from llm_gc.protocol import Ask, Flow, Reply, Speech, Together
 from tests.talks import answer_all, failed, pipeline, said, speakers, talk
 
 
@@ -118,12 +120,47 @@ def test_on_error_stop() -> None:
 
 
 def test_no_turn_succeeded() -> None:
-    """A conversation in which nobody said anything has failed, whatever on_error says."""
-    conversation = talk(["anna", "ben"])
-    answer_all(conversation, failed(), failed(message="It broke again."))
+    """A conversation in which nobody said anything has failed, whatever on_error says and by whatever it ended."""
+    endings: list[tuple[str, Any, Any]] = [
+        ("turns_done", None, None),
+        ("max_turns", "anna", {"max_turns": 2}),
+        ("max_time", "anna", {"max_time": "2s"}),
+        ("end_step", {"end": "It is over."}, None),
+    ]
+    for reason, last, limits in endings:
+        conversation = talk(["anna", "ben", *([last] if last else [])], limits=limits)
+        answer_all(conversation, failed(), failed(message="It broke again."))
+        assert conversation.outcome is not None
+        assert (conversation.outcome.status, conversation.outcome.reason) == ("failed", reason)
+        assert conversation.outcome.detail.endswith("; no turn succeeded, the last one: It broke again.")
+
+
+def test_a_cut_turn_has_succeeded() -> None:
+    """Its words were heard; so the conversation has not failed."""
+    conversation = talk(["anna"])
+    answer_all(conversation, Reply("I was cut in the", done_reason="length"))
     assert conversation.outcome is not None
-    assert conversation.outcome.status == "failed"
-    assert "It broke again." in conversation.outcome.detail
+    assert (conversation.outcome.status, conversation.outcome.result) == ("completed", "I was cut in the")
+
+
+@pytest.mark.parametrize("failed_", [True, False])
+def test_an_end_may_say_that_it_has_failed(*, failed_: bool) -> None:
+    """The reason is the same, and so is the result; the status is the author's."""
+    conversation = talk(["anna", {"end": "Not safe.", "failed": failed_}, "ben"])
+    asks = answer_all(conversation, "No.")
+    assert (len(asks), conversation.outcome) == (1, Outcome("end_step", "Not safe.", "No.", is_failed=failed_))
+    assert conversation.outcome is not None
+    assert conversation.outcome.status == ("failed" if failed_ else "completed")
+
+
+def test_an_end_in_a_branch_may_say_so_too() -> None:
+    """It goes on outwards with the block's other endings: the first in declared order is told."""
+    turns: list[Any] = [
+        {"parallel": ["anna", {"do": ["ben", {"end": "Not safe.", "failed": True}]}, {"end": "Enough."}]}
+    ]
+    conversation = talk(turns)
+    answer_all(conversation)
+    assert conversation.outcome == Outcome("end_step", "Not safe.", "ok", is_failed=True)
 
 
 def test_a_server_that_is_gone_ends_it() -> None:
@@ -202,6 +239,19 @@ def test_the_result_is_a_template() -> None:
     assert conversation.outcome.result == 4
 
 
+@pytest.mark.parametrize("hidden", ["", "{{ '' }}"])
+def test_without_one_the_result_is_what_was_heard_last(hidden: str) -> None:
+    """Not what a step's result hides, and not what failed; what the narrator said is heard as well."""
+    conversation = talk(["anna", {"say": "ben", "result": hidden}, "ben"])
+    answer_all(conversation, "from anna", "APPROVED", failed())
+    assert conversation.outcome is not None
+    assert conversation.outcome.result == "from anna"
+    posted = talk(["anna", {"post": "Thank you."}, {"say": "ben", "result": hidden}])
+    answer_all(posted)
+    assert posted.outcome is not None
+    assert posted.outcome.result == "Thank you."
+
+
 def test_a_message_as_the_result_is_its_content() -> None:
     """Printed by itself a message is its content, and so it is as a result."""
     conversation = talk(["anna", "ben"], result="{{ said.anna }}")
@@ -211,7 +261,7 @@ def test_a_message_as_the_result_is_its_content() -> None:
 
 
 def test_the_result_falls_back_where_an_early_end_left_its_names_unset() -> None:
-    """The last message that did not fail stands in for it."""
+    """The last message that was heard stands in for it."""
     turns = ["anna", {"say": "ben", "as": "verdict"}]
     conversation = talk(turns, result="{{ verdict.content }}", stop=["DONE"])
     answer_all(conversation, "It is\nDONE")

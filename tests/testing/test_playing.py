@@ -166,10 +166,23 @@ def test_a_failure_that_was_not_expected_is_told(tmp_path: Path) -> None:
     """A case that says nothing of its end expects no failure."""
     case = "replies: {anna: {error: server, message: Broken.}, ben: {error: server, message: It broke.}}"
     assert told(tmp_path, case) == [
-        "2:11: it failed, and no failure was expected: no turn succeeded; the last one: It broke."
+        "2:11: it failed, and no failure was expected: every turn was taken; no turn succeeded, the last one: It broke."
     ]
     assert told(tmp_path, f"{case}\nexpect: {{ended: failed}}") == []
-    assert told(tmp_path, f"{case}\nexpect: {{ended: error}}") == []
+    assert told(tmp_path, f"{case}\nexpect: {{ended: {{status: failed, reason: turns_done}}}}") == []
+
+
+def test_a_reason_alone_is_no_failure(tmp_path: Path) -> None:
+    """Where nothing succeeded the reason says less than the status; what failed by an error needs no more words."""
+    case = "replies: {anna: {error: server, message: Broken.}, ben: {error: server, message: It broke.}}"
+    found = told(tmp_path, f"{case}\nexpect: {{ended: turns_done}}")
+    assert found[0].endswith("it ended otherwise")
+    assert [line.strip() for line in found[1:3]] == [
+        "- turns_done",
+        "+ failed (turns_done): every turn was taken; no turn succeeded, the last one: It broke.",
+    ]
+    stopped = TWO.replace("repairs: 1", "repairs: 1, on_error: stop")
+    assert told(tmp_path, "replies: {anna: {error: server}}\nexpect: {ended: error}", stopped) == []
 
 
 def test_a_template_that_fails_is_told_with_its_place(tmp_path: Path) -> None:

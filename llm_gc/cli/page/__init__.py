@@ -51,8 +51,6 @@ def _values(transcript: Transcript) -> dict[str, Any]:
     blocks = outline(transcript.turns)
     bars, whole = timeline(blocks)
     views = Views(transcript, bars)
-    newest = figures.newest(transcript)
-    above = newest if newest is not None and newest.content == transcript.result else None
     return {
         "transcript": transcript,
         "version": __version__,
@@ -69,7 +67,7 @@ def _values(transcript: Transcript) -> dict[str, Any]:
         "used": [phase for phase in PHASES if any(phase in dict(bar.phases) for bar in bars.values())],
         "has_branches": any(".parallel" in turn.id for turn in transcript.turns),
         "clock": _clock(transcript),
-        "above": above,
+        "above": figures.source(transcript),
         "result": _result(transcript.result),
         "document": _yaml(transcript.pipeline.document),
         "embedded": embedded(transcript),

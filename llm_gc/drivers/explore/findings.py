@@ -108,7 +108,7 @@ def _scenes(visits: Visits) -> Iterator[Found]:
     """Give the scenes that have no result where they end early."""
     for (kind, path), values in visits.items():
         for why, node in values.items() if kind == "stood_in" and path else ():
-            message = "where the scene ends early it has no result, and its last message stands in"
+            message = "where the scene ends early it has no result, and what was heard last in it stands in"
             yield _at_template(Found("no-result", (*path, "result"), "", node), str(why), message)
 
 

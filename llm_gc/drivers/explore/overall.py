@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from llm_gc.drivers.explore.loops import reached
 from llm_gc.drivers.explore.search import Exploration
+from llm_gc.drivers.explore.seen import End
 from llm_gc.drivers.explore.walks import Node
 
 ENDS_ITSELF = ("turns_done", "end_step", "stop_token")
@@ -72,7 +73,7 @@ def endless(exploration: Exploration) -> tuple[Node, Node] | None:
             if other >= 0:
                 after[kind].add(exploration.standing[other])
                 before[exploration.standing[other]].add(kind)
-            elif exploration.seen.order[-1 - other].reason in ENDS_ITSELF:
+            elif _is_written(exploration.seen.order[-1 - other]):
                 good.add(kind)
         if node.number not in exploration.full and not node.next:
             good.add(kind)  # it was not gone on from: nothing is known of it
@@ -84,6 +85,11 @@ def endless(exploration: Exploration) -> tuple[Node, Node] | None:
         if kind in reached(after[kind], after):
             return nodes[0], node
     return None
+
+
+def _is_written(end: End) -> bool:
+    """Return whether the author wrote an ending down, and something was said until then."""
+    return end.reason in ENDS_ITSELF and end.failure is None
 
 
 def _going_round(kinds: set[int], after: Mapping[int, set[int]], before: Mapping[int, set[int]]) -> set[int]:

@@ -18,7 +18,7 @@ PREVIOUS = "<previous>"
 """Stands for the role that spoke last, by which a ``choose`` goes."""
 
 HEARD = "<heard>"
-"""Stands for the newest message that did not fail, which is a scene's result where it names none."""
+"""Stands for the newest message that was heard, which is a scene's result where it names none."""
 
 JOINED = "<joined>"
 """Stands for the last message of each branch of a block, of which ``as`` makes a list."""

@@ -45,6 +45,11 @@ class Ending:
     way: tuple[Said, ...]
     silent: tuple[str, ...]
 
+    @property
+    def is_failed(self) -> bool:
+        """Whether it has failed by a reason that is no failure by itself."""
+        return self.status == "failed" and self.reason != "error"
+
 
 @dataclass(frozen=True)
 class Largest:

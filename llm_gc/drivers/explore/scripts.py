@@ -80,7 +80,10 @@ class Scripts:
         case["replies"] = _by_speaker(told_)
         speakers = [turn.exchange.ask.speaker.role for turn in conversation.turns if not turn.is_pick]
         took = {"speakers": speakers} if len(speakers) <= FEW else {"turns": len(speakers)}
-        case["expect"] = {**took, "ended": outcome.reason}
+        ended: Any = outcome.reason
+        if outcome.is_failed:
+            ended = {"status": outcome.status, "reason": outcome.reason}
+        case["expect"] = {**took, "ended": ended}
         if isinstance(outcome.result, str) and len(outcome.result) <= SHORT and outcome.status != "failed":
             case["expect"]["result"] = outcome.result
         return case

@@ -54,9 +54,7 @@ class States:
         tree = self._tree(tuple([(ask.step, ask.is_pick) for ask in pending]))
         succeeded = any(not turn.message.failed for turn in conversation.log if not turn.is_pick)
         counted, values, memory = self._branch(Projection(), tree, conversation.branch)
-        ended = tuple(
-            [ending and (ending.reason, ending.failure, ending.level) for ending in conversation.flow_endings]
-        )
+        ended = tuple([ending and (ending.reason, *ending.why[2:]) for ending in conversation.flow_endings])
         ids = tuple([ask.id for ask in pending])
         standing = tuple([(self._standing(ask.id), ask.speaker) for ask in pending])
         kept = tuple([(self._standing(key), value) for key, value in memory])
@@ -107,7 +105,7 @@ class States:
         if PREVIOUS in read:
             found.append(newest.speaker.role)
         if HEARD in read:
-            last = next((one.message for one in reversed(said) if not one.message.failed), None)
+            last = next((one.message for one in reversed(said) if one.heard), None)
             found.append(ABSENT if last is None else projection.value(last, read[HEARD]))
         if "said" in read:
             by_role = {one.speaker.role: one.message for one in said}

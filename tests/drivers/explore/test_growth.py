@@ -39,9 +39,9 @@ def test_every_way_ends_all_the_same(rounds: int) -> None:
     turns = [{"repeat": ["anna", "ben"], "times": rounds}]
     found = explore(turns, stop=["DONE"])
     assert found.is_whole
-    assert {(end.reason, end.turns) for end in found.seen.order} == {
-        ("stop_token", (1, 2 * rounds - 1)),
-        ("stop_token", (2, 2 * rounds)),
-        ("turns_done", (2 * rounds, 2 * rounds)),
-        ("error", (2 * rounds, 2 * rounds)),
+    assert {(end.status, end.reason, end.turns) for end in found.seen.order} == {
+        ("completed", "stop_token", (1, 2 * rounds - 1)),
+        ("completed", "stop_token", (2, 2 * rounds)),
+        ("completed", "turns_done", (2 * rounds, 2 * rounds)),
+        ("failed", "turns_done", (2 * rounds, 2 * rounds)),
     }
