@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from llm_gc.conversation.turn import Reason, Status
-from llm_gc.protocol import FailureKind
+from llm_gc.protocol import CutLimit, FailureKind
 from llm_gc.steps import Name, Strict
 from llm_gc.steps.base import Positive, Whole
 from llm_gc.steps.limits import Duration
@@ -69,7 +69,11 @@ class Scripted(Open):
     )
     message: Line | None = Field(None, description="The error's message.", examples=["It took too long."])
     thinking: str | None = Field(None, description="What the model thinks before it replies.")
-    cut: bool = Field(False, description="Whether the reply is cut off by its length.")
+    cut: bool | CutLimit = Field(
+        False,
+        description="Whether the reply is cut off: by its length (`true`), or by the limit that is named.",
+        examples=["reply_time"],
+    )
     done_reason: Line | None = Field(
         None, description="Why the model ended, in the server's word; `stop` where absent.", examples=["stop"]
     )

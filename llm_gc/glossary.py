@@ -69,7 +69,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "data": "What a structured reply says, parsed.",
         "thinking": "What the model thought before it spoke; nobody hears it.",
         "heard": "Whether the others were sent it.",
-        "cut": "Whether the reply was cut by length.",
+        "cut": "Whether a limit ended the reply before the model did.",
         "tokens": "What the server counted.",
         "latency": "Where the time went.",
         "seconds": "The time it took in all: loading, retries and their waits included.",
@@ -83,6 +83,11 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "tool_calls": "The tools that the model asked for; none are offered, and all are refused.",
         "is_pick": "Whether this was no turn, but a role choosing who speaks.",
         "context": "What of the conversation the request held, and how much room that took.",
+        "cut_by": "Which limit ended the reply; left out where none did.",
+    },
+    "Cut": {
+        "limit": "The limit: of length, of silence or of time.",
+        "message": "How far the reply was by then, and what would have sufficed.",
     },
     "ContextRecord": {
         "kept": "How many earlier messages were sent.",

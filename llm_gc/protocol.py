@@ -118,11 +118,12 @@ class Casting:
 class Ask:
     """A question to whoever plays a role. ``request`` is rendered when it is first read, and may raise TemplateError.
 
-    ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. ``deadline`` is the
-    time for one reply in seconds, a cold load not counted, ``first_token`` and ``gap`` those for its beginning and for
-    a pause; ``time_left`` is what is left of ``max_time`` for all tries together, none without such a limit, and
-    neither the deadline nor ``load_timeout`` is more. ``stops`` are the tokens by which this reply could end the scene;
-    ``turn`` is the number the turn will have, none inside a branch; a pick asks who speaks next, and is no turn.
+    ``id`` is made of the step's path, rounds, branch and attempt; ``step`` is the path alone. Times are in seconds:
+    ``timeout`` is how long the server may say nothing, ``first_token`` and ``gap`` replace it before the first token
+    and between two; ``reply_time`` is for one whole reply, a cold load not counted; ``time_left`` is what is left of
+    ``max_time`` for all tries together, None without such a limit, and ``load_timeout`` is not more. ``stops`` are the
+    tokens by which this reply could end the scene; ``turn`` is the number the turn will have, none inside a branch; a
+    pick asks who speaks next, and is no turn.
     """
 
     id: str
@@ -131,7 +132,7 @@ class Ask:
     label: str
     casting: Casting
     options: Mapping[str, Any]
-    deadline: float
+    timeout: float
     load_timeout: float
     retries: int
     render: Callable[[], Request] = field(compare=False, repr=False)
@@ -143,6 +144,13 @@ class Ask:
     is_pick: bool = False
     first_token: float | None = None
     gap: float | None = None
+    reply_time: float | None = None
+    max_time: float | None = None
+
+    @property
+    def deadline(self) -> float | None:
+        """The seconds after which a reply is cut, however it comes; None without such a limit."""
+        return min((limit for limit in (self.reply_time, self.time_left) if limit is not None), default=None)
 
     @property
     def model(self) -> str:
@@ -161,7 +169,7 @@ class Ask:
 
 
 FailureKind = Literal[
-    "timeout",  # no whole reply within the deadline
+    "timeout",  # a limit of time ended the reply before there was a word in it
     "load_timeout",  # the model was not loaded within load_timeout
     "unreachable",  # nobody listens there any more
     "server",  # the server answered with an error
@@ -183,9 +191,23 @@ class Failure(NamedTuple):
     retry: bool = False
 
 
+CutLimit = Literal["max_tokens", "num_ctx", "timeout", "gap", "reply_time", "max_time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which limit ended a reply before the model did, and in words for people how far the reply was by then."""
+
+    limit: CutLimit
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the server counted; none where it did not say."""
+    """What the server counted; None where it did not say.
+
+    Of a reply that was given up before the server said anything, ``completion`` is how many tokens had come.
+    """
 
     prompt: int | None = None
     completion: int | None = None
@@ -215,6 +237,7 @@ class Attempt(NamedTuple):
     content: str = ""
     thinking: str = ""
     seconds: float = 0.0
+    tokens: Tokens = Tokens()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +258,12 @@ class Reply:
     attempts: tuple[Attempt, ...] = ()
     model: str | None = None
     tool_calls: tuple[Any, ...] = ()
+    cut_by: Cut | None = None
 
     @property
     def cut(self) -> bool:
-        """Whether the reply was cut by length."""
-        return self.done_reason == "length"
+        """Whether a limit ended the reply before the model did."""
+        return self.cut_by is not None or self.done_reason == "length"
 
 
 class Together(NamedTuple):

@@ -139,6 +139,7 @@ def _replies(turn: TurnRecord) -> Iterator[tuple[str, Reply]]:
         attempts=_attempts(own),
         model=turn.model,
         tool_calls=turn.tool_calls,
+        cut_by=turn.cut_by,
     )
     yield turn.id, reply if turn.error is None else _failed(own[-1], own[:-1], reply)
 
@@ -150,7 +151,7 @@ def _failed(last: AttemptRecord, earlier: Iterable[AttemptRecord], reply: Reply)
 
 
 def _attempts(records: Iterable[AttemptRecord]) -> tuple[Attempt, ...]:
-    return tuple(Attempt(_failure(one.error), one.content, one.thinking, one.seconds) for one in records)
+    return tuple(Attempt(_failure(one.error), one.content, one.thinking, one.seconds, one.tokens) for one in records)
 
 
 def _failure(error: ErrorRecord) -> Failure:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from llm_gc._version import FORMAT
 from llm_gc.conversation.turn import Reason, Status
-from llm_gc.protocol import FailureKind, Latency, Tokens
+from llm_gc.protocol import Cut, FailureKind, Latency, Tokens
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ class TurnRecord:
     tool_calls: tuple[Any, ...] = ()
     is_pick: bool = False
     context: ContextRecord | None = None
+    cut_by: Cut | None = None
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class Encoder:
             tool_calls=reply.tool_calls,
             is_pick=turn.is_pick,
             context=self._context(turn.exchange),
+            cut_by=reply.cut_by,
         )
         self._repeated |= {(record.id, kind): _repeated(record, kind) for kind in ("user", "assistant")}
         return record
@@ -205,8 +206,10 @@ def assemble(
     """Put a transcript together from its parts."""
     taken = [record for record in records if not record.is_pick]
     counted = [(record.tokens, record.seconds) for record in records]
-    for record in records:  # tries under another id were asks of their own; the others are in the turn's figures
+    for record in records:  # tries under another id were asks of their own; the turn has the seconds of the others
         counted += [(a.tokens, a.seconds) for a in record.attempts if a.id != record.id]
+        own = [(a.tokens, 0.0) for a in record.attempts if a.id == record.id]
+        counted += own[:-1] if record.error is not None else own  # the last one's tokens are the turn's
     tokens = Tokens(sum(t.prompt or 0 for t, _ in counted), sum(t.completion or 0 for t, _ in counted))
     seconds = round(sum(spent for _, spent in counted), 6)
     return Transcript(
@@ -282,7 +285,7 @@ def _repeated(turn: TurnRecord, kind: Kind) -> str:
 
 def _attempt(id_: str, attempt: Attempt) -> AttemptRecord:
     error = ErrorRecord(attempt.failure.kind, attempt.failure.message)
-    return AttemptRecord(id_, error, attempt.content, attempt.thinking, round(attempt.seconds, 6))
+    return AttemptRecord(id_, error, attempt.content, attempt.thinking, round(attempt.seconds, 6), attempt.tokens)
 
 
 def _shared(one: tuple[Part, ...], other: tuple[Part, ...]) -> int:

@@ -129,11 +129,11 @@ def test_the_same_seed_sends_the_same_requests(server: StandIn, tmp_path: Path) 
     assert first["seed"] == second["seed"] == 7
 
 
-def test_a_hang_ends_at_its_deadline(server: StandIn, tmp_path: Path) -> None:
+def test_a_hang_is_given_up(server: StandIn, tmp_path: Path) -> None:
     """The turn fails, the server sees the connection close, the next speaker goes on, and all is well in the end."""
-    text = Path(M1).read_text(encoding="utf-8").replace("timeout: 30s", "timeout: 700ms")
+    text = Path(M1).read_text(encoding="utf-8").replace("on_error: continue", "first_token: 700ms")
     copy_m1(tmp_path).write_text(text, encoding="utf-8")
-    server.script(Say("a plan"), Hang(Say("I think that"), lines=2), Say("another plan"), Say(APPROVAL))
+    server.script(Say("a plan"), Hang(), Say("another plan"), Say(APPROVAL))
     result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
     (transcript,) = transcripts(tmp_path)
     assert server.chats[1].gone.wait(PATIENCE)
@@ -141,10 +141,27 @@ def test_a_hang_ends_at_its_deadline(server: StandIn, tmp_path: Path) -> None:
     assert [bool(turn["error"]) for turn in transcript["turns"]] == [False, True, False, False]
     failed = transcript["turns"][1]
     assert (failed["error"]["kind"], failed["content"], failed["heard"]) == ("timeout", "", False)
-    assert failed["attempts"][-1]["content"]
-    assert failed["attempts"][-1]["content"] not in str(server.chats[2].json)
+    assert "Reviewer: " not in str(server.chats[2].json)
     assert "turn 2" in result.err
-    assert "timeout" in result.err
+    assert "limits.first_token" in result.err
+
+
+def test_a_reply_that_stops_coming_is_cut_and_heard(server: StandIn, tmp_path: Path) -> None:
+    """The server sees the connection close, the others are sent what had come, and the run says why it is cut."""
+    text = Path(M1).read_text(encoding="utf-8").replace("on_error: continue", "gap: 700ms")
+    (tmp_path / "prompts").symlink_to(Path(M1).parent.parent / "prompts")
+    (tmp_path / "m1.yaml").write_text(text, encoding="utf-8")
+    server.script(Say("a plan"), Hang(Say("I think that"), lines=2), Say("another plan"), Say(APPROVAL))
+    result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
+    (transcript,) = transcripts(tmp_path)
+    assert server.chats[1].gone.wait(PATIENCE)
+    assert result.code == 0
+    assert transcript["totals"]["failed"] == 0
+    turn = transcript["turns"][1]
+    assert (turn["content"], turn["cut"], turn["cut_by"]["limit"], turn["heard"]) == ("I think", True, "gap", True)
+    assert "Reviewer: I think" in str(server.chats[2].json)
+    assert "turn 2" in result.err
+    assert "limits.gap" in result.err
 
 
 def test_a_busy_server_is_asked_again(server: StandIn, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The request for a reply has been sent; from here on its deadline runs."""
+    """The request for a reply has been sent; from here on its time runs."""
 
     model: str
 
@@ -85,7 +85,7 @@ class Backend(Protocol):
         """
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
-        """Answer ``ask`` once, within its deadline. Its request has been rendered already."""
+        """Answer ``ask`` once, within its limits. Its request has been rendered already."""
 
     async def aclose(self) -> None:
         """Let go of every connection."""

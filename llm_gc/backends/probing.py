@@ -22,8 +22,8 @@ FORM = freeze({
     "additionalProperties": False,
 })  # fmt: skip
 
-MOST_TOKENS, DEADLINE, LOAD = 64, 60.0, 300.0
-"""Tokens of the reply, and the seconds for it and for loading the model first."""
+MOST_TOKENS, SILENCE, WHOLE, LOAD = 64, 60.0, 120.0, 300.0
+"""Tokens of the reply, and the seconds for silence, for the whole reply, and for loading the model first."""
 
 
 async def probe(backend: Backend, casting: Casting) -> Probe:
@@ -54,9 +54,10 @@ def _ask(casting: Casting) -> Ask:
             casting.model, casting.host, options, False, backend=casting.backend, api=casting.api, raw=casting.raw
         ),
         options=FrozenDict({**options, "num_predict": MOST_TOKENS, "temperature": 0, "seed": 1}),
-        deadline=DEADLINE,
+        timeout=SILENCE,
         load_timeout=LOAD,
         retries=0,
         render=lambda: Request((Part("user", QUESTION),)),
         format=FORM,
+        reply_time=WHOLE,
     )

@@ -54,7 +54,7 @@ def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
     if tokens.completion and latency.generation:
         words.append(f"{tokens.completion / latency.generation:.1f} tokens/s")
     if reply.cut:
-        words.append("cut by length")
+        words.append(f"cut by {reply.cut_by.limit if reply.cut_by is not None else 'length'}")
     if dropped:
         words.append(f"{dropped} older message{'' if dropped == 1 else 's'} dropped")
     if tries:

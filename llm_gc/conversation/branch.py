@@ -14,6 +14,9 @@ from llm_gc.conversation.turn import Ending, Turn
 from llm_gc.frozen import freeze
 from llm_gc.protocol import NOTHING, Ask, Failure, Message, Speaker
 
+ROUNDING = 1e-6
+"""So many seconds are lost at most when what was left of a time is added to what had passed."""
+
 
 @dataclass
 class Tally:
@@ -43,7 +46,7 @@ class Tally:
     @property
     def is_late(self) -> bool:
         """Whether no time is left."""
-        return self.bounds.max_time is not None and self.seconds >= self.bounds.max_time
+        return self.bounds.max_time is not None and self.seconds > self.bounds.max_time - ROUNDING
 
     def check_time(self, level: int) -> None:
         """End the scene if no time is left."""

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Generator
 from dataclasses import replace
 from functools import lru_cache
-from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llm_gc.conversation import structured
@@ -63,7 +62,8 @@ class Question(NamedTuple):
         scope, stage, speaker = self.scope, self.scope.stage, self.speaker
         tallies, moment, start = scope.branch.tallies, scope.moment(speaker.role), self.dropped
         bounds = scope.branch.bounds
-        left = min((t.bounds.max_time - t.seconds for t in tallies if t.bounds.max_time is not None), default=inf)
+        times = [(t.bounds.max_time - t.seconds, t.bounds.max_time) for t in tallies if t.bounds.max_time is not None]
+        left, max_time = min(times, default=(None, None))
         return Ask(
             id=self._id,
             step=scope.path,
@@ -71,10 +71,10 @@ class Question(NamedTuple):
             label=stage.label(speaker),
             casting=stage.castings[speaker.role],
             options=self._options(self._id),
-            deadline=min(bounds.timeout, left),
-            load_timeout=min(bounds.load_timeout, left),
+            timeout=bounds.timeout,
+            load_timeout=bounds.load_timeout if left is None else min(bounds.load_timeout, left),
             retries=bounds.retries,
-            time_left=None if left == inf else left,
+            time_left=left,
             render=lambda: self._rendered(moment, start),
             format=self._schema,
             stops=self._stop_tokens(),
@@ -83,6 +83,8 @@ class Question(NamedTuple):
             is_pick=self.is_pick,
             first_token=bounds.first_token,
             gap=bounds.gap,
+            reply_time=bounds.reply_time,
+            max_time=max_time,
         )
 
     def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:
@@ -144,7 +146,8 @@ class Question(NamedTuple):
             return Exchange(ask, reply), None
         data, wrong = structured.parse(reply.content, ask.format)
         if wrong and reply.cut:
-            wrong = f"it was cut after {ask.options['num_predict']} tokens; raise max_tokens"
+            words = f"it was cut after {ask.options['num_predict']} tokens; raise max_tokens"
+            wrong = words if reply.cut_by is None else reply.cut_by.message
         return Exchange(ask, reply, structured.malformed(wrong) if wrong else None), data
 
     def again(self, exchange: Exchange, earlier: list[Exchange]) -> Question | None:

@@ -219,7 +219,7 @@ class StepScope(NamedTuple):
         self.branch.idle = 0
         reply: Reply = yield ask
         for tally in self.branch.tallies:
-            tally.tokens += reply.tokens.total
+            tally.tokens += reply.tokens.total + sum(attempt.tokens.total for attempt in reply.attempts)
             tally.seconds += reply.seconds
         return reply
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     except TemplateError as error:
         said, broken = "", error
     others = [] if failed else stage.impersonated(speaker.role, content)
-    warnings = (*odd(exchange, earlier), *(f"a line of the reply speaks as {other}" for other in others))
+    spoken_as = (f"a line of the reply speaks as {other}" for other in others)
+    warnings = (*odd(exchange, earlier), *_cut(exchange), *spoken_as)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
     branch.history.add(Said(speaker, message, said, exchange.ask.id))
     branch.turns.append(turn)
@@ -86,6 +88,13 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
         branch.name(words.name, message)
     if broken is not None:  # the turn was taken all the same
         raise broken
+
+
+def _cut(exchange: Exchange) -> Iterator[str]:
+    """Give the advice about a reply that was cut; one that the server ended for its length has figures enough."""
+    reply = exchange.reply
+    if exchange.failure is None and reply.cut_by is not None and reply.done_reason != "length":
+        yield reply.cut_by.message
 
 
 def _told_instead(question: Question, message: Message) -> str:
@@ -104,12 +113,18 @@ def _told_instead(question: Question, message: Message) -> str:
 
 def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
     """End the conversation where this turn ends it."""
-    bounds = scope.branch.bounds
     if exchange.failure is not None:
         _end_by_failure(scope, exchange.failure)
         return
-    if not scope.branch.turns[-1].heard:
-        return
+    if scope.branch.turns[-1].heard:
+        _end_by_words(scope, speaker, exchange)
+    if exchange.reply.cut_by is not None and exchange.reply.cut_by.limit == "max_time":
+        _check_time(scope)
+
+
+def _end_by_words(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
+    """End the conversation where what the others heard ends it."""
+    bounds = scope.branch.bounds
     content = scope.stage.without_label(speaker.role, exchange.reply.content)
     for path, stop in scope.setting.stops:
         if not applies(stop, speaker):
@@ -129,11 +144,16 @@ def _end_by_failure(scope: StepScope, failure: Failure) -> None:
     bounds = scope.branch.bounds
     if failure.kind == "overflow":
         if bounds.on_overflow == "drop_oldest":  # it would have been asked again, had there been time
-            for level, tally in enumerate(scope.branch.tallies):
-                tally.check_time(level)
+            _check_time(scope)
         raise Ending("overflow", failure.message, failure.kind)
     if failure.kind in ("template", "unreachable") or bounds.on_error == "stop":
         raise Ending("error", failure.message, failure.kind)
+
+
+def _check_time(scope: StepScope) -> None:
+    """End the scene, or one around it, where no time is left."""
+    for level, tally in enumerate(scope.branch.tallies):
+        tally.check_time(level)
 
 
 def _repeats(scope: StepScope, speaker: Speaker, times: int) -> bool:

@@ -26,7 +26,8 @@ class Bounds:
     max_time: float | None
     timeout: float
     first_token: float | None
-    gap: float
+    gap: float | None
+    reply_time: float | None
     load_timeout: float
     retries: int
     repairs: int
@@ -36,7 +37,7 @@ class Bounds:
 
 
 _COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
-_DURATIONS = ("max_time", "timeout", "first_token", "gap", "load_timeout")
+_DURATIONS = ("max_time", "timeout", "first_token", "gap", "reply_time", "load_timeout")
 _LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
 
 

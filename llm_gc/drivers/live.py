@@ -118,7 +118,7 @@ class Live:
             again = _in_time(ask, spent + wait)
             if failure is None or not failure.retry or len(attempts) >= ask.retries or again is None:
                 return replace(reply, attempts=tuple(attempts), seconds=spent) if attempts else reply
-            attempts.append(Attempt(failure, reply.content, reply.thinking, reply.seconds))
+            attempts.append(Attempt(failure, reply.content, reply.thinking, reply.seconds, reply.tokens))
             for watcher in self._watchers:
                 watcher.retrying(ask, failure, wait)
             await self._sleep(wait)
@@ -137,7 +137,7 @@ def _in_time(ask: Ask, spent: float) -> Ask | None:
     left = ask.time_left - spent
     if left <= 0:
         return None
-    return replace(ask, deadline=min(ask.deadline, left), load_timeout=min(ask.load_timeout, left), time_left=left)
+    return replace(ask, load_timeout=min(ask.load_timeout, left), time_left=left)
 
 
 def _is_broken(task: asyncio.Task[Reply]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from llm_gc import cases, duration
 from llm_gc.conversation import Conversation
 from llm_gc.errors import TemplateError
-from llm_gc.protocol import Ask, Failure, Latency, Path, Reply, Speaker, Tokens
+from llm_gc.protocol import Ask, Cut, CutLimit, Failure, Latency, Path, Reply, Speaker, Tokens
 
 MAX_ASKS = 1_000
 """A reply that stands for every ask could let a conversation go on for ever."""
@@ -106,15 +106,31 @@ def read(line: cases.Reply, ask: Ask) -> Reply:
     failure = None
     if line.error is not None:
         failure = Failure(line.error, line.message or f"The script says: {line.error}.")
+    cut = None if failure else _cut(line)
+    if cut is not None and cut.limit == "max_time" and line.seconds is None:
+        seconds = ask.time_left or 0.0
     return Reply(
         content,
         line.thinking or "",
-        None if failure else "length" if line.cut else line.done_reason or "stop",
+        None if failure else line.done_reason or "stop" if cut is None else _BY_LENGTH.get(cut.limit),
         tokens,
         Latency(total=seconds),
         seconds,
         failure,
+        cut_by=cut,
     )
+
+
+_BY_LENGTH = {"max_tokens": "length", "num_ctx": "length"}
+"""What a server says where it has reached the limit; one that is given up says nothing."""
+
+
+def _cut(line: cases.Scripted) -> Cut | None:
+    """Return what cuts a reply; None where nothing does."""
+    if not line.cut:
+        return None
+    limit: CutLimit = "max_tokens" if line.cut is True else line.cut
+    return Cut(limit, f"The script says: cut by {limit}.")
 
 
 def _said(content: str) -> Reply:

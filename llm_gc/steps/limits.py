@@ -25,11 +25,22 @@ class Limits(Strict):
     max_time: Duration | Dynamic | None = Field(
         None, description="Time in all, the seconds of all replies added up.", examples=["10m"]
     )
-    timeout: Duration | Dynamic = Field("30s", description="Time for one reply, from request to end.")
-    first_token: Duration | Dynamic | None = Field(
-        None, description="Time until the first token of a reply, within its `timeout`.", examples=["10s"]
+    timeout: Duration | Dynamic = Field(
+        "30s",
+        description=(
+            "How long a server may say nothing: before the first token (and a second more for each 10 tokens "
+            "of the prompt), and between two tokens."
+        ),
     )
-    gap: Duration | Dynamic = Field("60s", description="Time for which a reply may pause once it has begun.")
+    first_token: Duration | Dynamic | None = Field(
+        None, description="The same before the first token, in place of `timeout`.", examples=["10s"]
+    )
+    gap: Duration | Dynamic | None = Field(
+        None, description="The same between two tokens, in place of `timeout`.", examples=["10s"]
+    )
+    reply_time: Duration | Dynamic | None = Field(
+        None, description="Time for one whole reply; one that is not done by then is cut, and heard.", examples=["2m"]
+    )
     load_timeout: Duration | Dynamic = Field(
         "5m", description="Time for loading a model that the server does not hold; `timeout` begins after that."
     )

@@ -38,7 +38,7 @@ from tests.standin.behaviour import Behaviour, Job
 
 WORDS = "Ein guter Plan."
 GOOD = Say(WORDS)
-DEADLINE, GAP = 0.6, 0.25
+FIRST, GAP, WHOLE = 0.6, 0.25, 3
 MAX_REPLY = 2_000_000
 
 
@@ -61,6 +61,8 @@ class Line(Behaviour):
 class Fault:
     """A behaviour, what comes after it where it is tried again, and the outcome: ``content``, or a ``kind`` of error.
 
+    ``cut`` is the limit that ended a reply of which something had come.
+
     ``tries`` are the kinds of the attempts before; ``kept`` is what the transcript keeps of a reply that came to
     nothing; ``ends`` tells that nobody can go on. ``turn`` holds what else must be in the record.
     """
@@ -72,6 +74,7 @@ class Fault:
     tries: tuple[str, ...] = ()
     kept: str | None = None
     words: str = ""
+    cut: str = ""
     turn: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -112,6 +115,13 @@ GOOD_ENDS = [
     Fault("a stray block of thinking", (Say(f"<think>Hm.</think>{WORDS}"),), turn={"thinking": "Hm."}),
 ]
 
+CUTS = [
+    Fault("a hang between lines", (Hang(GOOD, lines=2),), PARTIAL, cut="gap", words="sent nothing for"),
+    Fault("a hang in a line", (Hang(GOOD, lines=1, extra=20),), "Ein", cut="gap", words="sent nothing for"),
+    Fault("a stream without end", (Endless(gap=0.01),), "la ", cut="max_tokens", words="did not stop"),
+    Fault("a slow stream without end", (Endless(gap=0.1),), "la ", cut="reply_time", words="would have sufficed"),
+]
+
 AFTER_ANOTHER_TRY = [
     Fault("503, then good", (Error(503, QUEUE_FULL), GOOD), tries=(SERVER,)),
     Fault("an engine that crashed, then good", (Error(500, ENGINE_STOPPED), GOOD), tries=(SERVER,)),
@@ -125,11 +135,8 @@ FAILURES = [
     Fault("503 for ever", 3 * (Error(503, QUEUE_FULL),), "", SERVER, (SERVER, SERVER), words="server busy"),
     Fault("cuts for ever", 3 * (Cut(GOOD, lines=2),), "", BROKEN, (BROKEN, BROKEN), PARTIAL, "in the middle"),
     Fault("a hang before the headers", (Hang(),), "", TIMEOUT, words="no token came"),
-    Fault("a hang between lines", (Hang(GOOD, lines=2),), "", TIMEOUT, (), PARTIAL, "sent nothing for"),
-    Fault("a hang in a line", (Hang(GOOD, lines=1, extra=20),), "", TIMEOUT, (), "Ein", "sent nothing for"),
     Fault("a drip", (Drip(GOOD, 0.05),), "", TIMEOUT, words="within 0.6s"),
-    Fault("a stream without end", (Endless(gap=0.01),), "", TIMEOUT, words="tokens received"),
-    Fault("a flood without end", (Endless("la " * 5000),), "", "too_large", words="more than"),
+    Fault("a flood without end", (Endless("la " * 50_000),), "", "too_large", words="more than"),
     Fault("a line of 100 MB", (Line(100_000_000),), "", "too_large", words="given up"),
     Fault("an error line", (Say(PARTIAL, error="it broke"),), "", SERVER, (), PARTIAL, "it broke"),
     Fault("an error of the engine in text", (Error(400, '{"error":{"message":"no"}}'),), "", REFUSED, words="no"),
@@ -167,4 +174,4 @@ FAILURES = [
     ),
 ]  # fmt: skip
 
-FAULTS = [*GOOD_ENDS, *AFTER_ANOTHER_TRY, *FAILURES]
+FAULTS = [*GOOD_ENDS, *CUTS, *AFTER_ANOTHER_TRY, *FAILURES]

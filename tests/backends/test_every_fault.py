@@ -22,7 +22,7 @@ from llm_gc.backends.wire._httpx import httpx
 from llm_gc.drivers.run import Run
 from llm_gc.records import Transcript
 from llm_gc.transcript import plain
-from tests.backends.faults import DEADLINE, FAULTS, GAP, MAX_REPLY, Fault
+from tests.backends.faults import FAULTS, FIRST, GAP, MAX_REPLY, WHOLE, Fault
 from tests.standin import Model, Say, StandIn
 
 PIPELINE = f"""
@@ -32,10 +32,10 @@ roles:
   ben: {{model: "demo:1b", prompt: You judge., num_ctx: 4096, max_tokens: 64}}
 opening: Plan it.
 turns: [anna, ben, anna]
-limits: {{timeout: {DEADLINE}s, gap: {GAP}s, retries: 2}}
+limits: {{first_token: {FIRST}s, gap: {GAP}s, reply_time: {WHOLE}s, retries: 2}}
 """
 SLACK = 20.0
-"""So many seconds more than its deadlines a turn may take on a busy machine."""
+"""So many seconds more than its limits a turn may take on a busy machine."""
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,9 @@ def test_every_fault(fault: Fault, tmp_path: Path) -> None:
         assert [chat.path for chat in server.chats] == ["/api/chat"] * (len(fault.behaviours) + 2)
     first, met, last = transcript.turns
     assert (first.content, last.content, transcript.status) == ("The first.", "The last.", "completed")
-    assert met.content == fault.content
+    assert met.content.startswith(fault.content) if fault.cut else met.content == fault.content
+    assert (met.cut_by.limit if met.cut_by and met.error is None else "") == fault.cut
+    assert not fault.cut or fault.words in met.warnings[0]
     assert (met.error.kind if met.error else "") == fault.kind
     kinds = [attempt.error.kind for attempt in met.attempts]
     assert kinds == [*fault.tries, *([fault.kind] if fault.kind else [])]
@@ -80,7 +82,7 @@ def test_every_fault(fault: Fault, tmp_path: Path) -> None:
         key: plain(type(getattr(met, key))(**value) if isinstance(value, dict) else value)
         for key, value in fault.turn.items()
     }
-    assert met.seconds < (len(fault.tries) + 1) * DEADLINE + SLACK
+    assert met.seconds < (len(fault.tries) + 1) * WHOLE + SLACK
     # what came to nothing is sent to nobody
     assert ("ben: " in json.dumps(messages_of(transcript, last))) is (not fault.kind)
 

@@ -108,7 +108,7 @@ def test_messages_are_given_to_another_pipeline_as_their_contents() -> None:
 def test_a_steps_limits_are_laid_over_those_of_the_pipeline_that_it_plays() -> None:
     """What the step says nothing about stays as the file has it."""
     inner = pipeline([{"repeat": ["anna"], "times": 5}], limits={"max_turns": 2})
-    outer = pipeline([{"scene": "f.yaml", "limits": {"timeout": "10s"}}])
+    outer = pipeline([{"scene": "f.yaml", "limits": {"reply_time": "10s"}}])
     asks = answer_all(Conversation(outer, {}, Files({}, {"f.yaml": (inner, Files())})))
     assert [ask.deadline for ask in asks] == [10, 10]
 

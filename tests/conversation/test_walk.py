@@ -81,7 +81,7 @@ def test_max_total_tokens() -> None:
 
 def test_max_time_is_the_sum_of_replies() -> None:
     """Time is what the replies say it was; each ask's deadline is what is left of it, if that is less."""
-    conversation = talk([{"repeat": ["anna"]}], limits={"max_time": "3s", "timeout": "2s"})
+    conversation = talk([{"repeat": ["anna"]}], limits={"max_time": "3s", "reply_time": "2s"})
     asks = answer_all(conversation)
     assert [ask.deadline for ask in asks] == [2.0, 2.0, 1.0]
     assert conversation.outcome is not None

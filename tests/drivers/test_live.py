@@ -114,14 +114,14 @@ def test_seconds_of_tries_count_against_max_time() -> None:
 
 def test_a_try_has_no_more_time_than_is_left() -> None:
     """What earlier tries and waits took of max_time is gone; where none is left, the next one gets what remains."""
-    deadlines: list[tuple[float, float, float | None]] = []
+    deadlines: list[tuple[float | None, float, float | None]] = []
 
     def answer(ask: Ask) -> Reply:
         deadlines.append((ask.deadline, ask.load_timeout, ask.time_left))
         return broken(seconds=2.0)
 
     conversation = talk(
-        ["anna", "ben", "anna"], limits={"max_time": "8s", "timeout": "6s", "load_timeout": "7s", "retries": 9}
+        ["anna", "ben", "anna"], limits={"max_time": "8s", "reply_time": "6s", "load_timeout": "7s", "retries": 9}
     )
     drive(conversation, Actor(answer), sleep=Naps())
     assert deadlines == [(6.0, 7.0, 8.0), (5.5, 5.5, 5.5), (2.5, 2.5, 2.5), (0.5, 0.5, 0.5)]
@@ -130,13 +130,13 @@ def test_a_try_has_no_more_time_than_is_left() -> None:
 
 def test_without_max_time_every_try_has_the_whole_deadline() -> None:
     """And as often as the limit says."""
-    deadlines: list[float] = []
+    deadlines: list[float | None] = []
 
     def answer(ask: Ask) -> Reply:
         deadlines.append(ask.deadline)
         return broken(seconds=20.0)
 
-    drive(talk(["anna"], limits={"timeout": "30s"}), Actor(answer), sleep=Naps())
+    drive(talk(["anna"], limits={"reply_time": "30s"}), Actor(answer), sleep=Naps())
     assert deadlines == [30.0, 30.0, 30.0]
 
 

@@ -16,7 +16,7 @@ from llm_gc.backends.ollama.preflight import find_facts
 from llm_gc.backends.ollama.pulling import Pulling, pull
 from llm_gc.backends.wire.asking import Asking
 from llm_gc.backends.wire.events import Decoder
-from llm_gc.backends.wire.exchange import Exchange, patience_for
+from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
 from llm_gc.backends.wire.hosts import Address, find_address
@@ -47,7 +47,7 @@ class Ollama(Asking[Models]):
         return replace(facts, warnings=(*self.warnings, *facts.warnings))
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
-        """Answer ``ask`` once, within its deadline; a cold load comes before it and is not charged to it."""
+        """Answer ``ask`` once, within its limits; a cold load has its own."""
         began, models = self._clock(), self._at(ask.casting)
         try:
             capabilities = await models.capabilities(ask.model)
@@ -59,15 +59,15 @@ class Ollama(Asking[Models]):
         path, body = reply_request(ask, capabilities, keep_alive)
         notify(Asked(ask.model))
         hearing = Hearing(Decoder(Lines(), max_reply=self._max_reply), thoughts_of(ask), notify, self._clock)
-        with models.asked(ask.model) as others:
-            exchange = Exchange(models.server, ask, hearing, patience_for(ask, self._gap), others)
-            failure = await exchange.run(path, body)
-        if failure is None:
+        with models.asked(ask.model) as activity:
+            exchange = Exchange(models.server, ask, hearing, activity)
+            ended = await exchange.run(path, body, self._clock() - began)
+        if ended is None:
             models.shelf.saw(ask.model, ask.options)
             models.keeping.renew(ask.model, keep_alive)
         else:
             models.shelf.forget(ask.model)
-        return hearing.reply(failure, load, self._clock() - began, _other(hearing, ask.model))
+        return hearing.reply(ask, ended, load, self._clock() - began, _other(hearing, ask.model))
 
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""

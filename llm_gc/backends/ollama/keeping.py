@@ -94,8 +94,14 @@ def kept_for(ask: Ask) -> int:
 
 
 def longest(ask: Ask) -> float:
-    """Give the seconds that an ask can take at most: a load, and all its tries."""
-    return ask.load_timeout + (ask.retries + 1) * ask.deadline
+    """Return the seconds that an ask may take: a load, tries that come to nothing, and a reply.
+
+    A reply that keeps coming has no limit of time of its own; it is reckoned at a token a second.
+    """
+    tokens = ask.options.get("num_predict")
+    whole = ask.timeout + (tokens if isinstance(tokens, int) else 0)
+    whole = whole if ask.deadline is None else min(whole, ask.deadline)
+    return ask.load_timeout + ask.retries * ask.timeout + whole
 
 
 def _left(entry: Mapping[str, Any], now: datetime) -> int | None:

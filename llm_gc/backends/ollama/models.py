@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,7 @@ from llm_gc.backends.wire.failures import Failed, of_bad, of_error
 from llm_gc.backends.wire.lateness import not_loaded
 from llm_gc.backends.wire.said import read_error
 from llm_gc.backends.wire.server import Server
+from llm_gc.backends.wire.silence import Activity
 from llm_gc.protocol import Ask
 
 FAREWELL = 2.0
@@ -34,7 +35,7 @@ class Models:
         self.server, self._clock = server, clock
         self.shelf, self.keeping = Shelf(clock), Keeping(clock)
         self._abilities: dict[str, tuple[str, ...] | None] = {}
-        self._asked: Counter[str] = Counter()
+        self._activities: defaultdict[str, Activity] = defaultdict(Activity)
 
     async def show(self, model: str) -> dict[str, Any]:
         """Ask what the server knows about ``model``."""
@@ -70,21 +71,17 @@ class Models:
         return held
 
     @contextlib.contextmanager
-    def asked(self, model: str) -> Iterator[int]:
-        """Give how many requests of ours ``model`` is at already; for as long as this lasts it is at one more.
+    def asked(self, model: str) -> Iterator[Activity]:
+        """Give what ``model`` is at for us, while it is asked once more.
 
         A request that ends without a reply leaves it open what the server does: whoever comes next looks first, and
         by the time that the server has answered that, it has noticed that the one before has gone.
         """
-        name = normalise(model)
-        self._asked[name] += 1
         try:
-            yield self._asked[name] - 1
+            yield self._activities[normalise(model)]
         except BaseException:
             self.shelf.forget(model)
             raise
-        finally:
-            self._asked[name] -= 1
 
     async def ensure(self, ask: Ask, notify: Notify) -> float | None:
         """Have the model loaded if the server does not hold it so, and give the seconds that this took."""

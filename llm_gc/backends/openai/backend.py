@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,26 +18,27 @@ from llm_gc.backends.openai.preflight import Survey, lacking
 from llm_gc.backends.together import together
 from llm_gc.backends.wire.asking import Asking
 from llm_gc.backends.wire.events import Decoder
-from llm_gc.backends.wire.exchange import Exchange, patience_for
+from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, thoughts_of
 from llm_gc.backends.wire.hosts import Address
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
+from llm_gc.backends.wire.silence import Activity
 from llm_gc.errors import UsageError
 from llm_gc.protocol import Ask, Casting, Failure, Reply
 
 
 @dataclass
 class _Known:
-    """A server, and the key that it is shown; how many requests of ours each of its models is at.
+    """A server, and the key that it is shown; what each of its models is at for us.
 
     It is ``is_doubtful`` whether the last of them has gone: it came to nothing.
     """
 
     server: Server
     key: str | None
-    asked: Counter[str] = field(default_factory=Counter)
+    activities: defaultdict[str, Activity] = field(default_factory=lambda: defaultdict(Activity))
     is_doubtful: bool = False
 
     async def settle(self) -> None:
@@ -80,7 +81,7 @@ class OpenAI(Asking[_Known]):
         return Facts("openai", None, about, tuple(words for survey in surveys for words in survey.warnings()))
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
-        """Answer ``ask`` once, within its deadline; a load that the server makes of its own accord is charged to it."""
+        """Answer ``ask`` once, within its limits; a load that the server makes of its own accord is charged to it."""
         began = self._clock()
         try:
             known = self._at(ask.casting)
@@ -91,17 +92,15 @@ class OpenAI(Asking[_Known]):
         notify(Asked(ask.model))
         decoder = Decoder(Events(known.server.hide), max_reply=self._max_reply)
         hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock)
-        exchange = Exchange(known.server, ask, hearing, patience_for(ask, self._gap), known.asked[ask.model])
-        known.asked[ask.model] += 1
+        exchange = Exchange(known.server, ask, hearing, known.activities[ask.model])
         is_over = False
         try:
-            failure = await exchange.run(path, body)
-            is_over = failure is None
+            ended = await exchange.run(path, body, self._clock() - began)
+            is_over = ended is None
         finally:
-            known.asked[ask.model] -= 1
             known.is_doubtful = not is_over
         named = hearing.end.model if hearing.end is not None else None
-        return hearing.reply(failure, None, self._clock() - began, named if named != ask.model else None)
+        return hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
 
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""

@@ -39,25 +39,23 @@ class Asking(ABC, Generic[K]):
     belong to the event loop in which it is used first.
     """
 
-    def __init__(  # noqa: PLR0913  # by keyword only, and each has its default
+    def __init__(  # by keyword only, and each has its default
         self,
         host: str | None = None,
         *,
         environ: Mapping[str, str] = NO_ENVIRONMENT,
         clock: Callable[[], float] = time.monotonic,
-        gap: float = 60.0,
         connect: float = 5.0,
         max_reply: int = MAX_REPLY,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Take where to look and how long to wait, in seconds; nothing is opened yet.
 
-        ``gap`` is how long a reply may pause once it has begun, where the ask does not say it; ``connect`` how long a
-        server may take to show that it is there. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only
-        measures.
+        ``connect`` is how long a server may take to show that it is there. ``max_reply`` bounds the bytes of one
+        reply's stream. ``clock`` only measures.
         """
         self._host, self._environ, self._clock = host, environ, clock
-        self._gap, self._connect, self._max_reply = gap, connect, max_reply
+        self._connect, self._max_reply = connect, max_reply
         self._transport = transport
         self._known: dict[str, K] = {}
 

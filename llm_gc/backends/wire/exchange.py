@@ -1,67 +1,61 @@
-"""The request for one reply, from sending it to its end, within its deadlines."""
+"""The request for one reply, from sending it to its end, within its limits."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from math import inf
+from typing import Any
 
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import Bad, ErrorLine
 from llm_gc.backends.wire.failures import Failed, of_bad, of_error, of_status, of_transport
 from llm_gc.backends.wire.hearing import Hearing
-from llm_gc.backends.wire.lateness import overdue, stalled, unbegun
+from llm_gc.backends.wire.lateness import Spoken, overdue, overrun, stalled, unbegun
 from llm_gc.backends.wire.server import ERROR_BODY, Server, read_body
-from llm_gc.protocol import Ask, Failure
+from llm_gc.backends.wire.silence import Activity, Silence, patience_for
+from llm_gc.protocol import Ask, Cut, Failure
 
 FAREWELL = 0.5
 """For how many seconds the stream's end is waited for once the reply is whole, to keep the connection."""
 
 
-class Patience(NamedTuple):
-    """How many seconds a reply may take: until its first token, for a pause once it has begun, and in all."""
-
-    first: float
-    gap: float
-    total: float
-
-
-def patience_for(ask: Ask, gap: float) -> Patience:
-    """Give how long the reply to ``ask`` may take; ``gap`` is for an ask that says nothing of pauses."""
-    first = ask.deadline if ask.first_token is None else min(ask.first_token, ask.deadline)
-    return Patience(first, gap if ask.gap is None else ask.gap, ask.deadline)
-
-
 class Exchange:
     """The request for one reply, which ``hearing`` gathers."""
 
-    def __init__(self, server: Server, ask: Ask, hearing: Hearing, patience: Patience, others: int = 0) -> None:
-        """Take what is asked, how long it may take, and how many ``others`` of ours the model is at."""
-        self._server, self._ask, self._hearing = server, ask, hearing
-        self._patience, self._others = patience, others
+    def __init__(self, server: Server, ask: Ask, hearing: Hearing, activity: Activity) -> None:
+        """Take what is asked, and the ``activity`` of the model that is asked."""
+        self._server, self._ask, self._hearing, self._activity = server, ask, hearing, activity
         self._place = server.place(ask.model)
 
-    async def run(self, path: str, body: Mapping[str, Any]) -> Failure | None:
+    async def run(self, path: str, body: Mapping[str, Any], spent: float = 0.0) -> Failure | Cut | None:
         """Send ``body`` and hear the reply; give why it is not whole, if it is not.
 
-        When this returns or is cancelled, the request is over: its connection is closed, or free for another.
+        ``spent`` are the seconds of ``max_time`` that the ask has taken already. When this returns or is cancelled,
+        the request is over: its connection is closed, or free for another.
         """
-        now = asyncio.get_running_loop().time
-        due = now() + self._patience.total
-        timer = asyncio.timeout_at(min(due, now() + self._patience.first))
-        try:
-            async with timer:
-                failure = await self._listen(path, body, timer, due)
-        except TimeoutError:
-            failure = self._late(at_once=timer.when() != due)
-        except Failed as failed:
-            failure = failed.failure
-        except httpx.HTTPError as error:
-            failure = self._cut(error)
-        return None if self._hearing.end is not None else failure
+        timer = asyncio.timeout(self._seconds(spent))
+        with self._activity.watched(patience_for(self._ask), timer) as silence:
+            try:
+                async with timer:
+                    ended = await self._listen(path, body, timer, silence)
+            except TimeoutError:
+                ended = self._late(silence)
+            except Failed as failed:
+                ended = failed.failure
+            except httpx.HTTPError as error:
+                ended = self._cut(error)
+        return None if self._hearing.end is not None else ended
 
-    async def _listen(self, path: str, body: Mapping[str, Any], timer: asyncio.Timeout, due: float) -> Failure | None:
-        hearing, now = self._hearing, asyncio.get_running_loop().time
+    def _seconds(self, spent: float) -> float | None:
+        """Return the seconds for the whole reply."""
+        limits = (self._ask.reply_time, None if self._ask.time_left is None else self._ask.time_left - spent)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    async def _listen(
+        self, path: str, body: Mapping[str, Any], timer: asyncio.Timeout, silence: Silence
+    ) -> Failure | Cut | None:
+        hearing, count, most, is_leaving = self._hearing, 0, _most(self._ask), False
         async with self._server.open("POST", path, body) as response:
             kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
             if response.status_code != 200:
@@ -73,8 +67,14 @@ class Exchange:
                 hearing.feed(data)
                 if hearing.trouble is not None:
                     break
-                if hearing.begun or hearing.is_spoken:
-                    timer.reschedule(min(due, now() + (FAREWELL if hearing.is_spoken else self._patience.gap)))
+                if hearing.count > most:
+                    return overrun(self._place, self._spoken)
+                if hearing.is_spoken and not is_leaving:
+                    is_leaving = True
+                    timer.reschedule(asyncio.get_running_loop().time() + FAREWELL)
+                elif hearing.count > count:  # bytes that make no token are no sign of life
+                    count = hearing.count
+                    silence.heard()
             hearing.finish()
         if isinstance(hearing.trouble, Bad):
             return of_bad(self._place, hearing.trouble, kind)
@@ -86,12 +86,22 @@ class Exchange:
             return of_error(self._place, self._hearing.trouble.said)
         return of_transport(self._place, error, begun=self._hearing.count > 0)
 
-    def _late(self, at_once: bool) -> Failure:
-        """Say what took too long; ``at_once`` tells that it was not the whole."""
-        spoken, begun = self._hearing.spoken(self._ask.options.get("num_predict")), self._hearing.begun
+    def _late(self, silence: Silence) -> Failure | Cut:
+        """Return what took too long."""
+        spoken = self._spoken
         self._hearing.finish()  # what came may be whole all the same
-        if at_once and begun:
-            return stalled(self._place, self._patience.gap, spoken)
-        if not spoken.tokens:
-            return unbegun(self._place, self._patience.first if at_once else self._patience.total, self._others)
-        return overdue(self._place, self._patience.total, spoken)
+        if not silence.expired:
+            return overdue(self._place, self._ask, spoken, silence.others)
+        if spoken.tokens:
+            return stalled(self._place, self._ask, spoken)
+        return unbegun(self._place, self._ask, silence.patience, silence.others)
+
+    @property
+    def _spoken(self) -> Spoken:
+        return self._hearing.spoken(self._ask.options.get("num_predict"))
+
+
+def _most(ask: Ask) -> float:
+    """Return how many pieces of a reply are read: more than it may have tokens, since some servers split a token."""
+    wanted = ask.options.get("num_predict")
+    return wanted + wanted // 4 + 16 if isinstance(wanted, int) and wanted > 0 else inf

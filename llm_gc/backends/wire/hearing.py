@@ -7,9 +7,9 @@ from typing import Any
 
 from llm_gc.backends.base import Delta, Notify, TakenBack
 from llm_gc.backends.wire.events import Bad, Decoder, End, ErrorLine, Event, Last, Piece
-from llm_gc.backends.wire.lateness import Spoken
+from llm_gc.backends.wire.lateness import Spoken, cut_by_length
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
-from llm_gc.protocol import Ask, Failure, Latency, Reply
+from llm_gc.protocol import Ask, Cut, Failure, Latency, Reply, Tokens
 
 
 class Hearing:
@@ -27,11 +27,6 @@ class Hearing:
         self.end: End | None = None
         self.is_spoken = False
         self.trouble: ErrorLine | Bad | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether something of the reply has come; a server's sign that it is still alive is nothing of it."""
-        return self._first is not None or self._decoder.in_line
 
     @property
     def over(self) -> bool:
@@ -52,15 +47,23 @@ class Hearing:
         first = seconds if self._first is None else self._first
         return Spoken(self.count, seconds, first, wanted if isinstance(wanted, int) else None)
 
-    def reply(self, failure: Failure | None, load: float | None, seconds: float, other: str | None = None) -> Reply:
-        """Give what was heard.
+    def reply(
+        self, ask: Ask, ended: Failure | Cut | None, load: float | None, seconds: float, other: str | None = None
+    ) -> Reply:
+        """Give what was heard as the reply to ``ask``; ``ended`` says why it is not whole.
 
         ``load`` are the seconds for which we had the model loaded, if we had to; ``other`` is who spoke instead of it.
         """
         self._pass_on(self._thoughts.finish())
-        end = self.end or End()
+        end, content = self.end or End(tokens=Tokens(completion=self.count or None)), "".join(self._text)
+        failure = ended if isinstance(ended, Failure) else None
+        cut = ended if isinstance(ended, Cut) else cut_by_length(end, ask.options)
+        if cut is not None and cut.limit == "max_time":
+            seconds = max(seconds, ask.time_left or 0.0)  # nothing is left of it, whatever the clocks say
+        if isinstance(ended, Cut) and ended.limit != "max_tokens" and not content.strip():
+            failure, cut = Failure("timeout", ended.message), None
         return Reply(
-            content="".join(self._text),
+            content=content,
             thinking="".join(self._thinking),
             done_reason=end.reason,
             tokens=end.tokens,
@@ -76,6 +79,7 @@ class Hearing:
             failure=failure,
             model=other,
             tool_calls=tuple(self._tool_calls),
+            cut_by=cut if failure is None else None,
         )
 
     def _take(self, events: list[Event]) -> None:
@@ -93,8 +97,8 @@ class Hearing:
         if self._first is None:
             self._first = self._clock() - self._began
         self._tool_calls += piece.tool_calls
+        self.count += 1
         if piece.text or piece.thinking:
-            self.count += 1
             said, thought, back = self._thoughts.feed(piece.text)
             self._pass_on(Parted(said, piece.thinking + thought, back))
 

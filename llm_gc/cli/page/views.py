@@ -110,7 +110,7 @@ class TurnView:
         if record.context is not None and record.context.dropped and record.error is None:
             yield "warn", f"{record.context.dropped} older dropped"
         if record.cut:
-            yield "warn", "cut by length"
+            yield "warn", f"cut by {record.cut_by.limit if record.cut_by is not None else 'length'}"
         if record.error is None and not record.heard and not record.is_pick:
             yield "quiet", "nobody else heard this"
 

@@ -16,7 +16,7 @@ from llm_gc.drivers.explore.projection import mark, unmarked
 from llm_gc.drivers.explore.values import Values, filled, long
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline, Stop
-from llm_gc.protocol import Ask, Failure, Path, Reply, Tokens
+from llm_gc.protocol import Ask, Cut, CutLimit, Failure, Path, Reply, Tokens
 from llm_gc.steps.stops import says
 from llm_gc.texts import models
 from llm_gc.tokens import CHARACTERS_PER_TOKEN
@@ -51,9 +51,14 @@ class Way:
 
     @property
     def effect(self) -> tuple[Any, ...]:
-        """All of it that the core can tell from another way: not, whether a text that is heard was cut by length."""
-        failed = self.reply.failure is not None or (self.reply.cut and self.reply.content == CUT_DATA)
-        return (None if failed else self.reply.content, self.reply.tokens.total, self.reply.seconds)
+        """All of it that the core can tell from another way: not, whether a text that is heard was cut.
+
+        A reply that ``max_time`` cuts ends the conversation, also where nothing more is to come.
+        """
+        reply = self.reply
+        failed = reply.failure is not None or (reply.cut and reply.content == CUT_DATA)
+        is_last = not failed and reply.cut_by is not None and reply.cut_by.limit == "max_time"
+        return (None if failed else reply.content, reply.tokens.total, reply.seconds, is_last)
 
     @property
     def succeeds(self) -> bool:
@@ -96,7 +101,7 @@ class Replies:
         ``previous`` is what the same speaker said last, none where it has not spoken.
         """
         allowed = tuple(ask.format["properties"]["next"]["enum"]) if ask.is_pick else None
-        key = (ask.step, ask.speaker.role, allowed, ask.deadline)
+        key = (ask.step, ask.speaker.role, allowed, ask.deadline, ask.timeout)
         if key not in self._known:
             found: dict[Any, Way] = {}
             for way in self._make(ask):
@@ -111,10 +116,12 @@ class Replies:
     def _make(self, ask: Ask) -> Iterator[Way]:
         yield from self._structured(ask) if ask.format is not None else self._texts(ask)
         if not ask.casting.human:
-            failure = Failure("timeout", f"there was no whole reply within {ask.deadline:g} s")
-            late = ask.deadline if self._matters.seconds else 0.0
+            silence = ask.timeout if ask.deadline is None else min(ask.timeout, ask.deadline)
+            failure = Failure("timeout", f"nothing came within {silence:g} s")
+            late = silence if self._matters.seconds else 0.0
             yield Way("an error or a timeout", Reply(failure=failure, seconds=late), {"error": "timeout"})
             yield self._cut(ask)
+            yield self._cut_by_time(ask)
 
     def _cut(self, ask: Ask) -> Way:
         size = int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
@@ -125,6 +132,17 @@ class Replies:
         line = {"text": plain.line, "cut": True}
         return Way("a text cut by length", replace(plain.reply, done_reason="length"), line)
 
+    def _cut_by_time(self, ask: Ask) -> Way:
+        """Give the reply that a limit of time cuts: the one that leaves it the least, else that of silence."""
+        limit: CutLimit = "timeout"
+        if ask.deadline is not None:
+            limit = "max_time" if ask.deadline == ask.time_left else "reply_time"
+        seconds = (ask.deadline or 0.0) if self._matters.seconds else 0.0
+        late, by_length = {"cut": limit} | ({"seconds": seconds} if seconds else {}), self._cut(ask)
+        reply = replace(by_length.reply, done_reason=None, cut_by=Cut(limit, f"limits.{limit}"), seconds=seconds)
+        name = f"a {'text' if ask.format is None else 'structured reply'} cut by {limit}"
+        return Way(name, reply, {**by_length.line, **late})
+
     def _texts(self, ask: Ask) -> Iterator[Way]:
         stops, size = self._stops_of(ask), int(ask.options["num_predict"]) * CHARACTERS_PER_TOKEN
         plain = _filling(f"Words {_NUMBER} of {ask.speaker.role}.", size, stops)
@@ -133,7 +151,7 @@ class Replies:
         yield Way("a plain text", self._said(plain, tokens), line)
         if self._matters.tokens:
             yield Way("a short text", self._said(f"Words {_NUMBER}.", 1), {"text": line, "tokens": 1})
-        if self._matters.seconds:
+        if self._matters.seconds and ask.deadline is not None:
             late = replace(self._said(plain, tokens), seconds=ask.deadline)
             yield Way("a plain text, late", late, {"text": line, "seconds": ask.deadline})
         for stop in stops:

@@ -20,7 +20,9 @@ def an_ask(
     model: str = "demo:1b",
     *,
     options: Mapping[str, Any] | None = None,
-    deadline: float = 5.0,
+    timeout: float = 5.0,
+    reply_time: float | None = None,
+    time_left: float | None = None,
     load_timeout: float = 5.0,
     think: bool | str | None = None,
     format: Any = None,
@@ -34,11 +36,14 @@ def an_ask(
         label="Anna",
         casting=Casting(model, host=host, think=think),
         options={"num_predict": 64} if options is None else options,
-        deadline=deadline,
+        timeout=timeout,
         load_timeout=load_timeout,
         retries=0,
         render=lambda: Request((Part("system", "You plan."), Part("user", "Plan it."))),
         format=format,
+        reply_time=reply_time,
+        time_left=time_left,
+        max_time=time_left,
     )
 
 

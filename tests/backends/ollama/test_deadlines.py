@@ -6,7 +6,7 @@ import asyncio
 import re
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ import respx
 from llm_gc.backends.base import Asked, Loading
 from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.wire._httpx import httpx
-from llm_gc.protocol import Reply
+from llm_gc.protocol import Ask, Reply, Tokens
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
 from tests.standin.behaviour import Behaviour, Job
@@ -25,82 +25,174 @@ DEMO = Model("demo:1b")
 SLOW = Say(["la "] * 64, gap=0.02)
 
 
-def late(behaviour: Behaviour, *, deadline: float = 0.15, gap: float = 60.0, thinking: bool = False) -> Reply:
-    """The reply to a request whose time is up; the server has seen it go."""
+def gone(behaviour: Behaviour, ask: Ask | None = None, *, thinking: bool = False) -> Reply:
+    """The reply to a request that a limit ends; the server has seen it go."""
     able = ("completion", "thinking") if thinking else ("completion",)
     with StandIn([replace(DEMO, capabilities=able)]) as server:
         server.script(behaviour)
-        ollama = Ollama(server.url, gap=gap)
+        ollama = Ollama(server.url)
 
         async def go() -> Reply:
-            reply = await ollama.reply(an_ask(deadline=deadline))
-            gone = await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)  # before anything is closed
-            assert gone
+            reply = await ollama.reply(ask or an_ask(timeout=0.1))
+            assert await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)  # before anything is closed
             await ollama.aclose()
             return reply
 
-        reply = run(go())
+        return run(go())
+
+
+def late(behaviour: Behaviour, ask: Ask | None = None, *, thinking: bool = False) -> Reply:
+    """A reply that a limit ended before there was a word."""
+    reply = gone(behaviour, ask, thinking=thinking)
     assert reply.failure is not None
     assert reply.failure.kind == "timeout"
     assert not reply.failure.retry
+    assert not reply.cut
     return reply
 
 
-def test_a_reply_that_takes_too_long_is_given_up() -> None:
-    """What came is kept, its rate is told, and the timeout that would have sufficed is about right."""
-    reply = late(SLOW, deadline=0.2)
-    assert reply.failure is not None
-    message = reply.failure.message
-    assert reply.content.startswith("la la la")
+def cut(limit: str, behaviour: Behaviour, ask: Ask | None = None) -> Reply:
+    """A reply that this limit ended after there were words."""
+    reply = gone(behaviour, ask)
+    assert reply.failure is None
+    assert reply.cut_by is not None
+    assert reply.cut_by.limit == limit
+    assert reply.content.strip()
+    return reply
+
+
+def message(reply: Reply) -> str:
+    """What is said of the end of a reply."""
+    assert reply.cut_by is not None
+    return reply.cut_by.message
+
+
+def test_a_reply_beyond_its_time_is_cut() -> None:
+    """What came is the reply; its rate is told, and the limit that would have sufficed is about right."""
+    reply = cut("reply_time", SLOW, an_ask(reply_time=0.2))
     count = reply.content.count("la")
-    assert f"{count} tokens received" in message
-    assert "tokens per second" in message
-    enough = re.search(r"limits.timeout: (\d+)s would have sufficed", message)
+    assert reply.content.startswith("la la la")
+    assert reply.tokens == Tokens(None, count)
+    assert "did not finish within 0.2s (limits.reply_time)" in message(reply)
+    assert f"{count} tokens received" in message(reply)
+    enough = re.search(r"limits.reply_time: (\d+)s would have sufficed", message(reply))
     assert enough
     assert int(enough[1]) >= 2  # 64 tokens at 50 a second, or fewer on a busy machine
-    assert "did not finish within 0.2s" in message
     assert reply.seconds >= 0.2
 
 
+def test_what_is_left_of_max_time_bounds_a_reply() -> None:
+    """None of it is left afterwards, and the limit that would have sufficed counts what had passed before."""
+    ask = replace(an_ask(reply_time=5, time_left=0.3), max_time=100.3)
+    reply = cut("max_time", SLOW, ask)
+    assert reply.seconds >= 0.3
+    enough = re.search(r"limits.max_time: (\d+)s would have sufficed", message(reply))
+    assert enough
+    assert int(enough[1]) >= 102
+
+
+def test_max_tokens_bounds_a_reply_whatever_the_server_does() -> None:
+    """A server that was told and streams for ever is left; so is one that streams its thinking for ever."""
+    reply = cut("max_tokens", Endless())
+    assert reply.content.count("la") > 64
+    assert "was told max_tokens: 64, and did not stop" in message(reply)
+    thinking = gone(Say("x", thinking=["hm "] * 10_000, gap=0.001, obey=False), thinking=True)
+    assert (thinking.failure, thinking.content) == (None, "")
+    assert thinking.cut
+
+
 def test_thinking_is_kept_as_well() -> None:
-    """A model that only thought until its time was up is told apart from a silent one."""
-    reply = late(Say("x", thinking=["hm "] * 64, gap=0.02), thinking=True)
+    """A model that only thought until its time was up is told apart from a silent one, and has said nothing."""
+    reply = late(Say("x", thinking=["hm "] * 64, gap=0.02), an_ask(reply_time=0.15), thinking=True)
     assert reply.failure is not None
     assert "hm" in reply.thinking
     assert reply.content == ""
     assert "tokens received" in reply.failure.message
+    assert reply.tokens.completion
 
 
-def test_silence_until_the_deadline_says_so() -> None:
-    """Where no token came, none are counted."""
-    reply = late(Hang())
+def test_silence_before_the_first_token() -> None:
+    """A mute server is given up; the limit is named, and more of it."""
+    reply = late(Hang(), an_ask(timeout=0.1))
     assert reply.failure is not None
     assert "no token came" in reply.failure.message
-    assert "limits.timeout" in reply.failure.message
+    assert reply.failure.message.endswith("Give limits.timeout more: 0.2s, for instance.")
     assert reply.latency.first_token is None
+    assert reply.seconds >= 0.1 + 0.5  # for the five tokens of the prompt
 
 
-def test_a_stream_that_stalls_is_given_up_before_its_deadline() -> None:
-    """Once the first chunk has come, the next may not take longer than the gap."""
-    reply = late(Hang(Say("one two three"), lines=2), deadline=30, gap=0.1)
-    assert reply.failure is not None
-    assert "sent nothing for 0.1s" in reply.failure.message
+def test_a_stream_that_stalls_is_cut() -> None:
+    """Once the first token has come, the server may not say nothing for longer than that."""
+    reply = cut("timeout", Hang(Say("one two three"), lines=2))
+    assert "sent nothing for 0.1s" in message(reply)
+    assert "give limits.timeout more" in message(reply)
     assert reply.content == "one two"
+    assert "give limits.gap more" in message(
+        cut("gap", Hang(Say("one two three"), lines=2), replace(an_ask(timeout=30), gap=0.1))
+    )
 
 
-def test_the_first_chunk_may_take_longer_than_the_gap() -> None:
+@dataclass(frozen=True)
+class Trickle(Behaviour):
+    """Some whole lines of a reply, and then a line that comes byte by byte."""
+
+    lines: int
+    pause: float = 0.03
+
+    def acts(self, job: Job) -> Iterator[Act]:
+        """Send it."""
+        yield Head()
+        yield lines(*[said("one ")] * self.lines)
+        yield b'{"message":{"content":"'
+        while True:
+            yield b"x"
+            yield Wait(self.pause)
+
+
+def test_bytes_that_make_no_token_are_silence() -> None:
+    """Neither before the first token nor between two does a trickle hold up the end."""
+    reply = late(Trickle(0))
+    assert reply.failure is not None
+    assert "no token came" in reply.failure.message
+    assert cut("timeout", Trickle(2)).content == "one one "
+
+
+def test_a_stream_that_stops_in_the_middle_of_a_token_is_cut() -> None:
+    """What came whole before is the reply."""
+    assert cut("timeout", Hang(Say("one two three"), lines=1, extra=20)).content == "one"
+
+
+def test_the_first_token_may_take_longer_than_the_gap() -> None:
     """Reading a long prompt is no stall."""
     with StandIn([DEMO]) as server:
         server.script(Say("done", before=0.2))
-        reply = reply_to(ollama=Ollama(server.url, gap=0.05))
+        reply = reply_to(replace(an_ask(), gap=0.05), Ollama(server.url))
     assert reply.content == "done"
     assert reply.latency.first_token is not None
     assert reply.latency.first_token >= 0.2
 
 
-def test_a_stream_that_keeps_coming_ends_at_its_deadline() -> None:
-    """No flow of chunks moves the deadline."""
-    late(Endless(gap=0.01), deadline=0.2, gap=30)
+def test_a_stream_that_keeps_coming_is_not_cut_by_silence() -> None:
+    """However long it takes in all."""
+    with StandIn([DEMO]) as server:
+        server.script(Say([f"w{n} " for n in range(60)], gap=0.03))
+        reply = reply_to(an_ask(timeout=0.7), Ollama(server.url))
+    assert (reply.failure, reply.cut) == (None, False)
+    assert reply.seconds > 0.7 + 0.5
+
+
+def test_a_reply_of_all_its_tokens_is_cut_whatever_the_reason_is_called() -> None:
+    """A server may say that the model stopped; one that ran out of its window is told from one at its limit."""
+    cases = {
+        (3, "stop"): "max_tokens", (3, "length"): "max_tokens", (2, "length"): "num_ctx",
+        (0, "length"): "max_tokens", (2, "stop"): None,
+    }  # fmt: skip
+    with StandIn([DEMO]) as server:
+        for (count, reason), limit in cases.items():
+            server.script(Say("one two", done_reason=reason, counters={"eval_count": count}))
+            reply = reply_to(an_ask(options={"num_predict": 3}), Ollama(server.url))
+            assert (reply.cut_by.limit if reply.cut_by else None) == limit
+            assert reply.cut is (limit is not None)
 
 
 def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +237,7 @@ def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
     transport = httpx.MockTransport(lambda _: httpx.Response(500, stream=Noise()))
     monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 100_000)
-    failure = reply_to(an_ask(deadline=1), Ollama(transport=transport)).failure
+    failure = reply_to(an_ask(timeout=1), Ollama(transport=transport)).failure
     assert failure is not None
     assert failure.kind == "server"
 
@@ -174,7 +266,7 @@ def test_a_cancelled_reply_is_cancelled_on_the_server(when: str) -> None:
         ollama, notes = Ollama(server.url), Notes()
 
         async def go() -> None:
-            task = asyncio.create_task(ollama.reply(an_ask(deadline=30), notes))
+            task = asyncio.create_task(ollama.reply(an_ask(timeout=30), notes))
             for _ in range(6000):  # half a minute, for a busy machine
                 await asyncio.sleep(0.005)
                 if len(notes) >= {"loading": 1, "silent": 2, "streaming": 4}[when]:
@@ -199,7 +291,7 @@ def test_replies_at_the_same_time_do_not_hold_each_other_up() -> None:
         ollama = Ollama(server.url)
 
         async def go() -> list[Reply]:
-            replies = await asyncio.gather(*(ollama.reply(an_ask(deadline=0.2)) for _ in range(3)))
+            replies = await asyncio.gather(*(ollama.reply(an_ask(timeout=0.2)) for _ in range(3)))
             await ollama.aclose()
             return replies
 
@@ -232,7 +324,7 @@ def test_an_error_before_the_first_byte_is_no_timeout() -> None:
     """A server that refuses quickly is not waited for."""
     with StandIn([DEMO]) as server:
         server.script(Error(503, "busy"))
-        failure = reply_to(an_ask(deadline=PATIENCE), Ollama(server.url)).failure
+        failure = reply_to(an_ask(timeout=PATIENCE), Ollama(server.url)).failure
     assert failure is not None
     assert failure.kind != "timeout"
 
@@ -245,7 +337,7 @@ def test_an_endless_reply_is_given_up_and_memory_stays_bounded(in_lines: bool) -
         ollama = Ollama(server.url, max_reply=300_000)
 
         async def go() -> Reply:
-            reply = await ollama.reply(an_ask(deadline=30))
+            reply = await ollama.reply(an_ask(timeout=30))
             assert await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)
             await ollama.aclose()
             return reply
@@ -282,10 +374,10 @@ def test_no_attempt_queues_behind_a_zombie() -> None:
         ollama = Ollama(server.url)
 
         async def go() -> Reply:
-            for _ in range(2):
-                assert (await ollama.reply(an_ask(deadline=0.1))).failure
-            assert (await ollama.reply(replace(an_ask(deadline=5), gap=0.05))).failure
-            task = asyncio.create_task(ollama.reply(an_ask(deadline=30)))
+            assert (await ollama.reply(an_ask(timeout=0.1))).failure
+            assert (await ollama.reply(an_ask(reply_time=0.1))).cut
+            assert (await ollama.reply(replace(an_ask(timeout=5), gap=0.05))).cut
+            task = asyncio.create_task(ollama.reply(an_ask(timeout=30)))
             await asyncio.to_thread(server.wait_for_chats, 4)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -305,7 +397,7 @@ def test_no_attempt_queues_behind_a_zombie() -> None:
 
 def test_the_first_token_has_a_deadline_of_its_own() -> None:
     """A server that hangs is given up long before one that is slow; what is said is which of the two it was."""
-    ask = replace(an_ask(deadline=30), first_token=0.1, gap=5.0)
+    ask = replace(an_ask(timeout=30), first_token=0.1, gap=5.0)
     with StandIn([DEMO]) as server:
         server.script(Hang(), Say(["a "] * 5, gap=0.05))
         ollama = Ollama(server.url)
@@ -315,13 +407,38 @@ def test_the_first_token_has_a_deadline_of_its_own() -> None:
     assert (slow.failure, slow.content) == (None, "a a a a a ")
 
 
-def test_the_pause_that_an_ask_bears_goes_before_the_backends_own() -> None:
-    """`limits.gap` is the pipeline's to say."""
+def test_while_a_server_answers_another_request_of_ours_it_is_not_silent() -> None:
+    """The one that waits for the only slot is not given up, however long the other one takes."""
     with StandIn([DEMO]) as server:
-        server.script(Hang(Say("one two three"), lines=2))
-        reply = reply_to(replace(an_ask(deadline=30), gap=0.1), Ollama(server.url, gap=20))
-    assert reply.failure is not None
-    assert "sent nothing for 0.1s" in reply.failure.message
+        server.script(Say([f"w{n} " for n in range(60)], gap=0.03), Say("second"))
+        ollama = Ollama(server.url)
+
+        async def go() -> list[Reply]:
+            first = asyncio.create_task(ollama.reply(an_ask()))
+            await asyncio.to_thread(server.wait_for_chats, 1)
+            replies = [await ollama.reply(an_ask(timeout=0.5)), await first]
+            await ollama.aclose()
+            return replies
+
+        second, first = run(go())
+    assert (second.failure, second.content) == (None, "second")
+    assert second.seconds > 0.5 + 0.5
+    assert first.failure is None
+
+
+def test_a_server_that_is_mute_for_several_requests_is_given_up_for_all() -> None:
+    """None of them waits for the others for ever."""
+    with StandIn([replace(DEMO, slots=3)]) as server:
+        server.script(Hang(), Hang(), Hang())
+        ollama = Ollama(server.url)
+
+        async def go() -> list[Reply]:
+            replies = await asyncio.gather(*(ollama.reply(an_ask(timeout=0.2)) for _ in range(3)))
+            await ollama.aclose()
+            return replies
+
+        replies = run(go())
+    assert [reply.failure.kind for reply in replies if reply.failure] == ["timeout"] * 3
 
 
 def test_waiting_for_a_slot_is_told_apart() -> None:
@@ -333,9 +450,9 @@ def test_waiting_for_a_slot_is_told_apart() -> None:
         async def go() -> list[Reply]:
             pairs = []
             for count, deadline in ((1, PATIENCE), (3, 0.5)):
-                first = asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))
+                first = asyncio.create_task(ollama.reply(an_ask(timeout=deadline)))
                 await asyncio.to_thread(server.wait_for_chats, count)
-                pairs += [first, asyncio.create_task(ollama.reply(an_ask(deadline=deadline)))]
+                pairs += [first, asyncio.create_task(ollama.reply(an_ask(timeout=deadline)))]
                 await asyncio.wait(pairs)
             await ollama.aclose()
             return [await each for each in pairs]

@@ -65,9 +65,10 @@ def test_what_we_asked_for_is_not_taken_for_the_servers_own() -> None:
 
 
 def test_a_model_stays_for_longer_than_another_one_can_take() -> None:
-    """The time is twice that of a load and all tries, and never below the server's usual one."""
-    assert Keeping(lambda: 0.0).ask(an_ask(deadline=30, load_timeout=300)) == 660
-    assert Keeping(lambda: 0.0).ask(an_ask(deadline=1, load_timeout=1)) == DEFAULT
+    """The time is twice that of a load and a reply at a token a second, and never below the server's usual one."""
+    assert Keeping(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300)) == 2 * (300 + 30 + 64)
+    assert Keeping(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300, reply_time=40)) == 2 * (300 + 40)
+    assert Keeping(lambda: 0.0).ask(an_ask(timeout=1, load_timeout=1)) == DEFAULT
 
 
 @pytest.mark.parametrize("usual", [40.0, 7200.0])

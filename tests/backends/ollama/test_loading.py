@@ -22,7 +22,7 @@ def test_a_load_that_the_list_does_not_show_is_not_charged_to_the_reply() -> Non
     """The server loads the model anew for ``shift: false``; the reply has its whole time all the same."""
     with StandIn([Model("demo:1b", load_seconds=0.4)]) as server:
         load_as_others_do(server.url)
-        ask, notes = an_ask(options={"num_ctx": 4096, "num_predict": 8}, deadline=0.3), Notes()
+        ask, notes = an_ask(options={"num_ctx": 4096, "num_predict": 8}, timeout=0.3), Notes()
         first, second = run(answered(Ollama(server.url), ask, ask, notify=notes))
         assert first.failure is None
         assert second.failure is None

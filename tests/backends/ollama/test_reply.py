@@ -236,7 +236,7 @@ def test_progress_is_told_in_order() -> None:
 def test_a_cold_model_is_loaded_first_and_the_load_is_not_charged() -> None:
     """The load takes longer than the deadline, and still the reply comes; its seconds are told."""
     with StandIn([replace(DEMO, load_seconds=0.3)]) as server:
-        reply = reply_to(an_ask(deadline=0.2, options={"num_ctx": 512, "num_thread": 2}), Ollama(server.url))
+        reply = reply_to(an_ask(timeout=0.2, options={"num_ctx": 512, "num_thread": 2}), Ollama(server.url))
         assert server.load_counts == {"demo:1b": 1}
         loads = [request.json for request in server.requests if request.path == "/api/chat"][:1]
     assert reply.failure is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from llm_gc.backends.wire.events import Bad
 from llm_gc.backends.wire.failures import Place, of_bad, of_error, of_status, of_transport, why
 from llm_gc.backends.wire.lateness import Spoken, overdue, stalled, unbegun
 from llm_gc.backends.wire.said import Said
+from llm_gc.protocol import Cut, Failure
+from tests.backends.ollama.asking import an_ask
 
 PLACE = Place("http://me:secret@gpu:9", "demo:1b")
 GRAMMAR = json.dumps({"error": {"message": "JSON schema conversion failed", "type": "invalid_request_error"}})
@@ -151,22 +154,36 @@ def test_what_is_no_reply_is_shown_with_its_type() -> None:
     assert "text/html" not in of_bad(PLACE, Bad("broken", "x"), "application/x-ndjson").message
 
 
-def test_a_timeout_says_how_far_it_was_and_what_would_have_sufficed() -> None:
-    """Tokens received, tokens per second, and the timeout for all that was asked for."""
-    failure = overdue(PLACE, 30, Spoken(tokens=100, seconds=30, first=5, wanted=512))
-    assert failure.kind == "timeout"
-    assert not failure.retry
-    assert "100 tokens received, 4 tokens per second" in failure.message
-    assert "limits.timeout: 133s would have sufficed" in failure.message
+def test_a_cut_says_how_far_the_reply_was_and_what_would_have_sufficed() -> None:
+    """Tokens received, tokens per second, and the limit for all that was asked for."""
+    cut = overdue(PLACE, an_ask(reply_time=30), Spoken(tokens=100, seconds=30, first=5, wanted=512), 0)
+    assert isinstance(cut, Cut)
+    assert cut.limit == "reply_time"
+    assert "100 tokens received, 4 tokens per second" in cut.message
+    assert "limits.reply_time: 133s would have sufficed" in cut.message
+
+
+def test_a_cut_names_the_limit_that_was_the_first() -> None:
+    """The time of the whole conversation, where less was left of it than one reply may take; in its own figures."""
+    ask, spoken = an_ask(reply_time=40, time_left=30), Spoken(tokens=100, seconds=30, first=5, wanted=512)
+    cut = overdue(PLACE, replace(ask, max_time=600), spoken, 0)
+    assert isinstance(cut, Cut)
+    assert cut.limit == "max_time"
+    assert "within 30s, all that limits.max_time left for it" in cut.message
+    assert "limits.max_time: 703s would have sufficed" in cut.message
+    silent = overdue(PLACE, ask, Spoken(tokens=0, seconds=30, first=30), 2)
+    assert isinstance(silent, Failure)
+    assert "2 other requests of this run" in silent.message
+    assert silent.message.endswith("give limits.max_time more.")
 
 
 @pytest.mark.parametrize("wanted", [None, -1, 0])
-def test_a_timeout_without_a_bound_does_not_guess(wanted: int | None) -> None:
+def test_a_cut_without_a_bound_does_not_guess(wanted: int | None) -> None:
     """Where nobody said how many tokens, no figure is made up."""
-    failure = overdue(PLACE, 30, Spoken(tokens=1, seconds=30, first=5, wanted=wanted))
-    assert "1 token received" in failure.message
-    assert "would have sufficed" not in failure.message
-    assert "limits.timeout" in failure.message
+    cut = overdue(PLACE, an_ask(reply_time=30), Spoken(tokens=1, seconds=30, first=5, wanted=wanted), 0)
+    assert "1 token received" in cut.message
+    assert "would have sufficed" not in cut.message
+    assert "limits.reply_time" in cut.message
 
 
 def test_the_timeout_that_suffices_is_larger_than_the_one_that_did_not() -> None:
@@ -178,18 +195,21 @@ def test_the_timeout_that_suffices_is_larger_than_the_one_that_did_not() -> None
 
 def test_a_timeout_before_the_first_token_says_so() -> None:
     """Silence is told apart from slowness, and who was waited for as far as it can be known."""
-    failure = unbegun(PLACE, 0.25, others=0)
-    assert "within 0.25s" in failure.message
+    ask = an_ask(timeout=0.25)
+    failure = unbegun(PLACE, ask, 0.75, others=0)
+    assert (failure.kind, failure.retry) == ("timeout", False)
+    assert "within 0.75s" in failure.message
     assert "no token came" in failure.message
-    assert "limits.timeout" in failure.message
+    assert "Give limits.timeout more: 0.5s" in failure.message
     assert "somebody else" in failure.message
-    assert "3 other requests of this run" in unbegun(PLACE, 1, others=3).message
-    assert "another request of this run" in unbegun(PLACE, 1, others=1).message
+    assert "3 other requests of this run" in unbegun(PLACE, ask, 1, others=3).message
+    assert "another request of this run" in unbegun(PLACE, ask, 1, others=1).message
+    assert "Give limits.first_token more: 2s" in unbegun(PLACE, replace(ask, first_token=1.0), 1, others=0).message
 
 
 def test_a_stalled_stream_says_so() -> None:
     """A pause that is too long is told apart from slowness, too."""
-    failure = stalled(PLACE, 60, Spoken(tokens=12, seconds=64, first=2))
-    assert failure.kind == "timeout"
-    assert "sent nothing for 60s" in failure.message
-    assert "12 tokens received" in failure.message
+    cut = stalled(PLACE, an_ask(timeout=60), Spoken(tokens=12, seconds=64, first=2))
+    assert cut.limit == "timeout"
+    assert "sent nothing for 60s" in cut.message
+    assert "12 tokens received" in cut.message

@@ -92,9 +92,21 @@ def test_what_counts_only_where_it_can_matter() -> None:
     assert named(["anna"], matters=Matters(tokens=True)) == [
         "a plain text", "a short text", *FAILS, "a text cut by length",
     ][:3]  # fmt: skip
-    assert "a plain text, late" in named(["anna"], matters=Matters(seconds=True))
+    late = named(["anna"], matters=Matters(seconds=True), limits={"max_time": "1m", "reply_time": "20s"})
+    assert late == ["a plain text", "a plain text, late", *FAILS]
     assert "the same text again" in named(["anna"], previous="before", matters=Matters(echoes=True))
     assert "the same text again" not in named(["anna"], matters=Matters(echoes=True))
+
+
+def test_a_reply_that_time_cuts() -> None:
+    """One cut by ``max_time`` ends the conversation; any other is heard, or fails, like one cut by length."""
+    limits = {"max_time": "1m"}
+    [cut] = [way for way in ways(["anna"], matters=Matters(seconds=True), limits=limits) if "cut by" in way.name]
+    assert (cut.name, cut.reply.seconds) == ("a text cut by max_time", 60.0)
+    assert cut.line == {"text": "Words of anna.", "cut": "max_time", "seconds": 60.0}
+    structured = named([{"say": "anna", "format": {"a": {}}}], matters=Matters(seconds=True), limits=limits)
+    assert structured[-1] == "a structured reply cut by max_time"
+    assert named(["anna"], limits={"reply_time": "1m"}) == ["a plain text", *FAILS]
 
 
 def test_a_person_neither_fails_nor_is_cut() -> None:
