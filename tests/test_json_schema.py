@@ -65,7 +65,7 @@ def schema_of(chance: Random, depth: int = 0) -> Any:
     return {key: made[key]() for key in chance.sample(sorted(made), chance.randint(1, 4))}
 
 
-def told(errors: Any) -> list[tuple[str, str]]:
+def told(errors: Any) -> list[tuple[str, str, str]]:
     """Return where each error is, the keyword, and what it says where jsonschema names nothing twice."""
     return sorted(
         (
