@@ -290,9 +290,9 @@ class Conversation:
         failure = all_failed(turns)
         if failure is None or ending.reason in ("error", "interrupted"):
             return ending
-        detail = f"{ending.detail}; no turn succeeded, the last one: {failure.message}"
-        if ending.reason == "overflow":  # its detail is that of the last turn
-            detail = f"{ending.detail} No turn succeeded."
+        detail = ending.detail
+        if detail != failure.message:
+            detail += f"; no turn succeeded, the last one: {failure.message}"
         return Ending(ending.reason, detail, failure.kind, is_failed=True)
 
     def _all_turns(self) -> Iterator[Turn]:

@@ -188,7 +188,7 @@ def test_a_server_that_comes_back(tmp_path: Path) -> None:
     with StandIn(MODELS) as back:
         back.script(Say("APPROVED"))
         result = llm_gc("resume", "last", "--host", back.url, "--quiet", cwd=tmp_path)
-    assert (result.code, result.out) == (0, "APPROVED\n")
+    assert (result.code, result.out) == (0, "a plan\n")
     (made,) = transcripts(tmp_path)
     assert [turn["role"] for turn in made["turns"]] == ["implementer", "reviewer"]
 
