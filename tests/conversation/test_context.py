@@ -51,7 +51,7 @@ def test_a_first_prompt_is_refused_only_where_no_text_could_fit(characters: int,
         assert conversation.outcome.detail == (
             "The prompt (7,216 characters, at least 902 tokens) and 100 tokens for the reply do not fit the context "
             "window of 1,000, so it was not sent. Give the model a larger num_ctx, let the role see less, or set "
-            "limits.on_overflow: drop_oldest. No turn succeeded."
+            "limits.on_overflow: drop_oldest."
         )
         (turn,) = conversation.turns
         assert turn.exchange.failure is not None
