@@ -15,12 +15,18 @@ from llm_gc.protocol import Ask, Casting, Reply
 
 
 class ModelFacts(NamedTuple):
-    """What a server says of a model: its digest, what it can do, and the context window it will be given."""
+    """What a server says of a model: its digest, what it can do, and the context window it will be given.
+
+    One that ``is_leveled`` always thinks, and knows levels of it alone. One that ``drops_format`` keeps to no format
+    where it is told not to think.
+    """
 
     digest: str | None = None
     capabilities: tuple[str, ...] = ()
     num_ctx: int | None = None
     context_length: int | None = None
+    is_leveled: bool = False
+    drops_format: bool = False
 
 
 @dataclass(frozen=True, slots=True)

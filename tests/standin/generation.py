@@ -131,6 +131,8 @@ def check_capabilities(model: Model, call: Call) -> None:
         raise Refusal(400, f'"{call.model}" does not support {wanted}')
     if call.think not in (None, False) and not model.can("thinking"):
         raise Refusal(400, f'"{call.model}" does not support thinking')
+    if isinstance(call.think, str) and call.messages and not model.takes_levels and model.family != "gptoss":
+        raise Refusal(400, f'think value "{call.think}" is not supported for this model')
     needed = {"tools": call.tools, "insert": call.suffix}
     missing = [name for name, wanted in needed.items() if wanted and not model.can(name)]
     if missing:

@@ -18,11 +18,16 @@ _OBJECTS = ("a clear name", "the edge cases", "what was agreed", "the simplest w
 
 
 def improvise(job: Job, before: float = 0.0, gap: float = 0.0) -> Say:
-    """A plausible reply: a few sentences, or the JSON that was asked for."""
+    """A plausible reply: a few sentences, or the JSON that was asked for.
+
+    Told not to think, gpt-oss does all the same, and then says nothing where a format is asked for.
+    """
     chance = _chance(job)
-    thinks = job.model.can("thinking") and job.call.think is not False
+    stubborn = job.model.family == "gptoss" and job.call.think is False
+    thinks = job.model.can("thinking") and (job.call.think is not False or stubborn)
     thinking = f"Let me see. {_sentence(chance)}" if thinks else ""
-    return Say(_content(job, chance), thinking, before=before, gap=gap)
+    content = "" if stubborn and job.call.format is not None else _content(job, chance)
+    return Say(content, thinking, before=before, gap=gap)
 
 
 def _content(job: Job, chance: random.Random) -> str:

@@ -57,7 +57,8 @@ class Model:
 
     `context` is the window it was trained for, `path` says who builds its prompts ("rendered":
     Ollama, "native": the engine), `parameters` are the options that the model brings along,
-    `slots` is how many requests it answers at a time.
+    `slots` is how many requests it answers at a time. `parser` is the server's own one for its replies;
+    without `takes_levels` a level of thinking is refused, unless the family is gpt-oss.
     """
 
     name: str
@@ -72,6 +73,8 @@ class Model:
     load_seconds: float = 0.0
     slots: int = 1
     family: str = "llama"
+    parser: str = ""
+    takes_levels: bool = True
     parameter_size: str = "1.5B"
     quantization: str = "Q4_K_M"
     size: int = 986_061_892

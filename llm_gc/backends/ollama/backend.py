@@ -50,13 +50,13 @@ class Ollama(Asking[Models]):
         """Answer ``ask`` once, within its limits; a cold load has its own."""
         began, models = self._clock(), self._at(ask.casting)
         try:
-            capabilities = await models.capabilities(ask.model)
+            ability = await models.ability(ask.model)
             load = await models.ensure(ask, notify)
         except Failed as failed:
             took = self._clock() - began
             return Reply(failure=failed.failure, seconds=took, latency=Latency(total=took))
         keep_alive = models.keeping.ask(ask)
-        path, body = reply_request(ask, capabilities, keep_alive)
+        path, body = reply_request(ask, ability, keep_alive, models.version)
         notify(Asked(ask.model))
         hearing = Hearing(Decoder(Lines(), max_reply=self._max_reply), thoughts_of(ask), notify, self._clock)
         with models.asked(ask.model) as activity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llm_gc.backends.ollama.thinking import Ability, thinking
 from llm_gc.backends.wire.completion import going_on
 from llm_gc.protocol import Ask
 
@@ -29,11 +30,11 @@ def load_body(model: str, options: Mapping[str, Any], keep_alive: int | None = N
     return body if keep_alive is None else {**body, "keep_alive": keep_alive}
 
 
-def reply_request(ask: Ask, capabilities: tuple[str, ...] | None, keep_alive: int) -> tuple[str, dict[str, Any]]:
+def reply_request(ask: Ask, ability: Ability, keep_alive: int, version: str = "") -> tuple[str, dict[str, Any]]:
     """Give the path and the body of the request for a reply.
 
-    ``capabilities`` are the model's, none where they are not known; ``keep_alive`` are the seconds for which the model
-    is to stay loaded after it.
+    ``ability`` is the model's, ``version`` the server's; ``keep_alive`` are the seconds for which the model is to stay
+    loaded after it.
     """
     body: dict[str, Any] = {
         "model": ask.model,
@@ -44,19 +45,11 @@ def reply_request(ask: Ask, capabilities: tuple[str, ...] | None, keep_alive: in
     }
     if ask.format is not None:
         body["format"] = ask.format
-    think = thinking(ask.casting.think, capabilities)
+    formed = ask.format is not None and ask.casting.api == "chat"
+    think = thinking(ask.casting.think, ability, version, formed=formed)
     if think is not None:
         body["think"] = think
     if ask.casting.api == "chat":
         return CHAT, {**body, "messages": ask.request.messages}
     raw = {"raw": True} if ask.casting.raw else {}
     return GENERATE, {**body, "prompt": going_on(ask), **raw}
-
-
-def thinking(wanted: bool | str | None, capabilities: tuple[str, ...] | None) -> bool | str | None:
-    """Tell what to say about thinking: nothing to a model that cannot, no to one that can and need not."""
-    if capabilities is None:  # a server that does not tell: nothing of our own is sent
-        return wanted
-    if "thinking" not in capabilities:
-        return None
-    return False if wanted is None else wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from llm_gc.backends.ollama.thinking import LEAST
 from llm_gc.backends.wire.failures import Place
 from llm_gc.backends.wire.hosts import Address, mask
 from llm_gc.backends.wire.kinds import OLLAMA
@@ -61,6 +62,27 @@ def cannot_think(place: Place) -> str:
         f"{place} cannot think before it answers, so `think` is not sent to it. "
         "Cast a model that can (`ollama show` lists its capabilities), or take `think` away."
     )
+
+
+def always_thinks(place: Place) -> str:
+    """Say that a model cannot be told not to think."""
+    return (
+        f"{place} always thinks, so `think: false` is sent as `{LEAST}`, the least that it knows. "
+        f"Write think: {LEAST}, and let max_tokens leave room for it."
+    )
+
+
+def thinks_for_format(place: Place, version: str) -> str:
+    """Say that a model will think where it is to keep to a format."""
+    return (
+        f"{place} would drop a `format` where it is told not to think (Ollama {version} does that; a newer one does "
+        "not): for structured replies it thinks first. Let max_tokens leave room for that."
+    )
+
+
+def takes_no_level(place: Place, level: str) -> str:
+    """Say that a level of thinking is refused."""
+    return f"{place} takes no level of thinking, so `think: {level}` is sent as true. Write think: true."
 
 
 def beyond_training(place: Place, asked: int, trained: int) -> str:

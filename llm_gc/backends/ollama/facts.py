@@ -6,6 +6,7 @@ from typing import Any
 
 from llm_gc.backends.base import ModelFacts
 from llm_gc.backends.ollama.names import entry_of, is_cloud
+from llm_gc.backends.ollama.thinking import ability_of
 from llm_gc.backends.wire.server import Answer
 from llm_gc.backends.wire.text import natural
 
@@ -21,13 +22,15 @@ def is_remote(model: str, entry: dict[str, Any] | None) -> bool:
     return is_cloud(model) or bool(entry and (entry.get("remote_host") or entry.get("remote_model")))
 
 
-def about_model(entry: dict[str, Any] | None, shown: dict[str, Any]) -> ModelFacts:
-    """Give what /api/tags and /api/show tell of a model."""
-    digest, able = (entry or {}).get("digest"), shown.get("capabilities")
+def about_model(entry: dict[str, Any] | None, shown: dict[str, Any], version: str) -> ModelFacts:
+    """Give what /api/tags and /api/show of a server of this version tell of a model."""
+    digest, ability = (entry or {}).get("digest"), ability_of(shown)
     return ModelFacts(
         digest=digest if isinstance(digest, str) and digest else None,
-        capabilities=tuple(str(word) for word in able) if isinstance(able, list) else (),
+        capabilities=ability.capabilities or (),
         context_length=trained_length(shown),
+        is_leveled=ability.is_leveled,
+        drops_format=ability.drops_format(version),
     )
 
 

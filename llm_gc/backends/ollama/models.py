@@ -15,6 +15,7 @@ from llm_gc.backends.ollama.bodies import load_body
 from llm_gc.backends.ollama.keeping import DEFAULT, Keeping, kept_for
 from llm_gc.backends.ollama.names import entry_of, normalise
 from llm_gc.backends.ollama.shelf import Shelf
+from llm_gc.backends.ollama.thinking import Ability, ability_of
 from llm_gc.backends.wire.events import CUT_SHORT, Bad
 from llm_gc.backends.wire.failures import Failed, of_bad, of_error
 from llm_gc.backends.wire.lateness import not_loaded
@@ -34,26 +35,37 @@ class Models:
         """Begin with nothing known."""
         self.server, self._clock = server, clock
         self.shelf, self.keeping = Shelf(clock), Keeping(clock)
-        self._abilities: dict[str, tuple[str, ...] | None] = {}
+        self.version = ""
+        self._abilities: dict[str, Ability] = {}
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
 
     async def show(self, model: str) -> dict[str, Any]:
         """Ask what the server knows about ``model``."""
         about = await self.server.ask("POST", "/api/show", {"model": model}, model=model)
-        able = about.get("capabilities")
-        known = tuple(str(word) for word in able) if isinstance(able, list) else None
-        self._abilities[normalise(model)] = known
+        self._abilities[normalise(model)] = ability_of(about)
         return about
 
-    async def capabilities(self, model: str) -> tuple[str, ...] | None:
-        """Tell what ``model`` can do; none where the server does not tell, or cannot now."""
+    async def ability(self, model: str) -> Ability:
+        """Return what ``model`` can do about thinking, as far as the server tells it now."""
         if normalise(model) not in self._abilities:
             try:
                 async with asyncio.timeout(self.server.connect):
                     await self.show(model)
             except (Failed, TimeoutError):
-                return None
+                return Ability()
         return self._abilities[normalise(model)]
+
+    async def try_level(self, model: str, options: Mapping[str, Any], level: str) -> bool:
+        """Ask ``model``, which is loaded so, for a token with a level of thinking; return whether that was taken."""
+        body = load_body(model, options)
+        options = {**body["options"], "num_predict": 1}
+        body |= {"messages": [{"role": "user", "content": "Hi"}], "think": level, "stream": False, "options": options}
+        answer = await self.server.fetch("POST", "/api/chat", body, model=model)
+        refused = answer.status == 400 and b"think value" in answer.body
+        if refused:
+            name = normalise(model)
+            self._abilities[name] = self._abilities[name]._replace(refuses_levels=True)
+        return not refused
 
     async def listing(self, *models: str, loaded: bool = False) -> dict[str, Any] | None:
         """Ask which models the server holds; none where it does not tell.

@@ -33,6 +33,7 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
     if mute:
         raise ServerError(*mute)
     await together(survey.fix_windows(load_timeout, notify) for survey in surveys)
+    refused = await together(survey.try_levels(load_timeout, notify) for survey in surveys)
     return Facts(
         "ollama",
         ", ".join(dict.fromkeys(survey.version for survey in surveys)) or None,
@@ -41,5 +42,8 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
             for survey in surveys
             for casting in survey.castings
         },
-        tuple(words for survey in surveys for words in (*survey.unable(), *survey.beyond())),
+        (
+            *(words for survey in surveys for words in (*survey.unable(), *survey.unwilling(), *survey.beyond())),
+            *(words for found in refused for words in found),
+        ),
     )

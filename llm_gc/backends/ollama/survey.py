@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from llm_gc.backends.base import ModelFacts, Notify
-from llm_gc.backends.ollama.demands import Lacking, absent, beyond_training, cannot_chat, cannot_think
+from llm_gc.backends.ollama.demands import (
+    Lacking,
+    absent,
+    always_thinks,
+    beyond_training,
+    cannot_chat,
+    cannot_think,
+    takes_no_level,
+    thinks_for_format,
+)
 from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_in
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import entry_of
@@ -45,7 +55,7 @@ class Survey:
                 raise ServerError(failure.message)
             kind = f", {answer.content_type}" if answer.content_type else ""
             raise absent(self._server.address, f"what answers is something else (HTTP {answer.status}{kind})")
-        self.version = version
+        self.version = self._models.version = version
         self.tags = await self._asked(self._server.ask("GET", "/api/tags"))
 
     def lacking(self) -> Lacking:
@@ -62,7 +72,7 @@ class Survey:
         answers = await asyncio.gather(*(self._asked(self._models.show(model)) for model in there))
         self._shown = dict(zip(there, answers, strict=True))
         for model, shown in self._shown.items():
-            self.facts[model] = about_model(entry_of(self.tags, model), shown)
+            self.facts[model] = about_model(entry_of(self.tags, model), shown, self.version)
 
     def declared(self, model: str) -> int | None:
         """Give the ``num_ctx`` that a model brings along."""
@@ -84,6 +94,32 @@ class Survey:
         return [
             cannot_think(self._server.place(model)) for model in eager if able[model] and "thinking" not in able[model]
         ]
+
+    def unwilling(self) -> list[str]:
+        """Name the models that are told not to think and will all the same."""
+        quiet = dict.fromkeys(casting.model for casting in self.castings if casting.think is False)
+        about = [(self._server.place(model), self.facts[model]) for model in quiet]
+        always = [always_thinks(place) for place, facts in about if facts.is_leveled]
+        return always + [thinks_for_format(place, self.version) for place, facts in about if facts.drops_format]
+
+    async def try_levels(self, load_timeout: float, notify: Notify) -> list[str]:
+        """Name the models that take no levels of thinking, of those that are to have one.
+
+        A server does not tell that: it is asked for a token, with the model loaded as it will be needed anyway.
+        """
+        asked = {c.model: c for c in self.castings if isinstance(c.think, str)}
+        warnings = []
+        for model, casting in asked.items():
+            facts = self.facts[model]
+            if facts.is_leveled or "thinking" not in facts.capabilities:
+                continue
+            options = {"num_ctx": facts.num_ctx, **casting.options}
+            with contextlib.suppress(Failed, TimeoutError):  # whatever else is wrong will show
+                await self._models.load(model, options, load_timeout, notify)
+                async with asyncio.timeout(PATIENCE):
+                    if not await self._models.try_level(model, options, str(casting.think)):
+                        warnings.append(takes_no_level(self._server.place(model), str(casting.think)))
+        return warnings
 
     def beyond(self) -> list[str]:
         """Name the models that are to have a larger window than they were trained for: the server gives them less."""

@@ -13,9 +13,9 @@ from llm_gc.backends.base import Facts, Loading, Notify, ignore
 from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
-from llm_gc.protocol import Casting
-from tests.backends.ollama.asking import URL, Notes, an_ask, never, run
-from tests.standin import Model, StandIn
+from llm_gc.protocol import Casting, Reply
+from tests.backends.ollama.asking import URL, Notes, an_ask, answered, never, run
+from tests.standin import Model, Say, StandIn
 
 DEMO = Model("demo:1b", context=8192)
 OTHER = Model("other:7b", context=2048)
@@ -341,3 +341,48 @@ def test_a_model_that_cannot_think_is_told_of_before_the_first_turn(
         warnings = found(Ollama(server.url), casting, casting).warnings
     assert len(warnings) == warned
     assert not warned or "cannot think before it answers, so `think` is not sent to it" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "think", "words"),
+    [
+        ({"family": "gptoss"}, False, "always thinks, so `think: false` is sent as `low`"),
+        ({"family": "gptoss"}, None, ""),
+        ({"family": "gptoss"}, "high", ""),
+        ({"parser": "qwen3.5"}, False, "would drop a `format` where it is told not to think (Ollama 0.30.7"),
+        ({"parser": "qwen3.5"}, None, ""),
+        ({"takes_levels": False}, "high", "takes no level of thinking, so `think: high` is sent as true"),
+        ({"takes_levels": False, "family": "gptoss"}, "high", ""),
+        ({"takes_levels": False}, True, ""),
+        ({}, "high", ""),
+    ],
+)
+def test_a_word_about_thinking_that_cannot_be_kept_is_told_before_the_first_turn(
+    model: dict[str, Any], think: Any, words: str
+) -> None:
+    """What an author wrote either acts or is warned of; a level is tried with one token."""
+    thinker = replace(DEMO, capabilities=("completion", "thinking"), **model)
+    casting = Casting("demo:1b", options={"num_ctx": 512}, think=think)
+    with StandIn([thinker], version="0.30.7") as server:
+        server.script(Say("x"))
+        warnings = found(Ollama(server.url), casting, casting).warnings
+        tries = [request.json for request in server.chats]
+    assert [words in warning for warning in warnings] == [True] * bool(words)
+    assert all(one["options"]["num_predict"] == 1 and one["think"] == think for one in tries)
+    assert len(tries) <= (isinstance(think, str) and model.get("family") != "gptoss")
+
+
+def test_a_level_that_was_refused_is_not_sent_again() -> None:
+    """The turns think at no level in particular, and none of them fails for it."""
+    thinker = replace(DEMO, capabilities=("completion", "thinking"), takes_levels=False)
+    ask = an_ask(think="high")
+    with StandIn([thinker]) as server:
+        ollama = Ollama(server.url)
+
+        async def both() -> Reply:
+            await ollama.preflight([ask.casting], 5.0)
+            return (await answered(ollama, ask))[0]
+
+        reply = run(both())
+        assert server.chats[-1].json["think"] is True
+    assert reply.failure is None
