@@ -209,9 +209,19 @@ class Question(NamedTuple):
             return ""
         if reply.tool_calls:
             return "The model answered with a tool call alone, and no tools were offered to it."
-        if reply.thinking and reply.cut:
-            return "All tokens went into thinking; raise max_tokens, or set think: false."
+        if reply.thinking.strip():
+            return self._only_thought(reply)
         return "The model gave an empty reply." + (" It was cut by length; raise max_tokens." if reply.cut else "")
+
+    def _only_thought(self, reply: Reply) -> str:
+        """Say that all of a reply was thinking, and what can be done about it that is not so already."""
+        if not reply.cut:
+            unfit = "" if self._schema is None else ", and nothing in it that fits the format"
+            return f"The model gave no reply: all that came was thinking{unfit}."
+        casting = self.scope.stage.castings[self.speaker.role]
+        less = {True: "false", "medium": "low", "high": "low", "max": "low"}.get(casting.think or False)
+        remedy = f", or set think: {less}" if less and casting.backend != "openai" else ""
+        return f"All tokens went into thinking; raise max_tokens{remedy}."
 
     def _drop(self) -> bool:
         """Drop the older half of the messages that the speaker still sees; false where there is no half left."""

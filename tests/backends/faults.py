@@ -170,7 +170,7 @@ FAILURES = [
     Fault(
         "thinking up to the limit",
         (Say(WORDS, thinking=[f"hm {n} " for n in range(100)]),),
-        "", "empty", (), words="All tokens went into thinking; raise max_tokens, or set think: false",
+        "", "empty", (), words="All tokens went into thinking; raise max_tokens.",
     ),
 ]  # fmt: skip
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from llm_gc.protocol import Reply
 from tests.talks import answer_all, said, talk
 
@@ -104,7 +106,8 @@ def test_an_empty_reply_is_a_failed_turn() -> None:
         (said("  \n"), "empty reply"),
         (said("anna:"), "empty reply"),
         (Reply("", tool_calls=calls, done_reason="stop"), "tool call"),
-        (Reply("", thinking="Hm.", done_reason="length"), "think: false"),
+        (Reply("", thinking="Hm.", done_reason="length"), "All tokens went into thinking"),
+        (Reply("", thinking="Hm.", done_reason="stop"), "all that came was thinking"),
         (Reply("", done_reason="length"), "max_tokens"),
     ]:
         conversation = talk(["anna", "ben"])
@@ -112,3 +115,22 @@ def test_an_empty_reply_is_a_failed_turn() -> None:
         failure = conversation.turns[0].exchange.failure
         assert failure is not None
         assert word in failure.message
+
+
+@pytest.mark.parametrize(
+    ("think", "remedy"),
+    [
+        (None, "raise max_tokens."),
+        (False, "raise max_tokens."),
+        ("low", "raise max_tokens."),
+        (True, "raise max_tokens, or set think: false."),
+        ("high", "raise max_tokens, or set think: low."),
+    ],
+)
+def test_advice_about_thinking_names_nothing_that_is_so_already(think: bool | str | None, remedy: str) -> None:
+    """A model that thinks through all its tokens although it is told not to needs more of them, and no such word."""
+    conversation = talk(["anna"], roles={"anna": {} if think is None else {"think": think}})
+    answer_all(conversation, Reply("", thinking="Hm. " * 50, done_reason="length"))
+    failure = conversation.turns[0].exchange.failure
+    assert failure is not None
+    assert failure.message.endswith(remedy)

@@ -92,6 +92,14 @@ FOUND = {
         "mute-model", 1, "all it can do is embedding",
     ),
     "it cannot think": (think("high"), "idle-think", 1, "`think` of anna is not sent"),
+    "it cannot be told not to think": (
+        case(want(think=False), models={"m": ModelRecord("here", ABLE._replace(is_leveled=True))}),
+        "unwilling-thinker", 1, "m always thinks: `think: false` of anna is sent as `low`",
+    ),
+    "it would drop a format without thinking": (
+        case(want(is_formed=True), models={"m": ModelRecord("here", ABLE._replace(drops_format=True))}),
+        "unwilling-thinker", 1, "m would drop the format of anna where it is told not to think",
+    ),
     "abilities are not told": (
         case(models={"m": ModelRecord("here")}), "untold", 0, "does not tell what m can do",
     ),
@@ -171,6 +179,9 @@ def test_what_is_found(name: str) -> None:
 
 FINE: dict[str, Case] = {
     "a model that can think": case(want(think=True)),
+    "one that always thinks and may": case(
+        want(think="low"), models={"m": ModelRecord("here", ABLE._replace(is_leveled=True, drops_format=True))}
+    ),
     "no word of thinking": think(None),
     "the whole trained window": case(want(options={"num_ctx": 8192})),
     "the same load options": case(want(), want("ben")),

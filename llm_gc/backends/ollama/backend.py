@@ -18,7 +18,7 @@ from llm_gc.backends.wire.asking import Asking
 from llm_gc.backends.wire.events import Decoder
 from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
-from llm_gc.backends.wire.hearing import Hearing, thoughts_of
+from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
 from llm_gc.backends.wire.hosts import Address, find_address
 from llm_gc.backends.wire.server import Server
 from llm_gc.errors import ServerError
@@ -67,7 +67,8 @@ class Ollama(Asking[Models]):
             models.keeping.renew(ask.model, keep_alive)
         else:
             models.shelf.forget(ask.model)
-        return hearing.reply(ask, ended, load, self._clock() - began, _other(hearing, ask.model))
+        reply = hearing.reply(ask, ended, load, self._clock() - began, _other(hearing, ask.model))
+        return structured_in(reply, ask.format, notify)
 
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""

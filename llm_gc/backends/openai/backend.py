@@ -20,7 +20,7 @@ from llm_gc.backends.wire.asking import Asking
 from llm_gc.backends.wire.events import Decoder
 from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
-from llm_gc.backends.wire.hearing import Hearing, thoughts_of
+from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
 from llm_gc.backends.wire.hosts import Address
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
@@ -100,7 +100,8 @@ class OpenAI(Asking[_Known]):
         finally:
             known.is_doubtful = not is_over
         named = hearing.end.model if hearing.end is not None else None
-        return hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
+        reply = hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
+        return structured_in(reply, ask.format, notify)
 
     async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""

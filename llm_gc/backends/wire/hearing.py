@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from llm_gc.backends.base import Delta, Notify, TakenBack
 from llm_gc.backends.wire.events import Bad, Decoder, End, ErrorLine, Event, Last, Piece
 from llm_gc.backends.wire.lateness import Spoken, cut_by_length
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
+from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Cut, Failure, Latency, Reply, Tokens
 
 
@@ -111,6 +113,20 @@ class Hearing:
             self._text.append(parted.said)
             self._thinking.append(parted.thought)
             self._notify(Delta(parted.said, parted.thought))
+
+
+def structured_in(reply: Reply, schema: Any, notify: Notify) -> Reply:
+    """Return a reply whose data its server took for thinking, with the data where they belong.
+
+    Some servers look for the end of thinking, which never comes where a grammar allows nothing but data.
+    """
+    if schema is None or reply.failure is not None or reply.content.strip() or not reply.thinking.strip():
+        return reply
+    _, wrong = parse(reply.thinking, schema)
+    if wrong:
+        return reply
+    notify(Delta(reply.thinking))
+    return replace(reply, content=reply.thinking, thinking="")
 
 
 def thoughts_of(ask: Ask) -> Thoughts:

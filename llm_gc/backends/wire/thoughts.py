@@ -66,7 +66,7 @@ _BEGUN = re.compile(
 """A header, or an opening with a name, that may go on."""
 
 _LONGEST = 200
-_FIRSTS = "<[◁"
+_FIRST = re.compile(r"[<\[◁]")
 _TICKS = re.compile("`+|\n|[^`\n]+")
 _BLANKS = 8
 _SPACE = re.compile(rf"[ \t\r]{{0,{_BLANKS}}}")
@@ -117,6 +117,9 @@ class Thoughts:
 
     def feed(self, text: str) -> Parted:
         """Take a piece."""
+        if text and not (self._held or self._block or self._place.is_front) and not _FIRST.search(text):
+            self._place.move(text)  # as nearly every piece
+            return Parted(text)
         return self._part(text, is_last=False)
 
     def finish(self) -> Parted:
@@ -281,7 +284,7 @@ class _Place:
 def _settled(text: str, beginnings: frozenset[str] = _BEGINNINGS) -> int:
     """Return up to where a text cannot be the beginning of a tag, whatever comes next."""
     start = max(0, len(text) - _LONGEST)
-    if beginnings is _BEGINNINGS and not any(text.find(first, start) >= 0 for first in _FIRSTS):
+    if beginnings is _BEGINNINGS and not _FIRST.search(text, start):
         return len(text)
     sizes = range(min(_MOST, len(text)), 0, -1)
     size = next((n for n in sizes if text[-n:] in beginnings or text[-n:].lower() in beginnings), 0)

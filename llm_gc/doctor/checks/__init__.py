@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     presence.untold_models,
     abilities.mute_model,
     abilities.idle_think,
+    abilities.unwilling_thinker,
     abilities.untold_abilities,
     windows.beyond_training,
     windows.no_room,

@@ -26,6 +26,23 @@ def idle_think(case: Case) -> Iterator[Diagnosis]:
             yield Diagnosis("idle-think", "pipeline", "warning", message, remedy, places(eager, "think"))
 
 
+def unwilling_thinker(case: Case) -> Iterator[Diagnosis]:
+    """A role is not to think, and its model will all the same."""
+    for model, record in case.server.models.items():
+        quiet = [want for want in case.of(model) if want.casting.think is False]
+        formed = [want for want in case.of(model) if want.is_formed and not want.casting.think]
+        if quiet and record.facts.is_leveled:
+            message = f"{model} always thinks: `think: false` of {roles(quiet)} is sent as `low`."
+            remedy = "Write think: low, and let max_tokens leave room for it."
+            yield Diagnosis("unwilling-thinker", "models", "warning", message, remedy, places(quiet, "think"))
+        if formed and record.facts.drops_format:
+            message = (
+                f"{model} would drop the format of {roles(formed)} where it is told not to think, so it will think."
+            )
+            remedy = "Let max_tokens leave room for that, or update Ollama: a newer one keeps to the format."
+            yield Diagnosis("unwilling-thinker", "models", "warning", message, remedy, places(formed, "format"))
+
+
 def untold_abilities(case: Case) -> Iterator[Diagnosis]:
     """The server does not say what a model can do."""
     if case.server.kind != "ollama":

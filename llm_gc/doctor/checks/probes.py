@@ -38,6 +38,11 @@ def stubborn_thinker(case: Case) -> Iterator[Diagnosis]:
         if not probe.thought or not quiet:
             continue
         spent = "" if probe.answered else ", and came to no answer"
-        message = f"{model} thinks although it is told not to{spent}: thinking counts for max_tokens of {roles(quiet)}."
+        record = case.server.models.get(model)
+        if record is not None and record.facts.is_leveled:
+            how = "always thinks, at the level `low` where it is told not to"
+        else:
+            how = "thinks although it is told not to"
+        message = f"{model} {how}{spent}: thinking counts for max_tokens of {roles(quiet)}."
         remedy = "Raise max_tokens, so that something is left for the answer, or cast another model."
         yield Diagnosis("stubborn-thinker", "models", "warning", message, remedy, places(quiet, "max_tokens"))
