@@ -17,7 +17,7 @@ roles:
   anna: {model: small, prompt: p/anna.j2}
   ben: {model: large, temperature: 0.9}
 turns: [anna, ben]
-limits: {max_turns: 7, timeout: 10s}
+limits: {max_turns: 7, reply_time: 10s}
 opening: Begin.
 """
 CHILD = """
@@ -64,7 +64,7 @@ def test_a_pipeline_extends_another(folder: Path) -> None:
     assert list(loaded.pipeline.roles) == ["anna"]
     assert loaded.pipeline.roles["anna"].model == "other"
     assert loaded.pipeline.limits.max_turns == 3
-    assert loaded.pipeline.limits.timeout == "10s"
+    assert loaded.pipeline.limits.reply_time == "10s"
     assert loaded.pipeline.opening == "Begin."
     assert loaded.prompts == {"p/anna.j2": "I am {{ role.label }}."}
 
@@ -77,9 +77,9 @@ def test_defaults_fill_every_role(folder: Path) -> None:
 
 def test_a_mistake_is_reported_where_it_is_written(folder: Path) -> None:
     """In the file that is extended, at its own line."""
-    (folder / "lib" / "base.yaml").write_text(BASE.replace("timeout: 10s", "timeout: soon"), encoding="utf-8")
+    (folder / "lib" / "base.yaml").write_text(BASE.replace("reply_time: 10s", "reply_time: soon"), encoding="utf-8")
     (finding,) = findings("child.yaml")
-    assert finding.startswith("lib/base.yaml:8:33: error: 'soon'")
+    assert finding.startswith("lib/base.yaml:8:36: error: 'soon'")
 
 
 def test_files_that_extend_each_other(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_set_lays_a_value_over_the_document(folder: Path) -> None:
     assert loaded.pipeline.opening is None
     assert loaded.pipeline.roles["anna"].seed == 1
     assert loaded.document.origin(("limits", "max_turns")) == "--set limits.max_turns=2"
-    assert loaded.document.origin(("limits", "timeout")) == "lib/base.yaml:8"
+    assert loaded.document.origin(("limits", "reply_time")) == "lib/base.yaml:8"
     assert loaded.document.origin(("name",)) == ""
 
 
@@ -152,7 +152,7 @@ def test_a_resolved_document_says_where_its_values_come_from(folder: Path) -> No
     assert source.load(text, "resolved.yaml").data == document.data
     lines = text.splitlines()
     assert "  max_turns: 2  # --set limits.max_turns=2" in lines
-    assert '  timeout: "10s"  # lib/base.yaml:8' in lines
+    assert '  reply_time: "10s"  # lib/base.yaml:8' in lines
     assert "name: child" in lines
 
 

@@ -149,8 +149,7 @@ def test_a_hang_is_given_up(server: StandIn, tmp_path: Path) -> None:
 def test_a_reply_that_stops_coming_is_cut_and_heard(server: StandIn, tmp_path: Path) -> None:
     """The server sees the connection close, the others are sent what had come, and the run says why it is cut."""
     text = Path(M1).read_text(encoding="utf-8").replace("on_error: continue", "gap: 700ms")
-    (tmp_path / "prompts").symlink_to(Path(M1).parent.parent / "prompts")
-    (tmp_path / "m1.yaml").write_text(text, encoding="utf-8")
+    copy_m1(tmp_path).write_text(text, encoding="utf-8")
     server.script(Say("a plan"), Hang(Say("I think that"), lines=2), Say("another plan"), Say(APPROVAL))
     result = llm_gc("run", "m1.yaml", "--task", "x", "--host", server.url, cwd=tmp_path)
     (transcript,) = transcripts(tmp_path)
