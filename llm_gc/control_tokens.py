@@ -55,6 +55,9 @@ _BEGIN = re.compile("|".join(f"{first}(?={rest})" for first, rest in _REST.items
 _TOKEN = re.compile("|".join(f"{first}(?:{rest})" for first, rest in _REST.items()))
 _FIRSTS = "<[]｜"
 
+MASK = "\0"
+"""What stands for each character of a token in a masked text; no text of an author holds it."""
+
 
 def may_hold_tokens(text: str) -> bool:
     """Check quickly whether there is anything at which a control token could begin."""
@@ -86,4 +89,4 @@ def broken_at(text: str, at: Sequence[int]) -> str:
 
 def masked_tokens(text: str) -> str:
     """Return the text, as long as it is, with zero characters in the place of each control token."""
-    return _TOKEN.sub(lambda found: "\0" * len(found[0]), text) if may_hold_tokens(text) else text
+    return _TOKEN.sub(lambda found: MASK * len(found[0]), text) if may_hold_tokens(text) else text

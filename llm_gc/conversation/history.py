@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from llm_gc.control_tokens import broken
 from llm_gc.conversation.order import DECLARED, Order, Span, joined
 from llm_gc.conversation.turn import numbered
 from llm_gc.errors import TemplateError
@@ -39,13 +40,13 @@ class Said:
 
     @cached_property
     def own(self) -> Part:
-        """What the speaker itself is sent of it: exactly what it wrote, so that its prefix stays known."""
-        return Part("assistant", self.message.content, self.id)
+        """What the speaker itself is sent of it: what it wrote, so that its prefix stays known; no token in it acts."""
+        return Part("assistant", broken(self.message.content), self.id)
 
     @cached_property
     def others(self) -> Part:
         """What the others are sent of it."""
-        return Part("user", f"{self.message.label}: {self.heard}", self.id)
+        return Part("user", broken(f"{self.message.label}: {self.heard}"), self.id)
 
     def numbered(self, number: int) -> Said:
         """Give it with the number of its turn."""

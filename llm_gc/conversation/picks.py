@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llm_gc.control_tokens import broken
 from llm_gc.conversation.history import Told
 from llm_gc.conversation.question import Question, odd
 from llm_gc.conversation.turn import Ending, Exchange, Turn
@@ -32,7 +33,7 @@ def pick(
     _record(scope, exchange, earlier, data)
     failure = exchange.failure
     if failure is None:
-        scope.branch.history.add(Told(speaker, lambda: exchange.reply.content, exchange.ask.id))
+        scope.branch.history.add(Told(speaker, lambda: broken(exchange.reply.content), exchange.ask.id))
         return str(data["next"])
     if failure.kind in ("template", "unreachable"):
         raise Ending("error", failure.message, failure.kind)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from llm_gc.control_tokens import broken
 from llm_gc.conversation import structured
 from llm_gc.conversation.context import Measured, is_crowded, overflown, shortened, too_large, window_of
 from llm_gc.conversation.history import Said
@@ -162,7 +163,8 @@ class Question(NamedTuple):
         repairs = sum(_kind(one) == "malformed" for one in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
-        repair = (Part("assistant", exchange.reply.content), Part("user", structured.repair(failure)))
+        wrong, why = broken(exchange.reply.content), broken(structured.repair(failure))
+        repair = (Part("assistant", wrong), Part("user", why))
         return self._replace(attempt=self.attempt + 1, repair=repair)
 
     def _stop_tokens(self) -> tuple[str, ...]:

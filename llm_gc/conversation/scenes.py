@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def play(scope: StepScope, inner: Inner) -> Flow:
     """Play it to its end, and let its result be heard here; one in which nobody spoke is not heard."""
     label = _text(scope, "speaker", inner.label)
-    opening = None if inner.opening is None else _text(scope, "opening", inner.opening)
+    opening = None if inner.opening is None else _opening(scope, inner.opening)
     inside, steps, key, result = _enter(scope, inner, opening)
     scope.branch.inner = (inside.branch,)
     remembered = f"{scope.place} scene"
@@ -78,7 +78,7 @@ def _enter(scope: StepScope, inner: Inner, opening: str | None) -> tuple[StepSco
     template = stage.pipeline.opening or ""
 
     def read() -> str:
-        return opening if opening is not None else as_text(stage.render_input(("opening",), template))
+        return opening if opening is not None else stage.sent(("opening",), template, stage.inputs.__getitem__)
 
     branch = scope.branch.scene(bounds, {})
     inside = scope._replace(
@@ -158,6 +158,10 @@ def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]
     if label in scope.stage.roles:
         return label, scope.stage.label(Speaker(label, scope.branch.copy))
     return name or "scene", label or name or "scene"
+
+
+def _opening(scope: StepScope, template: str) -> str:
+    return scope.stage.sent((*scope.path, "opening"), template, scope.moment().lookup)
 
 
 def _text(scope: StepScope, key: str, template: str | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llm_gc.control_tokens import tokens_in
 from llm_gc.conversation import structured
 from llm_gc.conversation.history import History, Said, Told
 from llm_gc.conversation.question import Question, applies, odd
@@ -45,7 +46,7 @@ def _tell(question: Question) -> None:
     moment, path = scope.moment(speaker.role), (*scope.path, "instruction")
 
     def told() -> str:  # one that comes out empty is none
-        return as_text(stage.render(path, instruction, moment.lookup)).strip() or otherwise()
+        return stage.sent(path, instruction, moment.lookup).strip() or otherwise()
 
     history.add(Told(speaker, told))
 
@@ -79,7 +80,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
         said, broken = "", error
     others = [] if failed else stage.impersonated(speaker.role, content)
     spoken_as = (f"a line of the reply speaks as {other}" for other in others)
-    warnings = (*odd(exchange, earlier), *_cut(exchange), *spoken_as)
+    warnings = (*odd(exchange, earlier), *_cut(exchange), *_tokens(content), *spoken_as)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
     branch.history.add(Said(speaker, message, said, exchange.ask.id))
     branch.turns.append(turn)
@@ -95,6 +96,12 @@ def _cut(exchange: Exchange) -> Iterator[str]:
     reply = exchange.reply
     if exchange.failure is None and reply.cut_by is not None and reply.done_reason != "length":
         yield reply.cut_by.message
+
+
+def _tokens(content: str) -> Iterator[str]:
+    """Return what is done about the control tokens in a reply."""
+    if found := tokens_in(content):
+        yield f"control tokens in the reply are broken wherever it is sent: {', '.join(found[:3])}"
 
 
 def _told_instead(question: Question, message: Message) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, Literal
 
+from llm_gc.control_tokens import MASK, broken, masked_tokens, starts
 from llm_gc.conversation.visit import Visit
 from llm_gc.duration import seconds
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text, freeze
 from llm_gc.pipeline import Limits, Pipeline, Render
 from llm_gc.protocol import Casting, Path, Speaker
-from llm_gc.templates import Lookup, Templates
+from llm_gc.templates import Lookup, Templates, is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,40 @@ class Stage:
         if role in self._systems:
             return self._systems[role]
         path, prompt = ("roles", role, "prompt"), self.pipeline.roles[role].prompt or ""
-        text = as_text(self.render(path, prompt, lookup))
+        text = self.sent(path, prompt, lookup)
         if self.templates.template(prompt).names <= {"role", "roles", *self.inputs}:
             self._systems[role] = text
         return text
+
+    def sent(self, path: Path, template: Any, lookup: Lookup) -> str:
+        """Render a text that a model is sent, so that no value in it can act on the model server's tokenizer.
+
+        Control tokens are broken, also one that is put together of two values; those alone are left which stand
+        wholly in the author's own text. To know these, the text is rendered once more with the author's tokens masked.
+
+        Raises:
+            TemplateError: with the path.
+
+        """
+        text = as_text(self.render(path, template, lookup))
+        found = starts(text)
+        return broken(text, self._literal(template, lookup, text, found)) if found else text
+
+    def _literal(self, template: str, lookup: Lookup, text: str, found: Sequence[int]) -> frozenset[int]:
+        """Return which of the tokens that begin at the positions ``found`` are the author's own."""
+        source = template if is_file(template) else masked_tokens(template)
+        try:
+            masked = as_text(self._masked.template(source)(lookup))
+        except TemplateError:
+            return frozenset()
+        if len(masked) != len(text):  # what is rendered depends on the author's tokens: nobody can tell whose they are
+            return frozenset()
+        return frozenset(at for at in found if masked[at] == MASK)
+
+    @cached_property
+    def _masked(self) -> Templates:
+        """The templates, their files with the control tokens in them masked."""
+        return Templates({name: masked_tokens(source) for name, source in self.files.prompts.items()})
 
     def render_input(self, path: Path, value: Any) -> Any:
         """Render a template over the inputs alone."""

@@ -23,7 +23,6 @@ from llm_gc.conversation.stage import Draw, Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
-from llm_gc.frozen import as_text
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Flow, Message, Reply, Together
 
@@ -81,7 +80,7 @@ class Conversation:
         """
         stage = Stage(pipeline, inputs, files or Files(), visit, draw)
         stops = tuple((("stop", index), stop) for index, stop in enumerate(pipeline.stop))
-        opening = cache(lambda: as_text(stage.render_input(("opening",), pipeline.opening or "")))
+        opening = cache(lambda: stage.sent(("opening",), pipeline.opening or "", stage.inputs.__getitem__))
         self._start(StepScope(Setting(stage, opening, stops), Branch([Tally.under(stage.bounds)])))
 
     def again(self) -> Conversation:
