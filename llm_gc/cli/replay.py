@@ -52,7 +52,7 @@ def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, fold
 
 
 def _paths(text: str, folder: Path) -> Iterator[Path]:
-    from llm_gc.sessions import find_session, session_files
+    from llm_gc.sessions import find_session, has_begun, session_files
 
     if not Path(text).is_dir():
         yield find_session(text, folder)
@@ -60,7 +60,11 @@ def _paths(text: str, folder: Path) -> Iterator[Path]:
     found = session_files(Path(text))
     if not found:
         raise click.UsageError(f"There is no session in {text}.")
-    yield from reversed(found)
+    for path in reversed(found):
+        if has_begun(path):
+            yield path
+        else:
+            err.line(f"{path.stem}: passed over: nothing was written to it yet")
 
 
 def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replayed, str]:

@@ -43,6 +43,8 @@ def command(session: str, anyway: bool, **options: Any) -> int:
         shown = screens(options)
         if found.is_torn:
             shown[1].warn(f"the last line of {taken.path} was torn, and is dropped")
+        if found.is_garbled:
+            shown[1].warn(f"the last whole line of {taken.path} is no line of a journal, and is dropped")
         if not anyway:
             _stop_if_changed(transcript, taken, shown[1])
         past = interrupted(transcript, taken)

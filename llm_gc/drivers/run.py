@@ -159,6 +159,7 @@ class Run:
         self.outcome = outcome
         self.transcript = self._recorder.finish(header, turns, outcome, sessions.stamp(self.now()))
         try:
+            self._recorder.keep_place()
             self.path = journal.finish(self.transcript)
         except SessionError as error:
             self._trouble(str(error))

@@ -82,10 +82,22 @@ class Recorder(Unmoved):
             return finish(header, turns, outcome, ended_at, self._sent)
         return assemble(header, tuple(self._records), dict(self._encoder.texts), outcome, ended_at)
 
+    def keep_place(self) -> None:
+        """Have the journal go on elsewhere where its place is gone, and tell where.
+
+        Raises:
+            SessionError: where it cannot.
+
+        """
+        gone = self.journal.path
+        if (path := self.journal.keep_place()) is not None:
+            self._trouble(f"{gone} is gone; the conversation goes on, and all of it is kept in {path}")
+
     def settled(self, turn: Turn) -> None:
         """Write it."""
         self._owed.append(self.line(turn))
         try:
+            self.keep_place()
             while self._owed:
                 self.journal.write(self._owed[0])
                 del self._owed[0]

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from llm_gc.sessions.finding import find_session, session_files
     from llm_gc.sessions.journal import Journal, reserve
     from llm_gc.sessions.listing import Listed, listed
+    from llm_gc.sessions.parsing import has_begun
     from llm_gc.sessions.reading import Session, load_session, read_session, stamp
     from llm_gc.sessions.taking import Taken, take
 
@@ -18,6 +19,7 @@ _HOMES = {
     "Session": "reading",
     "Taken": "taking",
     "find_session": "finding",
+    "has_begun": "parsing",
     "listed": "listing",
     "load_session": "reading",
     "read_session": "reading",
@@ -33,6 +35,7 @@ __all__ = [
     "Session",
     "Taken",
     "find_session",
+    "has_begun",
     "listed",
     "load_session",
     "read_session",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 from pathlib import Path
 
 from llm_gc.errors import UsageError
+from llm_gc.reader import is_file, is_folder
+from llm_gc.sessions.leftovers import SUFFIXES, clear, clear_journal
+from llm_gc.sessions.parsing import has_begun
 
 LAST = "last"
 """Stands for the session that began last."""
@@ -24,18 +28,21 @@ def find_session(text: str, folder: Path) -> Path:
 
     """
     given = Path(text)
-    if given.is_file():
-        return given
     other = {".json": ".jsonl", ".jsonl": ".json"}.get(given.suffix)
-    if other and (beside := given.with_suffix(other)).is_file():
+    beside = given.with_suffix(other) if other else given
+    if other and is_file(given) and is_file(beside):
+        clear_journal(given.with_suffix(".jsonl"))
+    if is_file(given):
+        return given
+    if is_file(beside):
         return beside  # it has ended since, or goes on again
-    if given.is_dir():
+    if is_folder(given):
         raise UsageError(f"{text} is a folder; give one session in it")
     files = {_id(path): path for path in session_files(folder)}
     if not files:
         raise UsageError(f"there is no session {text!r}: {folder} holds none; give another folder with --sessions DIR")
     if text == LAST:
-        return _last(list(files.values()))
+        return _last(folder, list(files.values()))
     if (exact := files.get(_id(given) if given.name == text else text)) is not None:
         return exact
     found = [id_ for id_ in files if id_.startswith(text)]
@@ -52,8 +59,8 @@ def find_session(text: str, folder: Path) -> Path:
 def session_files(folder: Path) -> list[Path]:
     """Give the file of each session in ``folder``, the newest first; of a transcript and its journal the transcript.
 
-    No file is opened: an id begins with the second in which the conversation did. Those of one second stand by their
-    names. A folder that is not there holds none.
+    What a killed process has left beside one is taken away. Else no file is opened: an id begins with the second in
+    which the conversation did. Those of one second stand by their names. A folder that is not there holds none.
 
     Raises:
         UsageError: where the folder cannot be read.
@@ -61,26 +68,43 @@ def session_files(folder: Path) -> list[Path]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith((".json", ".jsonl")))
+            there = [entry.name for entry in entries]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    clear(folder, there)
     found: dict[str, Path] = {}
-    for name in names:  # .json comes before .jsonl
+    for name in sorted(name for name in there if name.endswith(SUFFIXES)):  # .json comes before .jsonl
         found.setdefault(_id(Path(name)), folder / name)
     return [found[id_] for id_ in sorted(found, key=_order, reverse=True)]
 
 
-def _last(files: list[Path]) -> Path:
-    """Give the one that began last; among those of one second, the one that was written last."""
-    second = files[0].name[:SECOND]
-    same = [path for path in files if path.name.startswith(second)]
-    return max(same, key=lambda path: path.stat().st_mtime_ns) if len(same) > 1 else files[0]
+def _last(folder: Path, files: list[Path]) -> Path:
+    """Give the one that began last; among those of one second, the one that was written last.
+
+    Raises:
+        UsageError: where none of them has begun.
+
+    """
+    begun = (path for path in files if has_begun(path))
+    newest = next(begun, None)
+    if newest is None:
+        raise UsageError(f"there is no session {LAST!r}: nothing was asked in any of the {len(files)} in {folder}")
+    second = newest.name[:SECOND]
+    same = [newest, *takewhile(lambda path: path.name.startswith(second), begun)]
+    return max(same, key=_written)
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _id(path: Path) -> str:
-    return path.stem if path.suffix in (".json", ".jsonl") else path.name
+    return path.stem if path.suffix in SUFFIXES else path.name
 
 
 def _order(id_: str) -> tuple[str, int, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -20,11 +21,12 @@ from typing import Any
 
 from llm_gc.errors import SessionError
 from llm_gc.records import Transcript
-from llm_gc.sessions.locking import lock
+from llm_gc.sessions.locking import is_gone, lock
 from llm_gc.transcript import dumps
 
 MODE = 0o600
-FLAGS = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)  # Windows would write two bytes for each end of a line
+# a journal is read again where its folder is gone; Windows would write two bytes for each end of a line
+FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 MAX_SAME_SECOND = 1000
 
 
@@ -94,6 +96,27 @@ class Journal:
         self._unsure = b""
         return None
 
+    def keep_place(self) -> Path | None:
+        """Go on in another place where the file is gone from its own; return its new path there, else ``None``.
+
+        Whoever removes a folder removes what runs in it too: what is written to the file from then on is nowhere. All
+        that was written is still there to be read as long as it is open.
+
+        Raises:
+            SessionError: where there is no other place.
+
+        """
+        if self._descriptor is None or not is_gone(self._descriptor, self.path):
+            return None
+        self._settle()
+        try:
+            path, descriptor = _placed_anew(self.path, _read_back(self._descriptor, self._end))
+        except OSError as error:
+            raise problem(error, self.path) from error
+        os.close(self._descriptor)
+        self._descriptor, self.path, self.transcript = descriptor, path, path.with_suffix(".json")
+        return path
+
     def finish(self, transcript: Transcript) -> Path:
         """Put the transcript in the journal's place.
 
@@ -161,6 +184,36 @@ def reserve(folder: Path, name: str, now: datetime) -> Journal:
     raise SessionError(f"{folder} holds {MAX_SAME_SECOND} sessions of this second; wait for the next")
 
 
+def _placed_anew(gone: Path, data: bytes) -> tuple[Path, int]:
+    """Write a journal whose file is gone: in its folder where that is there, else in a new one for passing files."""
+    flags = FLAGS | os.O_EXCL | os.O_APPEND
+    path = gone
+    try:
+        descriptor = os.open(path, flags, MODE)
+    except OSError:
+        path = Path(tempfile.mkdtemp(prefix="llm-gc-sessions-")) / gone.name
+        descriptor = os.open(path, flags, MODE)
+    try:
+        lock(descriptor, wait=True)
+        _write(descriptor, data)
+        os.fsync(descriptor)
+    except OSError:
+        os.close(descriptor)
+        remove(path)
+        raise
+    sync_folder(path.parent)
+    return path, descriptor
+
+
+def _read_back(descriptor: int, size: int) -> bytes:
+    """Read the first bytes of an open file, which may have no name any more."""
+    pieces, at = [], 0
+    while at < size and (piece := os.pread(descriptor, size - at, at)):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
+
+
 def as_lines(lines: Iterable[Mapping[str, Any]]) -> bytes:
     """Give lines as a journal holds them."""
     return "".join(dumps(line) + "\n" for line in lines).encode("utf-8")
@@ -173,8 +226,12 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a whole file, and come back when it is on the disk."""
-    descriptor = os.open(path, FLAGS | os.O_TRUNC, MODE)
+    """Write a whole new file, and come back when it is on the disk; what was there, a link too, is removed first."""
+    try:
+        descriptor = os.open(path, FLAGS | os.O_EXCL, MODE)
+    except FileExistsError:
+        path.unlink()
+        descriptor = os.open(path, FLAGS | os.O_EXCL, MODE)
     try:
         _write(descriptor, data)
         os.fsync(descriptor)

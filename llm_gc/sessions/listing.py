@@ -8,27 +8,38 @@ kept of a session that has been given.
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from llm_gc._version import FORMAT
+from llm_gc.reader import NotAFile, open_file, read_file
 from llm_gc.sessions.finding import session_files
 from llm_gc.sessions.locking import lock
+from llm_gc.sessions.parsing import CHUNK, is_journal, read_json
 
-CHUNK = 32 * 1024
-"""Bytes read at once; most transcripts are whole in fewer."""
+MOST = 2**63
+"""No figure is as large as this."""
 
-_START = b'{"start":'
+NOT_BEGUN = "not begun"
+"""The status of a session whose process was gone before it had written anything."""
+
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What is raised by a file that is no transcript."""
+
 _TURNS = b'\n "turns": ['
 _NAME = re.compile(rb'\n  "name": ("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One session. ``problem`` says why nothing else is known of it, where that is so."""
+    """One session. ``problem`` says why nothing else is known of it, where that is so.
+
+    One that is ``not begun`` has no line: its process was gone before anything was asked.
+    """
 
     id: str
     path: Path
@@ -49,11 +60,6 @@ class Listed:
         return self.prompt + self.completion
 
 
-def is_journal(data: bytes) -> bool:
-    """Tell a journal by how it begins, whatever it is called; one without a line was left before the first turn."""
-    return _START.startswith(data[: len(_START)])
-
-
 def listed(folder: Path) -> Iterator[Listed]:
     """Give what there is to say of each session in a folder, newest first; one that cannot be read is given as such.
 
@@ -64,16 +70,17 @@ def listed(folder: Path) -> Iterator[Listed]:
     for path in session_files(folder):
         try:
             yield _read(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, *_UNREADABLE) as error:
             yield Listed(path.stem, path, problem=_why(error))
 
 
 def _read(path: Path) -> Listed:
-    with path.open("rb", buffering=0) as file:
-        head = file.read(CHUNK) or b""
+    with os.fdopen(open_file(path), "rb") as file:
+        head = file.read(CHUNK)
         if not is_journal(head):
             return _transcript(path, _whole_head(file, head))
-        session = _journal(path)
+        file.seek(0)
+        session = _journal(path, file)
         is_free = lock(file.fileno())  # for no longer than this look takes: the file is closed at once
         return session if is_free else replace(session, status="running", reason="")
 
@@ -90,43 +97,68 @@ def _transcript(path: Path, head: bytes) -> Listed:
     start, end = head.find(b'\n "status": '), head.find(_TURNS)
     name = _NAME.search(head)
     if not head.startswith(b'{\n "format": %d,\n' % FORMAT) or name is None or not 0 <= start < end:
-        data = json.loads(head if end < 0 else path.read_bytes())
-        return _from_data(path, _checked(data), data["pipeline"]["name"])
-    data = json.loads(b"{" + head[start:end].rstrip(b",") + b"}")
-    return _from_data(path, data, json.loads(name[1]))
+        data = _checked(read_json(head if end < 0 else read_file(path)))
+        return _from_data(path, data, data["pipeline"]["name"])
+    data = read_json(b"{" + head[start:end].rstrip(b",") + b"}")
+    return _from_data(path, data, read_json(name[1]))
 
 
-def _from_data(path: Path, data: Mapping[str, Any], pipeline: str) -> Listed:
+def _from_data(path: Path, data: Mapping[str, Any], pipeline: Any) -> Listed:
     totals = data["totals"]
-    ended = data["status"], data["ended_by"]["reason"]
-    cost = totals["turns"], totals["failed"], *_tokens(totals), totals["seconds"]
-    return Listed(path.stem, path, *ended, pipeline, data["started_at"], *cost)
+    about = data["status"], data["ended_by"]["reason"], pipeline, data["started_at"]
+    return _typed(path, about, (totals["turns"], totals["failed"], *_tokens(totals)), totals["seconds"])
 
 
-def _journal(path: Path) -> Listed:
-    """Add up what the lines of a journal say; the last one counts when its end is there."""
-    with path.open("rb") as file:
-        lines = (json.loads(line) for line in file if line.endswith(b"\n"))
-        first = next(lines, None)
-        if first is None:
-            raise ValueError("nothing was written to it yet")
-        start = _checked(first["start"])
-        turns = failed = prompt = completion = 0
-        seconds = 0.0
-        for line in lines:
-            turn = line["turn"]
-            turns += not turn["is_pick"]
-            failed += turn["error"] is not None and not turn["is_pick"]
-            for one in (turn, *(attempt for attempt in turn["attempts"] if attempt["id"] != turn["id"])):
-                asked, answered = _tokens(one)
-                prompt, completion, seconds = prompt + asked, completion + answered, seconds + one["seconds"]
-    about = start["pipeline"]["name"], start["started_at"]
-    return Listed(path.stem, path, "interrupted", "interrupted", *about, turns, failed, prompt, completion, seconds)
+def _journal(path: Path, lines: Iterable[bytes]) -> Listed:
+    """Add up what the lines of a journal say; the last one counts when its end is there, and it can be read."""
+    whole = (line for line in lines if line.endswith(b"\n"))
+    first = next(whole, None)
+    if first is None:
+        return Listed(path.stem, path, NOT_BEGUN)
+    start = _checked(read_json(first)["start"])
+    counts, seconds = [0, 0, 0, 0], 0.0
+    for line in whole:
+        try:
+            cost, took = _cost(read_json(line)["turn"])
+        except _UNREADABLE:
+            if next(whole, None) is not None:
+                raise
+            break
+        counts, seconds = [have + more for have, more in zip(counts, cost, strict=True)], seconds + took
+    about = "interrupted", "interrupted", start["pipeline"]["name"], start["started_at"]
+    return _typed(path, about, counts, seconds)
+
+
+def _cost(turn: Mapping[str, Any]) -> tuple[list[int], float]:
+    """Return what a turn adds to turns, failed turns and the tokens of requests and replies, and its seconds."""
+    is_pick, is_failed = turn["is_pick"], turn["error"] is not None
+    records = [turn, *(attempt for attempt in turn["attempts"] if attempt["id"] != turn["id"])]
+    asked, said = (sum(tokens) for tokens in zip(*map(_tokens, records), strict=True))
+    return [not is_pick, is_failed and not is_pick, asked, said], sum(record["seconds"] for record in records)
 
 
 def _tokens(record: Mapping[str, Any]) -> tuple[int, int]:
     tokens = record["tokens"]
     return tokens.get("prompt") or 0, tokens.get("completion") or 0
+
+
+def _typed(path: Path, about: Sequence[Any], counts: Sequence[Any], seconds: Any) -> Listed:
+    """Return a session of these texts and figures.
+
+    Raises:
+        ValueError: where one of them is something else, with which nobody could go on.
+
+    """
+    if not all(isinstance(text, str) for text in about):
+        raise ValueError("this is no transcript of llm-gc")
+    if not all(isinstance(figure, int) for figure in counts) or not isinstance(seconds, (int, float)):
+        raise ValueError("its totals are no figures")
+    if not all(0 <= figure < MOST for figure in (*counts, seconds)):
+        raise ValueError("its totals are beyond what is possible")
+    status, reason, pipeline, started_at = about
+    turns, failed, prompt, completion = counts
+    cost = (turns, failed, prompt, completion, float(seconds))
+    return Listed(path.stem, path, status, reason, pipeline, started_at, *cost)
 
 
 def _checked(data: Any) -> Any:
@@ -139,6 +171,8 @@ def _checked(data: Any) -> Any:
 
 def _why(error: Exception) -> str:
     match error:
+        case NotAFile():
+            return f"it is {error}, and no file"
         case OSError():
             return (error.strerror or str(error)).lower()
         case json.JSONDecodeError() | UnicodeDecodeError():

@@ -42,6 +42,16 @@ else:
         return True
 
 
+def is_gone(descriptor: int, path: Path) -> bool:
+    """Check whether an open file has lost its name, or another one has it; where that is not known it has not."""
+    try:
+        return not os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
 def is_same(descriptor: int, path: Path) -> bool:
     """Tell whether an open file is still the one of that name."""
     with contextlib.suppress(OSError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 from llm_gc.conversation import Outcome
 from llm_gc.errors import UnreadableSession
 from llm_gc.loading import load, load_journal
-from llm_gc.records import Transcript
-from llm_gc.sessions.listing import is_journal
+from llm_gc.reader import NotAFile, read_file
+from llm_gc.records import Header, Transcript, TurnRecord
+from llm_gc.sessions.parsing import is_journal, read_json
 from llm_gc.transcript import assemble
 
 LOST = "the program was gone before the conversation ended; the journal holds the finished turns"
@@ -20,11 +23,15 @@ LOST = "the program was gone before the conversation ended; the journal holds th
 
 @dataclass(frozen=True)
 class Session:
-    """A session as it was found: whether it is a transcript yet, and whether a journal's last line was torn."""
+    """A session as it was found: whether it is a transcript yet, and whether the end of a journal was dropped.
+
+    It ``is_torn`` where half a line is there, ``is_garbled`` where the last whole line is none of a journal.
+    """
 
     transcript: Transcript
     is_closed: bool
     is_torn: bool = False
+    is_garbled: bool = False
 
 
 def load_session(path: str | Path) -> Transcript:
@@ -45,10 +52,12 @@ def read_session(path: Path) -> Session:
 
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         if is_journal(data):
-            return Session(_from_journal(path, data), is_closed=False, is_torn=not data.endswith(b"\n"))
+            return _from_journal(path, data)
         return Session(load(_parsed(data)), is_closed=True)
+    except NotAFile as error:
+        raise UnreadableSession(f"{path} cannot be read: it is {error}") from error
     except OSError as error:
         raise UnreadableSession(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (ValueError, RecursionError) as error:
@@ -63,18 +72,38 @@ def _parsed(data: bytes, line: int = 1) -> Any:
 
     """
     try:
-        return json.loads(data)
+        return read_json(data)
     except json.JSONDecodeError as error:
         place = f"line {line + error.lineno - 1}, column {error.colno}"
         raise ValueError(f"{place} is no JSON; it may have been cut or changed") from error
 
 
-def _from_journal(path: Path, data: bytes) -> Transcript:
-    *lines, _torn = data.split(b"\n")  # a line is whole when its end is there
-    header, turns, texts = load_journal([_parsed(line, number) for number, line in enumerate(lines, 1)])
+def _from_journal(path: Path, data: bytes) -> Session:
+    *lines, torn = data.split(b"\n")  # a line is whole when its end is there
+    if not lines:
+        raise ValueError("nothing was written to it yet; the conversation was not begun")
+    (header, turns, texts), is_garbled = _journal(lines)
     said = (turn.content for turn in reversed(turns) if turn.heard and not turn.is_pick)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return assemble(header, turns, texts, Outcome("interrupted", LOST, next(said, "")), stamp(written))
+    transcript = assemble(header, turns, texts, Outcome("interrupted", LOST, next(said, "")), stamp(written))
+    return Session(transcript, is_closed=False, is_torn=bool(torn), is_garbled=is_garbled)
+
+
+def _journal(lines: Sequence[bytes]) -> tuple[tuple[Header, tuple[TurnRecord, ...], dict[str, str]], bool]:
+    """Read the lines of a journal; return what is in them, and whether the last one had to be dropped.
+
+    Raises:
+        ValueError: where one of the others cannot be read.
+
+    """
+    try:
+        return load_journal([_parsed(line, number) for number, line in enumerate(lines, 1)]), False
+    except (ValueError, RecursionError):
+        if len(lines) < 2:
+            raise
+        with contextlib.suppress(ValueError, RecursionError):  # a power cut may leave anything at the end
+            return load_journal(map(_parsed, lines[:-1])), True
+        raise
 
 
 def stamp(moment: datetime) -> str:

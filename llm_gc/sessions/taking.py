@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from llm_gc.errors import SessionError, UnreadableSession, UsageError
+from llm_gc.reader import NotAFile, open_file
 from llm_gc.sessions.finding import find_session
 from llm_gc.sessions.journal import FLAGS, Journal, as_lines, problem, remove, sync_folder, write_file
 from llm_gc.sessions.locking import is_same, lock
@@ -63,7 +64,7 @@ class Taken:
                 self.close()
             part.replace(path)
             sync_folder(path.parent)
-            descriptor = _lock(path, FLAGS & ~os.O_CREAT | os.O_APPEND)
+            descriptor = _locked(path, os.open(path, FLAGS & ~os.O_CREAT | os.O_APPEND))
         except OSError as error:
             remove(part)
             raise problem(error, path) from error
@@ -92,17 +93,18 @@ def take(text: str, folder: Path) -> Taken:
     for _ in range(TRIES):
         path = find_session(text, folder)
         try:
-            return Taken(path, _lock(path, os.O_RDONLY))
+            return Taken(path, _locked(path, open_file(path)))
         except FileNotFoundError:  # it has ended meanwhile, or goes on
             continue
+        except NotAFile as error:
+            raise UnreadableSession(f"{path} cannot be opened: it is {error}") from error
         except OSError as error:
             raise UnreadableSession(f"{path} cannot be opened: {(error.strerror or str(error)).lower()}") from error
     raise UnreadableSession(f"the session {text!r} changes its name each time that it is opened")
 
 
-def _lock(path: Path, flags: int) -> int:
-    """Open a file and lock it; it is then still the file of that name."""
-    descriptor = os.open(path, flags)
+def _locked(path: Path, descriptor: int) -> int:
+    """Lock an open file; it is then still the file of that name."""
     if not lock(descriptor):
         os.close(descriptor)
         raise UsageError(f"{path} is being written by another llm-gc; wait until that has ended, or stop it")

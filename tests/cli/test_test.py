@@ -117,7 +117,7 @@ def test_a_pipeline_stands_for_its_test_file(folder: Path) -> None:
     assert run(folder, "p.yaml", "p.test.yaml").out.startswith("p.test.yaml: 2 passed\n\n2 passed")
     result = run(folder, "m1")
     assert result.code == 0
-    assert "m1.test.yaml: 5 passed" in result.out
+    assert "m1.test.yaml: 6 passed" in result.out
 
 
 def test_a_file_that_cannot_be_played_does_not_keep_the_others(folder: Path) -> None:

@@ -110,3 +110,24 @@ def test_the_last_of_one_second(tmp_path: Path) -> None:
         path.write_text("{}")
         os.utime(path, (written, written))
     assert find_session("last", tmp_path).name == "20260101T000000Z-a.json"
+
+
+def test_the_last_that_has_begun(tmp_path: Path) -> None:
+    """One whose process was gone before its first line, a pipe and a link to nothing are passed over."""
+    (tmp_path / f"{OTHER}.jsonl").touch()
+    with pytest.raises(UsageError, match="nothing was asked in any of the 1 in"):
+        find_session("last", tmp_path)
+    (tmp_path / f"{NEW}.jsonl").write_text('{"start": {')
+    os.mkfifo(tmp_path / f"{NEW}-2.json")
+    (tmp_path / f"{NEW}-3.json").symlink_to("gone")
+    (tmp_path / f"{OLD}-2.jsonl").touch()
+    (tmp_path / f"{OLD}.jsonl").write_text('{"start": {}}\n')
+    assert find_session("last", tmp_path).name == f"{OLD}.jsonl"
+    assert find_session(NEW, tmp_path).name == f"{NEW}.jsonl"
+
+
+def test_a_name_that_no_file_can_have(folder: Path) -> None:
+    """It is no session."""
+    for name in ("x" * 300, "a\0b", "x/" * 3000):
+        with pytest.raises(UsageError, match="there is no session"):
+            find_session(name, folder)

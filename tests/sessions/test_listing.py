@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from llm_gc.records import Header, Transcript
 from llm_gc.sessions import Listed, listed, load_session, reserve
-from llm_gc.sessions.listing import CHUNK
+from llm_gc.sessions.parsing import CHUNK
 from llm_gc.transcript import dumps, plain
 from tests.shown import header, long, rich
 
@@ -95,10 +97,25 @@ def test_a_journal_line_by_line(tmp_path: Path, torn: str) -> None:
     assert (session.turns, session.failed) == (12, 1)
 
 
+UNTYPED = {
+    "format": 1,
+    "pipeline": {"name": {}},
+    "status": [],
+    "ended_by": {"reason": 1},
+    "started_at": 3,
+    "totals": {"turns": 1, "failed": 0, "tokens": {}, "seconds": 1},
+}
+
+
+def _with(figure: str, value: Any) -> str:
+    """Give a transcript with one of its totals as somebody else might write it."""
+    data = json.loads(dumps(rich()))
+    return json.dumps({**data, "totals": {**data["totals"], figure: value}})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [
-        ("a.json", "{", "nothing was written to it yet"),
         ("a.json", "{]", "it is no JSON that can be read"),
         ("a.json", "[]", "this is no transcript of llm-gc"),
         ("a.json", "{}", "this is no transcript of llm-gc"),
@@ -108,7 +125,16 @@ def test_a_journal_line_by_line(tmp_path: Path, torn: str) -> None:
         ("a.json", '{\n "format": 7,\n "id": "a"', "it is no JSON that can be read"),
         ("a.json", '{"format": 1, "pipeline": 5}', "this is no transcript of llm-gc"),
         ("a.json", "[" * 100_000, "it is nested too deeply"),
-        ("a.jsonl", "", "nothing was written to it yet"),
+        ("a.json", '{"format": 1, "seconds": NaN}', "NaN is no JSON"),
+        ("a.json", '{"format": 1, "seconds": 1e999}', "1e999 is beyond every number"),
+        ("a.json", _with("seconds", "x"), "its totals are no figures"),
+        ("a.json", _with("turns", None), "its totals are no figures"),
+        ("a.json", _with("turns", -1), "its totals are beyond what is possible"),
+        ("a.json", _with("failed", 2**63), "its totals are beyond what is possible"),
+        ("a.json", _with("seconds", 10**400), "its totals are beyond what is possible"),
+        ("a.json", _with("tokens", {"prompt": "many"}), "its totals are no figures"),
+        ("a.json", _with("tokens", []), "this is no transcript of llm-gc"),
+        ("a.json", json.dumps(UNTYPED), "this is no transcript of llm-gc"),
         ("a.jsonl", '{"start": {"format": 1}}\n', "it lacks 'pipeline'"),
         ("a.jsonl", '{"start": {"format": 2}}\n', "it has format 2, and this llm-gc reads format 1"),
         ("a.jsonl", '{"start": {"format": 1}}\n{"tur', "it lacks 'pipeline'"),
@@ -137,7 +163,7 @@ def test_the_newest_is_read_first_and_alone(tmp_path: Path) -> None:
         written(tmp_path, f"2026010{day}T000000Z-m1.json", text)
     first = listed(tmp_path)
     assert next(first).id == "20260109T000000Z-m1"
-    (tmp_path / "20260108T000000Z-m1.json").write_text("{")
+    (tmp_path / "20260108T000000Z-m1.json").write_text("{]")
     assert next(first).status == "unreadable"
 
 
@@ -158,8 +184,48 @@ def test_the_header_of_a_journal_is_enough(tmp_path: Path) -> None:
 def test_a_run_that_goes_on(tmp_path: Path) -> None:
     """It is told from one that was interrupted by the lock that it holds, which a look at it does not take away."""
     journal = reserve(tmp_path, "m1", NOW)
-    assert only(tmp_path).problem == "nothing was written to it yet"
+    assert only(tmp_path) == Listed(journal.id, journal.path, "running")
     journal.append({"start": header("m1", {"roles": {}})})
     assert [only(tmp_path).status for _ in range(2)] == ["running", "running"]
     journal.close()
     assert [only(tmp_path).status for _ in range(2)] == ["interrupted", "interrupted"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 9, 60])
+def test_a_run_that_was_not_begun(tmp_path: Path, size: int) -> None:
+    """Its process was gone before its first line was whole: nothing is wrong with that, and nothing is lost."""
+    journal = reserve(tmp_path, "m1", NOW)
+    journal.append({"start": header("m1", {"roles": {}})})
+    journal.close()
+    journal.path.write_bytes(journal.path.read_bytes()[:size])
+    assert only(tmp_path) == Listed(journal.id, journal.path, "not begun")
+
+
+@pytest.mark.parametrize(
+    "end", ["\0\0\0\0", "{}", "null", '{"turn": {}}', '{"turn": 3, "texts": {}}', "[" * 9999, "\x80"]
+)
+@pytest.mark.parametrize("torn", ["", '{"turn": {"tu'])
+def test_garbage_at_the_end_of_a_journal(tmp_path: Path, end: str, torn: str) -> None:
+    """One line that is none counts for nothing; one in the middle makes it unreadable."""
+    text = "".join(f"{json.dumps(line)}\n" for line in journal_lines(rich()))
+    path = written(tmp_path, "20260101T000000Z-m1.jsonl", text)
+    clean = only(tmp_path)
+    path.write_bytes(text.encode() + end.encode("latin-1") + b"\n" + torn.encode())
+    assert only(tmp_path) == clean
+    path.write_bytes(text.encode() + end.encode("latin-1") + b"\n" + text.encode().splitlines()[1] + b"\n")
+    assert only(tmp_path).status == "unreadable"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are none")
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_pipe_among_sessions(tmp_path: Path, suffix: str) -> None:
+    """It is listed as what it is, and nothing waits for it; so is a link to one, and a device."""
+    good = as_finished(tmp_path, rich())
+    os.mkfifo(tmp_path / f"20990101T000000Z-a{suffix}")
+    (tmp_path / f"20990101T000000Z-b{suffix}").symlink_to(f"20990101T000000Z-a{suffix}")
+    (tmp_path / f"20990101T000000Z-c{suffix}").symlink_to("/dev/zero")
+    found = list(listed(tmp_path))
+    assert [one.problem for one in found[:-1]] == [
+        "it is a device, and no file", "it is a named pipe, and no file", "it is a named pipe, and no file"
+    ]  # fmt: skip
+    assert found[-1].path == good

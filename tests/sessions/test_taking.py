@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -252,3 +253,47 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fcntl, "flock", none)
     with take(ID, tmp_path), take(ID, tmp_path) as second:
         assert json.loads(second.path.read_bytes())["id"] == ID
+
+
+@pytest.mark.parametrize(
+    "end", [b"\0\0\0\0", b"{}", b"null", b'{"turn": {}}', b'{"turn": 3, "texts": {}}', b"[" * 9999, b"\x80"]
+)
+@pytest.mark.parametrize("torn", [b"", b'{"turn": {"tu'])
+def test_a_garbled_line_is_noticed(tmp_path: Path, end: bytes, torn: bytes) -> None:
+    """One at the end is dropped like a torn one; one with a turn behind it is not to be passed over."""
+    path = interrupted(tmp_path, closed=False, torn=end + b"\n" + torn)
+    found = read_session(path)
+    assert (found.is_closed, found.is_torn, found.is_garbled) == (False, bool(torn), True)
+    assert len(found.transcript.turns) == 3
+    data = path.read_bytes().removesuffix(torn)
+    path.write_bytes(data + data.splitlines(keepends=True)[1])
+    with pytest.raises(SessionError, match="is not a transcript that can be read"):
+        read_session(path)
+
+
+def test_two_garbled_lines_are_too_many(tmp_path: Path) -> None:
+    """Whoever has written these has not only been interrupted."""
+    path = interrupted(tmp_path, closed=False, torn=b"x\ny\n")
+    with pytest.raises(SessionError, match="line 5, column 1 is no JSON"):
+        read_session(path)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_are_none(tmp_path: Path, number: str) -> None:
+    """JSON has none of them, and nobody could go on with one."""
+    path = interrupted(tmp_path, closed=True)
+    text = path.read_text()
+    path.write_text(re.sub(r'"seconds": [0-9.]+', f'"seconds": {number}', text))
+    with pytest.raises(SessionError, match="is not a transcript that can be read"):
+        read_session(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are none")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Neither to be read nor to be taken."""
+    os.mkfifo(tmp_path / f"{ID}.json")
+    for name in (ID, str(tmp_path / f"{ID}.json")):
+        with pytest.raises((SessionError, UsageError), match=r"named pipe|there is no session"):
+            take(name, tmp_path)
+    with pytest.raises(SessionError, match="cannot be read: it is a named pipe"):
+        read_session(tmp_path / f"{ID}.json")
