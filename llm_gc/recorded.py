@@ -128,7 +128,7 @@ def _replies(turn: TurnRecord) -> Iterator[tuple[str, Reply]]:
             continue
         *before_, last = tries
         seconds = sum(attempt.seconds for attempt in before_) + last.seconds
-        yield id_, _failed(last, before_, Reply(tokens=last.tokens, seconds=seconds))
+        yield id_, _failed(last, before_, Reply(tokens=last.tokens, seconds=seconds), is_asked_again=True)
     reply = Reply(
         content=turn.content,
         thinking=turn.thinking,
@@ -144,8 +144,10 @@ def _replies(turn: TurnRecord) -> Iterator[tuple[str, Reply]]:
     yield turn.id, reply if turn.error is None else _failed(own[-1], own[:-1], reply)
 
 
-def _failed(last: AttemptRecord, earlier: Iterable[AttemptRecord], reply: Reply) -> Reply:
-    failure = _failure(last.error)
+def _failed(
+    last: AttemptRecord, earlier: Iterable[AttemptRecord], reply: Reply, *, is_asked_again: bool = False
+) -> Reply:
+    failure = _failure(last.error)._replace(retry=is_asked_again)
     attempts = _attempts(earlier)
     return replace(reply, content=last.content, thinking=last.thinking, failure=failure, attempts=attempts)
 

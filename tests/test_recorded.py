@@ -13,11 +13,11 @@ from llm_gc.conversation import Conversation
 from llm_gc.errors import SessionError
 from llm_gc.loading import load
 from llm_gc.project import document
-from llm_gc.protocol import Ask, Attempt, Failure, Reply
+from llm_gc.protocol import Ask, Attempt, Cut, Failure, Reply, Tokens
 from llm_gc.recorded import before, conversation_of, feed, header_of, kept, replies
 from llm_gc.records import PipelineRecord, Transcript
 from llm_gc.transcript import Decoder, Encoder, Sent, dumps, finish
-from tests.talks import failed, pipeline, said, talk
+from tests.talks import answer_all, failed, pipeline, said, talk
 from tests.test_transcript import ENDED, FAST, Case, cases, drive, transcript, with_requests
 
 ROLES = ("anna", "ben", "cleo")
@@ -107,6 +107,30 @@ def test_tries_that_came_to_nothing_are_replies_again() -> None:
     assert misfit.attempts == (Attempt(Failure("server", "No."), "half", "hm", 0.5),)
     assert (fits.failure, fits.content, fits.attempts) == (None, '{"ok": true}', ())
     assert (late.failure, late.content) == (Failure("timeout", "It broke."), "so f")
+
+
+@pytest.mark.parametrize("answers", [("", "Hello."), ("", ""), ("", "no JSON", '{"a": 1}')])
+def test_what_was_asked_for_again_is_so_again(answers: tuple[str, ...]) -> None:
+    """An empty reply too, and the one that settled its turn is not."""
+    step = {"say": "anna", "format": {"a": {}}} if len(answers) > 2 else "anna"
+    conversation = talk([step, "ben"])
+    answer_all(conversation, *answers)
+    made = transcript(conversation)
+    assert [attempt.error.kind for attempt in made.turns[0].attempts][:1] == ["empty"]
+    assert dumps(again(made, talk([step, "ben"]))) == dumps(made)
+
+
+def test_what_cut_a_reply_and_the_tokens_of_tries_are_in_the_record() -> None:
+    """They are the same in what is made of it."""
+    cut = Cut("reply_time", "It took too long.")
+    tried = Attempt(Failure("broken", "It broke.", retry=True), "One", tokens=Tokens(None, 3))
+    reply = Reply("One two", tokens=Tokens(None, 4), attempts=(tried,), cut_by=cut)
+    conversation = talk(["anna", "ben"])
+    answer_all(conversation, reply, failed())
+    made = transcript(conversation)
+    assert (made.turns[0].cut, made.turns[0].cut_by) == (True, cut)
+    assert made.totals.tokens == Tokens(0, 7)
+    assert dumps(again(made, talk(["anna", "ben"]))) == dumps(made)
 
 
 def test_failures_at_the_end_are_not_kept() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 from llm_gc.check.sizes import Sizes
 from llm_gc.check.subject import Subject
 from llm_gc.check.told import Told
-from llm_gc.pipeline import Role
 from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.do import Do
@@ -96,8 +95,6 @@ class Course:
         keeps = pipeline.limits.on_overflow == "drop_oldest"
         windows = {name: None if keeps else subject.number(role.num_ctx) for name, role in pipeline.roles.items()}
         self._windows = {name: size for name, size in windows.items() if size is not None}
-        self._limit = subject.number(pipeline.limits.max_tokens)
-        self._longest = {name: self._bound(role) for name, role in pipeline.roles.items()}
         told = Told(self._sizes.of(pipeline.opening))
         most = subject.number(pipeline.limits.max_turns)
         self._within(most, lambda: self._run(pipeline.turns, ("turns",), told, is_sure=True))
@@ -172,7 +169,7 @@ class Course:
     def _scene(self, step: Scene, path: Path, told: Told, is_sure: bool) -> None:
         name = step.speaker if step.speaker in self._subject.pipeline.roles else "scene"
         if isinstance(step.scene, str):
-            told.say(name, (self._limit or 0) + AROUND)
+            told.say(name, (self._subject.most_tokens(None) or 0) + AROUND)
             told.turns += 1
         else:
             steps = step.scene
@@ -257,13 +254,8 @@ class Course:
 
     def _reply(self, name: str, step: Turn | None) -> int:
         """Give how many tokens a reply has at most."""
-        longest, most = self._longest[name], step.max_tokens if step else None
-        return longest or 0 if most is None else most if longest is None else min(longest, most)
-
-    def _bound(self, role: Role) -> int | None:
-        """Give how many tokens a role says at most, whatever the step; none where nobody can tell."""
-        bounds = [bound for bound in (self._limit, self._subject.number(role.max_tokens)) if bound is not None]
-        return 0 if role.human else min(bounds, default=None)
+        role, own = self._subject.pipeline.roles[name], step.max_tokens if step else None
+        return 0 if role.human else self._subject.most_tokens(role.max_tokens if own is None else own) or 0
 
     def _allowed(self, step: Choose) -> list[str]:
         if isinstance(step.choose, str):

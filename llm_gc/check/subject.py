@@ -13,6 +13,7 @@ from llm_gc.check.names import Given, given
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Path
+from llm_gc.steps.limits import most_tokens
 from llm_gc.templates import Compiled, Templates, referenced
 from llm_gc.texts import Text, models, texts
 
@@ -127,6 +128,15 @@ class Subject:
                 value = None
             self._numbers[template] = value if isinstance(value, int) and not isinstance(value, bool) else None
         return self._numbers[template]
+
+    def most_tokens(self, own: Any) -> int | None:
+        """Return how many tokens a message has at most whose step or role says ``own``; None where nobody can tell."""
+        limits, known = self.pipeline.limits, self.number(own)
+        is_written = "max_tokens" in limits.model_fields_set
+        cap = self.number(limits.max_tokens) if is_written else None
+        if (own is not None and known is None) or (is_written and cap is None):
+            return cap if known is None else known
+        return most_tokens(known, cap)
 
     def least(self, template: Any) -> int:
         """Give the least whole number that a template gives: the schema of an input may tell."""

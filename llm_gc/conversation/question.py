@@ -19,6 +19,7 @@ from llm_gc.frozen import FrozenDict
 from llm_gc.pipeline import Role, number
 from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, Speech
 from llm_gc.steps.fields import Stop, View, schema_of
+from llm_gc.steps.limits import most_tokens
 
 if TYPE_CHECKING:
     from llm_gc.conversation.moment import Moment
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class Question(NamedTuple):
-    """What is asked of a speaker in one turn; ``repair`` are the parts that ask again for a reply that fits."""
+    """What is asked of a speaker in one turn; ``repair`` are the parts that ask again for a reply that fits.
+
+    One that ``is_reseeded`` is asked again in the same words, after an empty reply, and has another seed for that.
+    """
 
     scope: StepScope
     speaker: Speaker
@@ -34,6 +38,7 @@ class Question(NamedTuple):
     attempt: int = 1
     repair: tuple[Part, ...] = ()
     is_pick: bool = False
+    is_reseeded: bool = False
 
     @property
     def view(self) -> View:
@@ -142,7 +147,7 @@ class Question(NamedTuple):
             return Exchange(ask, reply, reply.failure), None
         empty = self._emptiness(reply)
         if empty:
-            return Exchange(ask, reply, Failure("empty", empty)), None
+            return Exchange(ask, reply, Failure("empty", empty, retry=not reply.cut)), None
         if ask.format is None:
             return Exchange(ask, reply), None
         data, wrong = structured.parse(reply.content, ask.format)
@@ -160,6 +165,8 @@ class Question(NamedTuple):
             return None  # no time is left in which it could be answered
         if failure.kind == "overflow" and bounds.on_overflow == "drop_oldest" and self._drop():
             return self._replace(attempt=self.attempt + 1)
+        if failure.kind == "empty" and failure.retry and "empty" not in map(_kind, earlier):
+            return self._replace(attempt=self.attempt + 1, is_reseeded=True)
         repairs = sum(_kind(one) == "malformed" for one in earlier)
         if failure.kind != "malformed" or exchange.reply.cut or repairs >= bounds.repairs:
             return None
@@ -177,12 +184,12 @@ class Question(NamedTuple):
         if words.temperature is not None:
             path = (*self.scope.path, "temperature")
             options["temperature"] = number(self.scope.render("temperature", words.temperature), path)
-        caps = (words.max_tokens, casting.max_tokens, bounds.max_tokens)
-        options["num_predict"] = min([cap for cap in caps if cap is not None])
-        if casting.seed is None:
-            options["seed"] = _seed(self.scope.stage.seed, id_)
-        else:
-            options["seed"] = casting.seed + self.speaker.copy
+        tokens = casting.max_tokens if words.max_tokens is None else words.max_tokens
+        options["num_predict"] = most_tokens(tokens, bounds.max_tokens)
+        own = None if casting.seed is None else casting.seed + self.speaker.copy
+        if own is None or self.is_reseeded:
+            own = _seed(self.scope.stage.seed if own is None else own, id_)
+        options["seed"] = own
         return FrozenDict(options)
 
     def _rendered(self, moment: Moment, start: int) -> Request:

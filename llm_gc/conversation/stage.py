@@ -20,10 +20,10 @@ from llm_gc.templates import Lookup, Templates, is_file
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits with their templates rendered: counts, and seconds."""
+    """Limits with their templates rendered: counts, and seconds. ``max_tokens`` is None where nobody wrote it."""
 
     max_turns: int | None
-    max_tokens: int
+    max_tokens: int | None
     max_total_tokens: int | None
     max_time: float | None
     timeout: float
@@ -62,7 +62,8 @@ def settle(
         if around is not None and key not in limits.model_fields_set:
             values[key] = None if key in _COSTS and not keep_costs else getattr(around, key)
             continue
-        value = render((*path, key), getattr(limits, key))
+        is_default = key == "max_tokens" and key not in limits.model_fields_set
+        value = None if is_default else render((*path, key), getattr(limits, key))
         if value is not None and key in _DURATIONS:
             try:
                 value = seconds(value)

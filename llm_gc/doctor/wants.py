@@ -12,6 +12,7 @@ from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
 from llm_gc.steps.choose import Choose
+from llm_gc.steps.limits import most_tokens
 from llm_gc.steps.say import Say, Turn
 from llm_gc.texts import models
 
@@ -47,16 +48,16 @@ def wants_of(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Want]:
     """
     return [
         Want(
-            name, casting, _least(casting.max_tokens, stage.bounds.max_tokens), _is_formed(where.pipeline, name), where
+            name,
+            casting,
+            most_tokens(casting.max_tokens, stage.bounds.max_tokens),
+            _is_formed(where.pipeline, name),
+            where,
         )
         for where, stage in stages(loaded, inputs)
         for name, casting in stage.castings.items()
         if not casting.human
     ]
-
-
-def _least(own: int | None, limit: int) -> int:
-    return limit if own is None else min(own, limit)
 
 
 def _is_formed(pipeline: Pipeline, role: str) -> bool:

@@ -14,11 +14,25 @@ Duration = Annotated[str, Field(pattern=PATTERN, examples=["30s", "2m", "1h"])]
 AtLeastTwo = Annotated[int, Field(ge=2), BeforeValidator(read_whole)] | Dynamic
 
 
+MAX_TOKENS = 1024
+"""So many tokens a message may have where nobody says anything."""
+
+
+def most_tokens(own: int | None, limit: int | None) -> int:
+    """Return the tokens that a message may have: ``own`` of its step or role, capped by a ``limit`` that is written."""
+    if own is None:
+        return MAX_TOKENS if limit is None else limit
+    return own if limit is None else min(own, limit)
+
+
 class Limits(Strict):
     """What a conversation may cost at most, and what happens when something fails."""
 
     max_turns: Count = Field(100, description="Turns, failed ones too; a post or a choice is none.")
-    max_tokens: AtLeastOne = Field(1024, description="Tokens of each message.")
+    max_tokens: AtLeastOne = Field(
+        MAX_TOKENS,
+        description="Tokens of a message where neither step nor role says it; written here, it caps what they say.",
+    )
     max_total_tokens: AtLeastOne | None = Field(
         None, description="Tokens in all, of prompts and replies together.", examples=[50_000]
     )

@@ -128,6 +128,7 @@ AFTER_ANOTHER_TRY = [
     Fault("an engine that crashes on the way, then good", (Say("Ein guter", error=ENGINE_GONE), GOOD), tries=(SERVER,)),
     Fault("a cut before the headers, then good", (Cut(), GOOD), tries=(BROKEN,)),
     Fault("a reset before the headers, then good", (Cut(reset=True), GOOD), tries=(BROKEN,)),
+    Fault("an empty reply, then good", (Say(""), GOOD), tries=("empty",)),
     Fault("a cut in a line, then good", (Cut(GOOD, lines=2, extra=9), GOOD), tries=(BROKEN,)),
 ]
 
@@ -165,8 +166,8 @@ FAILURES = [
     Fault("a redirect", (Redirect("http://evil.example/"),), "", REFUSED, words="redirects"),
     Fault("an option of the wrong type", (Error(500, 'option "x" must be of type array'),), "", REFUSED),
     Fault("out of memory", (Error(500, "cudaMalloc failed: out of memory"),), "", SERVER, words="ran out of memory"),
-    Fault("tool calls alone", (Say("", tool_calls=[CALL]),), "", "empty", words="tool call"),
-    Fault("an empty reply", (Say(""),), "", "empty", words="empty reply"),
+    Fault("tool calls alone", 2 * (Say("", tool_calls=[CALL]),), "", "empty", ("empty",), words="tool call"),
+    Fault("empty replies", 2 * (Say(""),), "", "empty", ("empty",), words="empty reply"),
     Fault(
         "thinking up to the limit",
         (Say(WORDS, thinking=[f"hm {n} " for n in range(100)]),),

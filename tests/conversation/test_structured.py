@@ -111,7 +111,7 @@ def test_an_empty_reply_is_a_failed_turn() -> None:
         (Reply("", done_reason="length"), "max_tokens"),
     ]:
         conversation = talk(["anna", "ben"])
-        answer_all(conversation, reply)
+        answer_all(conversation, reply, reply)
         failure = conversation.turns[0].exchange.failure
         assert failure is not None
         assert word in failure.message

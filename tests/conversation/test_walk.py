@@ -303,12 +303,25 @@ def test_seeds_differ_by_ask_and_repeat_by_run() -> None:
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
-def test_max_tokens_is_the_least_of_step_role_and_limit() -> None:
-    """It is always sent."""
+@pytest.mark.parametrize(
+    ("limits", "sent"), [({"max_tokens": 512}, [300, 512, 100, 512]), ({}, [300, 1024, 100, 3000])], ids=str
+)
+def test_max_tokens(limits: dict[str, Any], sent: list[int]) -> None:
+    """It is always sent: what the step says, else the role; a limit caps it where it is written."""
     roles = {"anna": {"max_tokens": 300}, "ben": {}}
-    turns = ["anna", "ben", {"say": "anna", "max_tokens": 100}, {"say": "anna", "max_tokens": 900}]
-    asks = answer_all(talk(turns, roles=roles, limits={"max_tokens": 512}))
-    assert [ask.options["num_predict"] for ask in asks] == [300, 512, 100, 300]
+    turns = ["anna", "ben", {"say": "anna", "max_tokens": 100}, {"say": "anna", "max_tokens": 3000}]
+    asks = answer_all(talk(turns, roles=roles, limits=limits))
+    assert [ask.options["num_predict"] for ask in asks] == sent
+
+
+def test_a_written_max_tokens_caps_what_is_said_in_scenes() -> None:
+    """Of the pipeline around a scene, and of the scene itself."""
+    roles = {"anna": {"max_tokens": 3000}, "ben": {}}
+    scene = {"scene": ["anna", "ben"], "opening": "Go."}
+    inner = {**scene, "limits": {"max_tokens": 100}}
+    asks = answer_all(talk([scene, inner], roles=roles, limits={"max_tokens": 2000}))
+    assert [ask.options["num_predict"] for ask in asks] == [2000, 2000, 100, 100]
+    assert [ask.options["num_predict"] for ask in answer_all(talk([scene], roles=roles))] == [3000, 1024]
 
 
 def test_roles_on_one_model_share_their_load_options() -> None:

@@ -19,10 +19,9 @@ SEVERITY: Severity = "warning"
 
 def check(subject: Subject) -> Iterator[Problem]:
     """Report every role whose replies leave no room for a prompt."""
-    limit = subject.number(subject.pipeline.limits.max_tokens)
     for name, role in subject.pipeline.roles.items():
         window, own = subject.number(role.num_ctx), subject.number(role.max_tokens)
-        most = min((bound for bound in (own, limit) if bound is not None), default=None)
+        most = subject.most_tokens(role.max_tokens)
         if role.human or window is None or most is None or most < window:
             continue
         key = "max_tokens" if own == most else "num_ctx"
