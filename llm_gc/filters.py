@@ -8,6 +8,7 @@ What the author got wrong (a name that is not there, a regular expression that c
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,8 +29,12 @@ MAX_SEARCHED = 100_000
 MAX_NUMBER = 1e15
 """Up to here a whole number is printed without a point, however it was worked out."""
 
+_LANGUAGE = re.compile(r"[A-Za-z]*\s*")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?", re.ASCII)
-_FENCED = re.compile(r"\A\s*```[A-Za-z]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
+
+_NUMBERS = 2
+_LARGE = 2**60
+"""From here on numbers of one hash can be found."""
 
 Attribute = str | int | None
 
@@ -52,7 +57,7 @@ def majority(value: Any, attribute: Attribute = None, weight: Attribute = None) 
         vote = _plain(_at(item, attribute))
         if _is_empty(item) or _is_empty(vote):
             continue
-        key = _key(vote)
+        key = _hashed(vote)
         before, first = votes.get(key, (0, vote))
         votes[key] = before + (1 if weight is None else _number(_at(item, weight)) or 0), first
     return max(votes.values(), key=lambda pair: pair[0])[1] if votes else None
@@ -68,11 +73,18 @@ def from_json(value: Any) -> Any:
     text = _plain(_given(value))
     if not isinstance(text, str):
         return None
-    fenced = _FENCED.match(text)
     try:
-        return freeze(json.loads(fenced[1] if fenced else text))
+        return freeze(json.loads(unfenced(text)))
     except (ValueError, RecursionError):
         return None
+
+
+def unfenced(text: str) -> str:
+    """Return what is in the code fence around a text; a text without one as it is."""
+    bare = text.strip()
+    first, line_break, rest = bare.removeprefix("```").partition("\n")
+    is_fenced = line_break and bare.startswith("```") and rest.endswith("```") and _LANGUAGE.fullmatch(first)
+    return rest.removesuffix("```") if is_fenced else text
 
 
 def mean(value: Any) -> float | None:
@@ -98,15 +110,16 @@ def groupby(
     for item in _items(value):
         found = _plain(_at(item, attribute))
         found = default if found is None else found
-        groups.setdefault(_key(_cased(found, case_sensitive)), (found, []))[1].append(item)
-    return [Group(*groups[key]) for key in sorted(groups)]
+        groups.setdefault(_hashed(_cased(found, case_sensitive)), (found, []))[1].append(item)
+    by_value = sorted(groups.values(), key=lambda group: _key(_cased(group[0], case_sensitive)))
+    return [Group(*group) for group in by_value]
 
 
 def unique(value: Any, case_sensitive: bool = True, attribute: Attribute = None) -> list[Any]:
     """Give the items without those that are equal to an earlier one, or have an equal attribute."""
     first: dict[Any, Any] = {}
     for item in _items(value):
-        first.setdefault(_key(_cased(_plain(_at(item, attribute)), case_sensitive)), item)
+        first.setdefault(_hashed(_cased(_plain(_at(item, attribute)), case_sensitive)), item)
     return list(first.values())
 
 
@@ -190,10 +203,18 @@ def _key(value: Any) -> tuple[int, Any]:
     if isinstance(value, bool):
         return 1, value
     if isinstance(value, (int, float)):
-        return 2, value
+        return _NUMBERS, value
     if isinstance(value, str):
         return 3, value
     return 4, json.dumps(value, sort_keys=True, default=repr)
+
+
+def _hashed(value: Any) -> tuple[int, Any]:
+    """Return a key to find equal values by. Python's hashes of large numbers can be made to be all the same."""
+    key = _key(value)
+    if key[0] == _NUMBERS and math.isfinite(key[1]) and abs(key[1]) >= _LARGE:
+        return _NUMBERS, hex(int(key[1]))
+    return key
 
 
 def _number(value: Any) -> float | None:

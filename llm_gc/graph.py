@@ -7,7 +7,6 @@ them. Mermaid's flowcharts: https://mermaid.js.org/syntax/flowchart.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from llm_gc.steps.repeat import Repeat
 from llm_gc.steps.say import Say
 from llm_gc.steps.scene import Scene
 from llm_gc.steps.set import Set
+from llm_gc.templates import without_braces
 
 LONGEST = 60
 """So many characters of a text stand in the picture."""
@@ -243,8 +243,8 @@ def _how_often(step: Repeat | Parallel, how: str = "") -> str:
 
 def _inside(template: str) -> str:
     """Give what stands between the braces of a template that is nothing else."""
-    found = re.fullmatch(r"\s*\{\{\s*([^{}]*?)\s*\}\}\s*", template)
-    return found[1] if found else template
+    inside = without_braces(template)
+    return template if inside is None or {*"{}"} & {*inside} else inside
 
 
 def _heard(step: Scene) -> str:

@@ -31,6 +31,16 @@ def test_majority_is_what_most_have() -> None:
     assert value("x | majority", x=[1, 2, 1.0]) == 1
 
 
+def test_large_numbers_are_told_apart() -> None:
+    """Equal numbers are equal however large, whole or with a point; others are others, also of one hash."""
+    apart = [number * (2**61 - 1) for number in range(5)]
+    assert value("x | unique", x=[2**61 - 1, 2.0**70, 2**70, *apart]) == [2**61 - 1, 2.0**70, 0, *apart[2:]]
+    assert value("x | majority", x=[2**61 - 1, 2 * (2**61 - 1), 2 * (2**61 - 1)]) == 2 * (2**61 - 1)
+    found = value("x | groupby('n')", x=[{"n": 2**65}, {"n": -(2**70)}, {"n": 1}])
+    assert [key for key, _ in found] == [-(2**70), 1, 2**65]
+    assert value("[1e308 * 10, 1e308 * 10, 1] | unique | length") == 2
+
+
 def test_majority_skips_the_empty() -> None:
     """None, empty text, failed messages and those that nobody spoke do not count; of nothing it is none."""
     assert value("x | majority", x=[None, None, "", "", " \n", FAILED, FAILED, NOTHING, NOTHING, "a"]) == "a"

@@ -498,6 +498,88 @@ def test_no_template_makes_too_much(text: str) -> None:
     assert time.process_time() - began < 10
 
 
+LARGE = {
+    "text": "a" * 900_000,
+    "other": "a" * 899_999 + "b",
+    "texts": ["a" * 1000] * 800,
+    "numbers": [*range(150_000)],
+    "colliding": [number * (2**61 - 1) for number in range(30_000)],
+    "maps": [{"a": number} for number in range(50_000)],
+    "nested": [[["a"] * 50] * 50] * 20,
+    "messages": [Message("anna", "Anna", "x" * 900, freeze({"n": number}), number) for number in range(900)],
+    "comments": "<!---->" * 100_000,
+    "floats": [1.5 * 2.0 ** (number % 1800 - 900) for number in range(20_000)],
+}
+REPEATED = [
+    "text == other", "text != other", "text < other", "'a' < text < other", "'zz' in text", "'zz' not in text",
+    "text is eq(other)", "text is lower", "texts | select('eq', texts[0]) | list", "numbers == numbers[:]",
+    "-1 in numbers", "numbers.index(149999)", "numbers.count(3)", "messages == messages[:]", "{'a': -1} in maps",
+    "other in [text, text]", "nested == nested[:]", "text.count('b')", "text.find('b')", "text.upper()", "text[1:]",
+    "text.split('b')", "text ~ ''", "text * 1", "text.replace('b', 'a')", "texts | sort", "colliding | sort",
+    "maps | unique", "colliding | unique", "colliding | majority", "colliding | groupby('a')", "maps | majority('a')",
+    "floats | stdev", "floats | mean", "comments | striptags", "nested | pprint", "nested | tojson",
+    "text | extract('(a|a)*b')", "maps | selectattr('a', 'gt', 3) | list", "'%s' % text", "text | truncate(9)",
+    "0.5 in range(99999)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", REPEATED)
+def test_work_that_makes_nothing_is_charged(expression: str) -> None:
+    """To compare, to look for, to sort and to cut large values, a hundred thousand times, ends in an error, soon."""
+    began = time.process_time()
+    error = failure("{% for i in range(99999) %}{% set x = " + expression + " %}{% endfor %}", **LARGE)
+    assert "more than 20,000,000" in error.message
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for i in range(99) recursive %}{% if loop.depth < 4 %}{{ loop(range(99999)) }}{% endif %}{% endfor %}",
+        "{% for i in range(9999) %}{% for j in range(999) %}"
+        + "{% set x = i.real %}" * 200
+        + "{% endfor %}{% endfor %}",
+        "{% macro f() %}" + "{% set x = 1 %}" * 3000 + "{% endmacro %}{% for i in range(99999) %}{{ f() }}{% endfor %}",
+        "{% for i in range(99999) %}{% include 'long.j2' %}{% endfor %}",
+        "{% for i in range(99999) %}{% if 1 %}" + "{% set x = 1 %}" * 3000 + "{% endif %}{% endfor %}",
+    ],
+    ids=["recursive loop", "loop", "macro", "file", "branch"],
+)
+def test_blocks_are_charged_by_what_is_in_them(text: str) -> None:
+    """A block that runs costs as much as it is large: in a loop, in a macro, in another file."""
+    began = time.process_time()
+    assert "more than 20,000,000" in failure(text, {"long.j2": "{% set x = 1 %}" * 3000}).message
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1 == 1.0", True),
+        ("[1, 'a'] == x", True),
+        ("x == [1, 'b']", False),
+        ("m == m", True),
+        ("'ell' in m", True),
+        ("1 < 2 < 3", True),
+        ("1 < 2 > 3", False),
+        ("1 < 0 < nothing_here", False),
+        ("'a' in x", True),
+        ("'b' not in x", True),
+        ("2 in x", False),
+        ("'k' in {'k': 1}", True),
+        ("2 in range(3)", True),
+        ("[1, 2] < [1, 3]", True),
+        ("'a' < 'b' and 'b' >= 'b' and not 'a' > 'b' and 'a' <= 'a' and 'a' != 'b'", True),
+        ("x is eq([1, 'a'])", True),
+        ("1 is in([1])", True),
+        ("x | select('string') | list", ["a"]),
+    ],
+)
+def test_what_is_charged_compares_as_python_does(expression: str, value: Any) -> None:
+    """Comparing, in chains too, gives what it always gave."""
+    assert evaluated(expression, x=[1, "a"], m=HELLO) == value
+
+
 def test_what_is_within_bounds_is_made() -> None:
     """The bounds are far from what a prompt needs."""
     long = "word " * 100_000

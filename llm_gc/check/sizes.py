@@ -15,7 +15,7 @@ from llm_gc.tokens import as_tokens
 MOST = 10**9
 """Nothing is longer than that."""
 
-_TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_TAGS = re.compile(r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)", re.DOTALL)
 
 
 class Sizes:

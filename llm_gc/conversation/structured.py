@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from llm_gc import json_schema, regex
 from llm_gc.errors import TemplateError
+from llm_gc.filters import unfenced
 from llm_gc.frozen import freeze
 from llm_gc.protocol import Failure
 
 _MISFIT = "The structured reply does not fit its format:"
-
-_FENCED = re.compile(r"^\s*```[A-Za-z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
 
 
 def parse(content: str, schema: Any) -> tuple[Any, str | None]:
@@ -23,9 +21,8 @@ def parse(content: str, schema: Any) -> tuple[Any, str | None]:
         TemplateError: where a pattern of the schema cannot be used.
 
     """
-    found = _FENCED.match(content)
     try:
-        data = freeze(json.loads(found[1] if found else content))
+        data = freeze(json.loads(unfenced(content)))
     except (ValueError, RecursionError) as error:
         return None, f"it is not valid JSON: {error}"
     wrong = _misfit(data, schema)

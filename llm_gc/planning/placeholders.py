@@ -18,7 +18,7 @@ from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Part, Reply
 
 _MARK = re.compile(r"⟨[^⟨⟩]*: up to ([0-9,]+) tokens⟩")
-_LABEL = re.compile(r"(?:[^⟨:]*: )?")
+_LABEL = re.compile(r"\A(?:[^⟨:]*: )?")
 _TRIES = 20
 
 

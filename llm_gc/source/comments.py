@@ -12,7 +12,7 @@ from llm_gc.protocol import Path
 from llm_gc.source.nodes import MAX_NODES, STR
 from llm_gc.source.places import Source
 
-_COMMENT = re.compile(r"[ \t]+(#[^\r\n]*)")
+_COMMENT = re.compile(r"(?<![ \t])[ \t]+(#[^\r\n]*)")
 
 
 class CutText(NamedTuple):
@@ -25,7 +25,7 @@ class CutText(NamedTuple):
 
 def cut_texts(source: Source) -> Iterator[CutText]:
     """Return the plain texts of a source that a comment follows in the same line, in the order of the document."""
-    if not _COMMENT.search(source.text):
+    if " #" not in source.text and "\t#" not in source.text:
         return
     waiting: list[tuple[Path, yaml.Node | None]] = [((), source.root)]
     for _ in range(MAX_NODES):  # aliases can make paths without end

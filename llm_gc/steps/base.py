@@ -25,7 +25,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 Template = Annotated[str, Field(json_schema_extra={"x-llm-gc": "template"})]
 
 
-_FILE = re.compile(r"[^\s{}]+\.(?:j2|md|txt)")
+_FILE = re.compile(r"\A[^\s{}]+\.(?:j2|md|txt)")
 
 
 def read_text(value: str) -> str:

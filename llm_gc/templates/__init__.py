@@ -5,7 +5,7 @@ names are errors. There is no clock, no chance and no way to a file: templates c
 """
 
 from llm_gc.templates.compiling import Compiled, Lookup, Templates, is_file, referenced, taken
-from llm_gc.templates.parsing import comments, parsed
+from llm_gc.templates.parsing import comments, parsed, without_braces
 from llm_gc.templates.spots import column
 from llm_gc.templates.uses import Spotted, Use
 
@@ -21,4 +21,5 @@ __all__ = [
     "parsed",
     "referenced",
     "taken",
+    "without_braces",
 ]

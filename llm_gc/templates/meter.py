@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from contextvars import ContextVar
 from typing import Any
 
 from jinja2 import Undefined
@@ -27,20 +28,35 @@ MAX_BITS = 4096
 CALL = 100
 """What a call costs, so that a macro that calls itself comes to an end."""
 
-_FIELD = re.compile(r"%(?:\([^)]*\))?[-#0 +]*(\*|[0-9]*)(?:\.(\*|[0-9]*))?[hlL]?[a-zA-Z%]")
+FILTER = 20
+"""What a filter costs, whatever its values."""
+
+TEST = 20
+"""What a test costs, whatever its values."""
+
+NODE = 3
+"""What each part of the code of a block costs when it runs."""
+
+STEP = 12
+"""What it costs to look at a value inside of values that are compared."""
+
+_AT_ENDS = frozenset({"endswith", "removeprefix", "removesuffix", "startswith"})
+"""Methods of texts that look no further than their argument is long."""
+
+_FIELD = re.compile(r"%(?:\([^)]*\))?[-#0 +]*+(\*|[0-9]*)(?:\.(\*|[0-9]*))?[hlL]?[a-zA-Z%]")
 _FIGURE = re.compile(r"[0-9]+")
 
 
-class Meter:
-    """Counts what one rendering makes."""
+_left: ContextVar[list[int]] = ContextVar("left")
+"""What is left for the rendering in this thread: conversations that share templates may render at once."""
 
-    def __init__(self) -> None:
-        """Begin with nothing made."""
-        self.left = MAX_WORK
+
+class Meter:
+    """Counts what one rendering makes, and what it takes."""
 
     def begin(self) -> None:
         """Begin a rendering."""
-        self.left = MAX_WORK
+        _left.set([MAX_WORK])
 
     def charge(self, size: int) -> None:
         """Count what is made now.
@@ -51,8 +67,18 @@ class Meter:
         """
         if size > MAX_TEXT:
             raise SecurityError(f"this would make more than {MAX_TEXT:,} characters or items")
-        self.left -= size
-        if self.left < 0:
+        self.spend(size)
+
+    def spend(self, work: int) -> None:
+        """Count work that makes nothing.
+
+        Raises:
+            SecurityError: where it is too much in all.
+
+        """
+        left = _left.get()
+        left[0] -= work
+        if left[0] < 0:
             raise SecurityError(f"this takes too long: more than {MAX_WORK:,} characters, items and rounds")
 
 
@@ -92,6 +118,85 @@ def weigh(value: Any, *, written: bool = False) -> int:
     return total
 
 
+def compared(operator: str, left: Any, right: Any) -> int:
+    """Return at most how many characters and items Python looks at to compare two values."""
+    if operator in ("in", "notin"):
+        return _looked_for(left, right)
+    if operator not in ("eq", "ne") and isinstance(left, str) and isinstance(right, str):
+        return 1 + min(len(left), len(right))
+    return _equated(left, right)
+
+
+def _equated(left: Any, right: Any) -> int:
+    """Return what it takes to see whether two values are equal: little, where they are not equally long."""
+    work, waiting = 0, [(left, right)]
+    while waiting and work <= MAX_WORK:
+        one, other = waiting.pop()
+        work += STEP
+        if isinstance(one, Message) and isinstance(other, Message):
+            waiting += [(one.content, other.content), (one.data, other.data)]
+        elif one is not other and _is_alike(one, other) and len(one) == len(other):
+            work += len(one)
+            if isinstance(one, Mapping):
+                waiting += [(value, other[key]) for key, value in one.items() if key in other]
+            elif not isinstance(one, str):
+                waiting += zip(one, other, strict=True)
+    return work
+
+
+def _is_alike(one: Any, other: Any) -> bool:
+    """Return whether both are texts, lists, tuples or maps."""
+    return any(isinstance(one, kind) and isinstance(other, kind) for kind in (str, list, tuple, Mapping))
+
+
+def _looked_for(value: Any, place: Any) -> int:
+    """Return what it takes to look for a value in another one."""
+    if isinstance(place, str):
+        return 1 + len(place) + (len(value) if isinstance(value, str) else 0)
+    if isinstance(place, Message):
+        return 1 + len(place.content)
+    if isinstance(place, (list, tuple)) and isinstance(value, str):
+        as_long = sum(isinstance(item, str) and len(item) == len(value) for item in place)
+        return 1 + 2 * len(place) + len(value) * as_long
+    if isinstance(place, (list, tuple)):
+        is_inside = isinstance(value, (Message, list, tuple, Mapping))
+        return 1 + (sum(_equated(value, item) for item in place) if is_inside else len(place))
+    if isinstance(place, (range, ValuesView, ItemsView)):
+        return 1 + len(place) * (1 if isinstance(value, int) else weigh(value))
+    return 1 + (len(value) if isinstance(value, str) else 0)
+
+
+def handled(owner: Any, name: str, args: tuple[Any, ...]) -> int:
+    """Return how many characters and items a method looks at."""
+    if isinstance(owner, str):
+        own = 0 if name in _AT_ENDS else len(owner)
+        return own + sum(len(arg) if isinstance(arg, str) else weigh(arg) for arg in args)
+    if isinstance(owner, (list, tuple)) and args:
+        return _looked_for(args[0], owner)
+    return 0
+
+
+def sorting(size: int, _values: tuple[Any, ...]) -> int:
+    """Return what it takes to sort what has this size."""
+    return size * size.bit_length()
+
+
+def reading(size: int, _values: tuple[Any, ...]) -> int:
+    """Return what it takes to write values out in order to compare them."""
+    return 4 * size
+
+
+def calculating(size: int, _values: tuple[Any, ...]) -> int:
+    """Return what it takes to calculate with exact fractions, or to lay values out in lines."""
+    return 20 * size
+
+
+def stripping(size: int, values: tuple[Any, ...]) -> int:
+    """Return what it takes to strip a text of its tags: all of it is written anew for each comment."""
+    text = str(values[0])
+    return size + text.count("<!--") * len(text) // 100
+
+
 def kind(value: Any) -> str:
     """Say what kind of value this is, in the words of the language."""
     for type_, words in ((str, "a text"), (bool, "a truth value"), ((int, float), "a number"), (Message, "a message"),
@@ -127,7 +232,8 @@ def total(left: Any, right: Any) -> int:
 def percent(text: str, values: Any) -> int:
     """Give at most how long ``text % values`` is."""
     widths, fields = 0, 0
-    for found in _FIELD.finditer(text):
+    unclosed = text.find("%(", text.rfind(")") + 1)  # where Python gives up; to look for its end takes all of the rest
+    for found in _FIELD.finditer(text if unclosed < 0 else text[:unclosed]):
         fields += 1
         for figure in found.groups():
             if figure == "*":
@@ -141,7 +247,8 @@ def braces(text: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> int:
     """Give at most how long ``text.format(…)`` is. A width that is itself a field is refused."""
     if re.search(r"\{[^{}]*\{", text.replace("{{", "")):
         raise SecurityError("a width that is itself a field is not allowed; write the figure out")
-    widths = sum(_figure(figure) for field in re.findall(r":([^{}]*)\}", text) for figure in _FIGURE.findall(field))
+    fields = (before.rpartition("{")[2].partition(":")[2] for before in text.split("}")[:-1])
+    widths = sum(_figure(figure) for field in fields for figure in _FIGURE.findall(field))
     return len(text) + widths + text.count("{") * weigh([list(args), dict(kwargs)])
 
 

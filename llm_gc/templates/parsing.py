@@ -171,13 +171,21 @@ def comments(text: str) -> Iterator[tuple[int, int]]:
             yield begin, begin + len(text[begin:offset].rstrip())
 
 
+def without_braces(text: str) -> str | None:
+    """Return what is between the braces around a text; None where there are none."""
+    bare = text.strip()
+    if not (len(bare) >= 4 and bare.startswith("{{") and bare.endswith("}}")):
+        return None
+    return bare[2:-2].removeprefix("-").removesuffix("-").strip()
+
+
 def _refuse_braces(text: str) -> None:
     """Refuse braces in an expression, and show it without them."""
     found = re.search(r"\{[{%]", text)
     if found is None:
         return
-    bare = re.sub(r"^\s*\{\{-?\s*(.*?)\s*-?\}\}\s*$", r"\1", text, flags=re.DOTALL)
-    fix = f"; write: {' '.join(bare.split())}" if bare != text else ""
+    bare = without_braces(text)
+    fix = f"; write: {' '.join(bare.split())}" if bare is not None else ""
     start = found.start()
     raise TemplateError(
         f"this is an expression already, and needs no {found[0]}{fix}",

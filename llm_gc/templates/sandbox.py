@@ -8,6 +8,7 @@ counted first.
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
@@ -23,6 +24,7 @@ from llm_gc.filters import FILTERS
 from llm_gc.near import near
 from llm_gc.protocol import Message
 from llm_gc.templates import meter
+from llm_gc.templates.generating import ChargingGenerator
 from llm_gc.templates.spots import SpottingLexer
 
 _WITHHELD = frozenset({"encode", "from_bytes", "maketrans", "to_bytes", "translate"})
@@ -52,6 +54,39 @@ _SIZES: dict[str, Callable[..., int]] = {
 """For filters and methods that can make much of little: how much."""
 
 
+_WORK: dict[str, Callable[[int, tuple[Any, ...]], int]] = {
+    "dictsort": meter.sorting,
+    "groupby": meter.sorting,
+    "majority": meter.reading,
+    "mean": meter.calculating,
+    "median": meter.calculating,
+    "pprint": meter.calculating,
+    "sort": meter.sorting,
+    "stdev": meter.calculating,
+    "striptags": meter.stripping,
+    "tojson": meter.reading,
+    "unique": meter.reading,
+}
+"""For filters that take longer than to look at each of their values once: how much longer, by the size of these."""
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "in": lambda left, right: left in right,
+    "notin": lambda left, right: left not in right,
+}
+
+_COMPARING = {
+    "eq": "eq", "==": "eq", "equalto": "eq", "ne": "ne", "!=": "ne", "lt": "lt", "<": "lt", "lessthan": "lt",
+    "le": "lteq", "<=": "lteq", "gt": "gt", ">": "gt", "greaterthan": "gt", "ge": "gteq", ">=": "gteq", "in": "in",
+}  # fmt: skip
+"""The tests that compare, and how."""
+
+
 class Missing(StrictUndefined):
     """A name, key or attribute that is not there; using it is an error that says so."""
 
@@ -76,6 +111,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, with the language's own rules."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
+    code_generator_class = ChargingGenerator
 
     def __init__(self, prompts: Mapping[str, str]) -> None:
         """Take the texts of the prompt files, keyed by their name under ``prompts/``."""
@@ -94,8 +130,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             optimized=False,
         )
         del self.filters["random"], self.globals["lipsum"]
-        own: dict[str, Callable[..., Any]] = {_EACH: self._each, _PART: _part}
+        own: dict[str, Callable[..., Any]] = {_EACH: self._each, _PART: self._part}
         self.filters = _Metered(self.filters | FILTERS, own, self._metered)
+        plain: Mapping[str, Any] = self.tests
+        self.tests = {**plain, **{name: self._tested(name, plain[name]) for name in [*_COMPARING, "lower", "upper"]}}
 
     @property
     def lexer(self) -> Lexer:
@@ -148,6 +186,31 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         return formatted
 
+    def spend(self, work: int) -> None:
+        """Count what a block of the template takes."""
+        self.meter.spend(work)
+
+    def compare(self, left: Any, operator: str, right: Any) -> Any:
+        """Compare two values, and count what is looked at."""
+        self.meter.spend(meter.compared(operator, left, right))
+        return _OPERATORS[operator](left, right)
+
+    def weighed(self, value: Any) -> Any:
+        """Count what a comparison may look at."""
+        self.meter.spend(meter.weigh(value))
+        return value
+
+    def _tested(self, name: str, test: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a test of Jinja's that counts what it looks at."""
+
+        def tested(value: Any, *args: Any) -> Any:
+            is_compared = name in _COMPARING and len(args) == 1
+            size = meter.compared(_COMPARING[name], value, *args) if is_compared else meter.weigh(value)
+            self.meter.spend(meter.TEST + size)
+            return test(value, *args)
+
+        return tested
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Count what ``+``, ``*``, ``**`` and ``%`` make."""
         size = 1
@@ -165,7 +228,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Count what a method makes."""
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
-        self.meter.charge(meter.CALL)
+        self.meter.spend(meter.CALL + meter.handled(owner, name, args))
         if isinstance(owner, str) and name in _SIZES:
             values = (args[0], owner) if name == "join" and args else (owner, *args)
             self.meter.charge(_size(name, values, kwargs))
@@ -196,14 +259,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.meter.charge(1 + (len(items) if hasattr(items, "__len__") else 0))
         return items
 
+    def _part(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
+        """Give a slice; a part of none is none."""
+        part = None if value is None else value[start:stop:step]
+        self.meter.spend(len(part) if isinstance(part, (str, list, tuple)) else 1)
+        return part
+
     def _metered(self, name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
         """Give a filter of Jinja's that counts what it makes, and gives a list where it gave a generator."""
         skip = 1 if hasattr(filter_, "jinja_pass_arg") else 0
 
         def filtered(*args: Any, **kwargs: Any) -> Any:
             values = args[skip:]
+            self.meter.spend(meter.FILTER)
             if name not in _ANY_VALUE:
-                self.meter.charge(meter.weigh([*values, *kwargs.values()], written=name == "string"))
+                size = meter.weigh([*values, *kwargs.values()], written=name == "string")
+                self.meter.charge(size)
+                self.meter.spend(_WORK[name](size, values) if name in _WORK else 0)
             if name == "format":
                 self.meter.charge(meter.percent(str(values[0]), values[1:] or kwargs))
             elif name in _SIZES and not any(isinstance(value, Undefined) for value in values):
@@ -266,11 +338,6 @@ class _Metered(dict[str, Callable[..., Any]]):
 
 _EACH, _PART = " each", " part"
 """Names that no template can write."""
-
-
-def _part(value: Any, start: Any, stop: Any, step: Any) -> Any:
-    """Give a slice; a part of none is none."""
-    return None if value is None else value[start:stop:step]
 
 
 class _Prepare(NodeTransformer):

@@ -38,7 +38,7 @@ def _is_ours(path: Path) -> bool:
         content = read_file(path, HEAD)
     except (OSError, ValueError):  # a named pipe, or what nobody may read
         return False
-    return re.search(rb"^\W*cases\W*:", content, re.MULTILINE) is not None
+    return re.search(rb"^[^\w\n]*cases[^\w\n]*:", content, re.MULTILINE) is not None
 
 
 class CaseFile(pytest.File):

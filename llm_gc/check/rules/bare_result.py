@@ -13,7 +13,7 @@ from llm_gc.errors import Severity
 
 SEVERITY: Severity = "warning"
 
-_PATH = re.compile(r"([a-z_][a-z0-9_]*)((?:\.[a-z_]\w*|\[[^\]\s]+\])*)(?:\s*\|\s*\w+.*)?")
+_PATH = re.compile(r"\A([a-z_][a-z0-9_]*)((?:\.[a-z_]\w*|\[[^\]\s]+\])*)(?:\s*\|\s*\w+.*)?")
 _SEEN = ("last", "messages", "said")
 
 

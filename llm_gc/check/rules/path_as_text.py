@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 
-_PATH = re.compile(r"(?:file:|\.{1,2}/|~/|prompts/|@(?=\S*[./]))\S*|/(?:\S+/)+\S*")
+_PATH = re.compile(r"\A(?:file:|\.{1,2}/|~/|prompts/|@\S*[./]|/\S+/)")
 
 TEXTS = ("prompt", "opening", "instruction", "post")
 
@@ -20,7 +20,8 @@ TEXTS = ("prompt", "opening", "instruction", "post")
 def check(subject: Subject) -> Iterator[Problem]:
     """Report the texts that are the path of a file."""
     for text, _ in subject.texts:
-        if text.path[-1] in TEXTS and text.file is None and _PATH.fullmatch(text.text.strip()):
-            message = f"{text.text.strip()!r} looks like a file, and would be used as these very words"
+        words = text.text.split(maxsplit=1) if text.path[-1] in TEXTS and text.file is None else []
+        if len(words) == 1 and _PATH.match(words[0]):
+            message = f"{words[0]!r} looks like a file, and would be used as these very words"
             hint = "Write the file's name as it is under prompts/; it ends in .j2, .md or .txt."
             yield Problem(text.path, message, hint)

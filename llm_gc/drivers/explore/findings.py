@@ -19,7 +19,7 @@ from llm_gc.protocol import Path
 from llm_gc.steps.choose import Choose
 
 _PLACE = re.compile(
-    r"(?:pipeline (?P<pipeline>[\w.-]+), )?(?:(?P<step>[a-z][\w.]*), (?!line ))?"
+    r"\A(?:pipeline (?P<pipeline>[\w.-]+), )?(?:(?P<step>[a-z][\w.]*), (?!line ))?"
     r"(?:(?P<file>\S+\.(?:j2|md|txt)) \(used at (?P<used>[^)]+)\)|(?P<path>[a-z][\w.-]*))(?:, line (?P<line>[0-9]+))?: "
 )
 _STANDS_IN = frozenset({"or", "default", "else", "if"})
