@@ -12,6 +12,7 @@ from typing import Any
 
 from llm_gc.check.words import shown
 from llm_gc.errors import Finding, PipelineError, UsageError
+from llm_gc.logins import masked
 from llm_gc.protocol import Path
 from llm_gc.source import Place, Source, dotted, load
 
@@ -163,7 +164,7 @@ def merge(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_override(text: str) -> Override:
-    """Read ``any.path=value``; the value is YAML.
+    """Read ``any.path=value``; the value is YAML. As it was ``given`` it is recorded, without the login of a host.
 
     Raises:
         UsageError: where it is not of that form.
@@ -172,11 +173,16 @@ def read_override(text: str) -> Override:
     path, equals, value = text.partition("=")
     steps = tuple(path.strip().split("."))
     if not equals or not all(steps) or not value.strip():
-        raise UsageError(f"--set {text!r} is not any.path=value; write for example --set roles.anna.temperature=0.5")
+        wrong = f"--set {text!r} is not any.path=value"
+        raise UsageError(f"{wrong}; write for example --set roles.anna.temperature=0.5")
     try:
         data = load(value, "--set").data
     except PipelineError as error:
-        raise UsageError(f"--set {text!r}: the value is no YAML: {error.findings[0].message}") from error
+        message = error.findings[0].message
+        raise UsageError(f"--set {text!r}: the value is no YAML: {message}") from error
+    safe = masked(data, steps[-1])
+    if safe is not data:
+        text = f"{path}={json.dumps(safe, ensure_ascii=False)}"
     return Override(steps, data, f"--set {text}")
 
 
@@ -207,6 +213,7 @@ def _lines(document: Document, data: Mapping[str, Any], path: Path, indent: str)
             yield f"{indent}{key}:"
             yield from _lines(document, value, at, indent + "  ")
             continue
+        value = masked(value, key)
         flow = value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
         origin = document.origin(at)
         yield f"{indent}{key}: {flow}" + (f"  # {origin}" if origin else "")

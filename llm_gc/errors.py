@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from llm_gc.logins import mask_all
+
 Fault = Literal["author", "user", "model", "server", "machine"]
 Severity = Literal["error", "warning"]
 
@@ -36,8 +38,8 @@ class LlmGcError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The lines of the message: what stands in one of them cannot begin another."""
-        return tuple(map(str, self.args))
+        """The lines of the message, without logins: what stands in one of them cannot begin another."""
+        return tuple(mask_all(str(line)) for line in self.args)
 
 
 class UsageError(LlmGcError):

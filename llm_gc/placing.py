@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llm_gc.backends import SERVERS
-from llm_gc.backends.wire.hosts import mask
+from llm_gc.logins import mask
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "llm_gc"
 LAYERS = [
     "_version",
     "printable",
+    "logins",
     "errors",
     "duration",
     "protocol",
@@ -66,6 +67,7 @@ LAYERS = [
 
 CORE = [
     "printable",
+    "logins",
     "duration",
     "protocol",
     "near",

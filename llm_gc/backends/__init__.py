@@ -46,19 +46,22 @@ def make(
 def _servers(kind: str | None, host: str | None, environ: Mapping[str, str]) -> Backend:
     from llm_gc.backends.kinds import Kinds
     from llm_gc.backends.wire.hosts import base_url
+    from llm_gc.backends.wire.redact import vault_of
 
     wrong = base_url(host).wrong
     if wrong:
         raise UsageError(f"--host: {wrong}; give an address such as http://127.0.0.1:11434")
 
+    vault = vault_of(environ, host)
+
     def ollama() -> Backend:
         from llm_gc.backends.ollama import Ollama
 
-        return Ollama(host, environ=environ)
+        return Ollama(host, environ=environ, vault=vault)
 
     def openai() -> Backend:
         from llm_gc.backends.openai import OpenAI
 
-        return OpenAI(host, environ=environ)
+        return OpenAI(host, environ=environ, vault=vault)
 
     return Kinds({"ollama": ollama, "openai": openai}, kind or "ollama", only=kind is not None)

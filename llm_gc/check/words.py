@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llm_gc import duration
+from llm_gc.logins import mask_all
 from llm_gc.near import nearest
 from llm_gc.protocol import Path
 from llm_gc.steps.base import DYNAMIC, NAME
@@ -90,7 +91,7 @@ def shown(value: Any) -> str:
         return "true" if value else "false"
     if value == "":
         return "an empty text"
-    text = repr(value)
+    text = mask_all(repr(value))
     return text if len(text) <= 60 else text[:57] + "…" + text[-1]
 
 

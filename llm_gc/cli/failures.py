@@ -11,6 +11,7 @@ import click
 
 from llm_gc.cli.output import OutputLost, err, out, why_lost
 from llm_gc.errors import COMPLETED, FAILED, INTERRUPTED, USAGE, LlmGcError
+from llm_gc.logins import mask_all
 
 DEBUG = "LLM_GC_DEBUG"
 """The environment variable that lets the traceback of an unexpected error be shown."""
@@ -108,5 +109,5 @@ def _usage(error: click.ClickException) -> str:
 
     called = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     name = f"llm-gc {called}" if called in COMMANDS else "llm-gc"
-    text = error.format_message().rstrip(".")
+    text = mask_all(error.format_message()).rstrip(".")
     return f"{text}{'' if text.endswith('?') else '.'} See {name} --help."

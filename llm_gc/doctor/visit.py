@@ -12,7 +12,8 @@ from llm_gc.backends.ollama.pulling import Pulling
 from llm_gc.backends.openai import OpenAI
 from llm_gc.backends.probing import probe
 from llm_gc.backends.together import together
-from llm_gc.backends.wire.hosts import base_url
+from llm_gc.backends.wire.hosts import Login, base_url
+from llm_gc.backends.wire.redact import vault_of
 from llm_gc.doctor.diagnosis import Case
 from llm_gc.doctor.wants import Want
 from llm_gc.errors import UsageError
@@ -20,6 +21,10 @@ from llm_gc.protocol import Casting
 
 Told = Callable[[str, Pulling | None], None]
 """Is told which model is being got, and how far; with none, that it is about to begin."""
+
+
+_Key = tuple[str, tuple[str, Login | None]]
+"""The kind of a server, and what tells it from others."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,10 @@ class Visit:
         wrong = base_url(host).wrong
         if wrong:
             raise UsageError(f"--host: {wrong}; give an address such as http://127.0.0.1:11434")
-        self._ollama, self._openai = Ollama(host, environ=environ), OpenAI(host, environ=environ)
-        self._places: dict[tuple[str, str], _Place] = {}
+        vault = vault_of(environ, host)
+        self._ollama = Ollama(host, environ=environ, vault=vault)
+        self._openai = OpenAI(host, environ=environ, vault=vault)
+        self._places: dict[_Key, _Place] = {}
         for want in wants:
             key = self._place(want.casting)
             self._places[key] = replace(self._places[key], wants=(*self._places[key].wants, want))
@@ -98,10 +105,10 @@ class Visit:
             probed.append(Case(replace(server, probes=probes, held=held), case.wants))
         return probed
 
-    def _place(self, casting: Casting) -> tuple[str, str]:
+    def _place(self, casting: Casting) -> _Key:
         kind = casting.backend or "ollama"
         backend = self._openai if kind == "openai" else self._ollama
-        key = (kind, backend.address(casting).url)
+        key = (kind, backend.address(casting).key)
         self._places.setdefault(key, _Place(backend, casting))
         return key
 

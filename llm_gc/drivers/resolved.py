@@ -8,11 +8,11 @@ from typing import Any
 
 from llm_gc import project
 from llm_gc.backends.base import Facts
-from llm_gc.backends.wire.hosts import mask
 from llm_gc.conversation import Files
 from llm_gc.conversation.stage import Stage
 from llm_gc.errors import TemplateError
 from llm_gc.inputs import resolve as fill
+from llm_gc.logins import mask, masked
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Casting
@@ -100,10 +100,11 @@ def _resolve(loaded: Loaded, castings: Cast, facts: Facts, seed: int | None) -> 
             document["roles"][name]["num_ctx"] = window
     scenes = {name: _resolve(scene, _scene_cast(scene), facts, None) for name, scene in loaded.scenes.items()}
     inner = {name: scene.record for name, scene in scenes.items()}
-    whole = {"document": document, "prompts": loaded.prompts, "scenes": inner}
+    shown = masked(document)
+    whole = {"document": shown, "prompts": loaded.prompts, "scenes": inner}
     over = tuple(dict.fromkeys(one.given for one in loaded.document.overrides))
     over += tuple(f"--{key} {value}" for key, value in loaded.places.items())
-    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), document, loaded.prompts, inner, over)
+    record = PipelineRecord(loaded.pipeline.name, loaded.file, digest(whole), shown, loaded.prompts, inner, over)
     files = Files(loaded.prompts, {name: (scene.pipeline, scene.files) for name, scene in scenes.items()})
     return Resolved(Pipeline.model_validate(document), files, record)
 

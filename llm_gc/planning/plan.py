@@ -9,6 +9,7 @@ from typing import Any
 from llm_gc.conversation import Conversation, Visit
 from llm_gc.conversation.stage import Bounds
 from llm_gc.errors import TemplateError
+from llm_gc.logins import mask
 from llm_gc.planning.decisions import Assumption, Decisions
 from llm_gc.planning.placeholders import placeholder, tokens
 from llm_gc.project import Loaded
@@ -146,7 +147,7 @@ class _Planning:
                 role=ask.speaker.role,
                 label=ask.label,
                 model=None if human else ask.model,
-                host=ask.casting.host,
+                host=mask(ask.casting.host) if ask.casting.host else None,
                 place=self.decisions.place(ask.step),
                 is_pick=ask.is_pick,
                 is_switch=not human and self._switches(ask),

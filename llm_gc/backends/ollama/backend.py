@@ -20,7 +20,7 @@ from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
 from llm_gc.backends.wire.hosts import Address, find_address
-from llm_gc.backends.wire.server import Server
+from llm_gc.backends.wire.kinds import OLLAMA
 from llm_gc.errors import ServerError
 from llm_gc.protocol import Ask, Casting, Latency, Reply
 
@@ -58,7 +58,8 @@ class Ollama(Asking[Models]):
         keep_alive = models.keeping.ask(ask)
         path, body = reply_request(ask, ability, keep_alive, models.version)
         notify(Asked(ask.model))
-        hearing = Hearing(Decoder(Lines(), max_reply=self._max_reply), thoughts_of(ask), notify, self._clock)
+        decoder = Decoder(Lines(), max_reply=self._max_reply)
+        hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock, models.server.redactor)
         with models.asked(ask.model) as activity:
             exchange = Exchange(models.server, ask, hearing, activity)
             ended = await exchange.run(path, body, self._clock() - began)
@@ -94,7 +95,7 @@ class Ollama(Asking[Models]):
         return find_address(self._host, casting.host, self._environ)
 
     def _meet(self, address: Address) -> Models:
-        return Models(Server(address, connect=self._connect, transport=self._transport), self._clock)
+        return Models(self._server(address, OLLAMA), self._clock)
 
 
 def _other(hearing: Hearing, model: str) -> str | None:

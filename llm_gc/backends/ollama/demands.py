@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from llm_gc.backends.ollama.thinking import LEAST
 from llm_gc.backends.wire.failures import Place
-from llm_gc.backends.wire.hosts import Address, mask
+from llm_gc.backends.wire.hosts import Address
 from llm_gc.backends.wire.kinds import OLLAMA
 from llm_gc.errors import ModelMissing, ServerUnreachable
+from llm_gc.logins import mask
 
 
 class Lacking(NamedTuple):

@@ -10,9 +10,9 @@ from llm_gc.backends.examining import Examination, Held, Listed, ModelRecord
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import entry_of
 from llm_gc.backends.ollama.survey import Survey
-from llm_gc.backends.wire.hosts import mask
 from llm_gc.backends.wire.text import natural
 from llm_gc.errors import ServerError, ServerUnreachable
+from llm_gc.logins import mask
 from llm_gc.protocol import Casting
 
 

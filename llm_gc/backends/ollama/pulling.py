@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from llm_gc.backends.wire._httpx import httpx
-from llm_gc.backends.wire.events import MAX_LINE, Bad, read_object
+from llm_gc.backends.wire.events import MAX_LINE, Bad, LineBuffer, read_object
 from llm_gc.backends.wire.failures import Failed, of_bad, of_status, of_transport
 from llm_gc.backends.wire.said import read_error
-from llm_gc.backends.wire.server import ERROR_BODY, Server, read_body
+from llm_gc.backends.wire.server import Server, pieces_of
 from llm_gc.backends.wire.text import natural
 from llm_gc.protocol import Failure
 
@@ -40,45 +40,48 @@ async def pull(server: Server, model: str, notify: Callable[[Pulling], None], si
         Failed: where it does not come to a good end, saying why.
 
     """
-    place, rest = server.place(model), b""
-    loop, succeeded = asyncio.get_running_loop(), False
+    place, lines = server.place(model), LineBuffer()
+    loop, last = asyncio.get_running_loop(), Pulling("")
     try:
         async with (
             asyncio.timeout(silence) as timer,
             server.open("POST", "/api/pull", {"model": model, "stream": True}) as response,
         ):
             if response.status_code != 200:
-                body = await read_body(response, ERROR_BODY)
-                raise Failed(of_status(place, response.status_code, body, response.headers.get("location", "")))
-            async for data in response.aiter_bytes():
-                timer.reschedule(loop.time() + silence)
-                *lines, rest = (rest + data).split(b"\n")
-                if len(rest) > MAX_LINE:
+                body, location = await server.read_error(response), server.header(response, "location")
+                raise Failed(of_status(place, response.status_code, body, location))
+            async for data in pieces_of(response):
+                for line in lines.feed(data):
+                    before, last = last, _read(line, model, server) or last
+                    if last != before:  # the same again and again says no more than silence
+                        timer.reschedule(loop.time() + silence)
+                        notify(last)
+                if len(lines) > MAX_LINE:
                     raise Failed(of_bad(place, Bad("too_large", "a line of its download has no end")))
-                for line in lines:
-                    succeeded |= _told(line, model, server, notify)
-            succeeded |= _told(rest, model, server, notify)
+            if rest := _read(lines.rest(), model, server):
+                last = rest
+                notify(last)
     except TimeoutError:
-        raise Failed(_failure(server, model, f"it said nothing for {silence:g}s")) from None
+        raise Failed(_failure(server, model, f"it said nothing new for {silence:g}s")) from None
     except httpx.HTTPError as error:
         raise Failed(of_transport(place, error, begun=False)) from error
-    if not succeeded:
+    if last.status != SUCCESS:
         raise Failed(_failure(server, model, "it broke off before it was complete"))
 
 
-def _told(line: bytes, model: str, server: Server, notify: Callable[[Pulling], None]) -> bool:
-    """Pass a line on; tell whether it is the one that says that the model is there."""
+def _read(line: bytes, model: str, server: Server) -> Pulling | None:
+    """Read a line; it says nothing where it is blank."""
     if not line.strip():
-        return False
+        return None
+    hide = server.redactor.hide
     value = read_object(line.decode("utf-8", "replace"))
     if isinstance(value, Bad):
         raise Failed(of_bad(server.place(model), value))
     if value.get("error") is not None:
-        raise Failed(_failure(server, model, str(read_error(value["error"]))))
+        raise Failed(_failure(server, model, str(read_error(value["error"]).without(server.redactor))))
     status, part = str(value.get("status", "")), value.get("digest")
     total, done = natural(value.get("total")), natural(value.get("completed")) or 0
-    notify(Pulling(status, part if isinstance(part, str) else "", total, done))
-    return status == SUCCESS
+    return Pulling(hide(status), hide(part) if isinstance(part, str) else "", total, done)
 
 
 def _failure(server: Server, model: str, reason: str) -> Failure:

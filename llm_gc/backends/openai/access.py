@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llm_gc.backends.wire.hosts import Address, find_address, is_loopback, parts
-from llm_gc.backends.wire.kinds import OPENAI
+from llm_gc.backends.wire.kinds import KEY_VARIABLE, OPENAI
 from llm_gc.errors import UsageError
 
-KEY = "OPENAI_API_KEY"
+KEY = KEY_VARIABLE
 
 
 def find(flag: str | None, own: str | None, environ: Mapping[str, str]) -> Address:

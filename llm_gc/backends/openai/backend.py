@@ -21,7 +21,7 @@ from llm_gc.backends.wire.events import Decoder
 from llm_gc.backends.wire.exchange import Exchange
 from llm_gc.backends.wire.failures import Failed
 from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
-from llm_gc.backends.wire.hosts import Address
+from llm_gc.backends.wire.hosts import Address, Login
 from llm_gc.backends.wire.kinds import OPENAI
 from llm_gc.backends.wire.server import Server
 from llm_gc.backends.wire.silence import Activity
@@ -69,10 +69,10 @@ class OpenAI(Asking[_Known]):
             ServerError: where a server answers with an error.
 
         """
-        places: dict[str, list[Casting]] = {}
+        places: dict[tuple[str, Login | None], list[Casting]] = {}
         for casting in castings:
-            places.setdefault(self.address(casting).url, []).append(casting)
-        surveys = [self._survey(self._known[url], mine) for url, mine in places.items()]
+            places.setdefault(self.address(casting).key, []).append(casting)
+        surveys = [self._survey(self._known[key], mine) for key, mine in places.items()]
         await together(survey.look() for survey in surveys)
         missing = lacking(surveys)
         if missing is not None:
@@ -90,8 +90,8 @@ class OpenAI(Asking[_Known]):
         path, body = reply_request(ask)
         await known.settle()
         notify(Asked(ask.model))
-        decoder = Decoder(Events(known.server.hide), max_reply=self._max_reply)
-        hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock)
+        decoder = Decoder(Events(), max_reply=self._max_reply)
+        hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock, known.server.redactor)
         exchange = Exchange(known.server, ask, hearing, known.activities[ask.model])
         is_over = False
         try:
@@ -116,4 +116,4 @@ class OpenAI(Asking[_Known]):
 
     def _meet(self, address: Address) -> _Known:
         key = key_for(address, self._environ)
-        return _Known(Server(address, kind=OPENAI, key=key, connect=self._connect, transport=self._transport), key)
+        return _Known(self._server(address, OPENAI, key), key)

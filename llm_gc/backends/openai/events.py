@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llm_gc.backends.wire.events import Bad, End, ErrorLine, Event, Last, Piece, read_object, read_part, unreadable
@@ -21,9 +20,8 @@ class Events:
     ``[DONE]``, and the figures follow after the reason.
     """
 
-    def __init__(self, hide: Callable[[bytes], bytes] = bytes) -> None:
-        """Begin with nothing known; ``hide`` takes out of a line what nobody may see."""
-        self._hide = hide
+    def __init__(self) -> None:
+        """Begin with nothing known."""
         self._reason: str | None = None
         self._model: str | None = None
         self._tokens = Tokens()
@@ -32,7 +30,7 @@ class Events:
 
     def line(self, line: bytes) -> list[Event]:
         """Give the events of one line. A line that is no event may be the whole answer of a server without streams."""
-        text = self._hide(line).decode("utf-8", "replace").strip()
+        text = line.decode("utf-8", "replace").strip()
         field, colon, data = text.partition(":")
         if not field or (colon and field in _NO_DATA):  # a comment, by which a server shows that it is still there
             return []

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from llm_gc.backends.examining import Examination, Listed, ModelRecord
 from llm_gc.backends.openai.preflight import Survey
-from llm_gc.backends.wire.hosts import Address, mask
+from llm_gc.backends.wire.hosts import Address
 from llm_gc.errors import ServerError, ServerUnreachable
+from llm_gc.logins import mask
 from llm_gc.protocol import Casting
 
 

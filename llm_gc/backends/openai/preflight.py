@@ -10,10 +10,10 @@ from llm_gc.backends.base import ModelFacts
 from llm_gc.backends.openai.access import KEY, in_clear
 from llm_gc.backends.openai.bodies import unsent
 from llm_gc.backends.wire.failures import Failed, of_status, why
-from llm_gc.backends.wire.hosts import mask
 from llm_gc.backends.wire.server import Answer, Server
 from llm_gc.backends.wire.text import natural
 from llm_gc.errors import ModelMissing, ServerError, ServerUnreachable
+from llm_gc.logins import mask
 from llm_gc.protocol import Casting
 
 _LISTED = 8
@@ -124,7 +124,7 @@ class Survey:
         return ModelFacts(num_ctx=natural(entry.get("max_model_len")) or None, context_length=trained)
 
     def _refusal(self, answer: Answer) -> str:
-        failure = of_status(self._server.place(), answer.status, self._server.hide(answer.body), answer.location)
+        failure = of_status(self._server.place(), answer.status, answer.body, answer.location)
         if answer.status not in (401, 403):
             return failure.message
         if self._key:

@@ -11,7 +11,9 @@ from typing import Generic, Protocol, TypeVar
 from llm_gc.backends.together import together
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import MAX_REPLY
-from llm_gc.backends.wire.hosts import Address
+from llm_gc.backends.wire.hosts import Address, Login
+from llm_gc.backends.wire.kinds import ServerKind
+from llm_gc.backends.wire.redact import Vault, vault_of
 from llm_gc.backends.wire.server import Server
 from llm_gc.protocol import Casting
 
@@ -39,7 +41,7 @@ class Asking(ABC, Generic[K]):
     belong to the event loop in which it is used first.
     """
 
-    def __init__(  # by keyword only, and each has its default
+    def __init__(  # noqa: PLR0913  # by keyword only, and each has its default
         self,
         host: str | None = None,
         *,
@@ -48,16 +50,17 @@ class Asking(ABC, Generic[K]):
         connect: float = 5.0,
         max_reply: int = MAX_REPLY,
         transport: httpx.AsyncBaseTransport | None = None,
+        vault: Vault | None = None,
     ) -> None:
         """Take where to look and how long to wait, in seconds; nothing is opened yet.
 
-        ``connect`` is how long a server may take to show that it is there. ``max_reply`` bounds the bytes of one
-        reply's stream. ``clock`` only measures.
+        ``connect`` is how long a server may take to show that it is there. ``vault`` has the secrets of other
+        backends, too. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only measures.
         """
         self._host, self._environ, self._clock = host, environ, clock
         self._connect, self._max_reply = connect, max_reply
-        self._transport = transport
-        self._known: dict[str, K] = {}
+        self._transport, self._vault = transport, vault or vault_of(environ, host)
+        self._known: dict[tuple[str, Login | None], K] = {}
 
     def address(self, place: Casting) -> Address:
         """Tell where a casting is played.
@@ -75,9 +78,13 @@ class Asking(ABC, Generic[K]):
     def _at(self, casting: Casting) -> K:
         """Give the server at which a casting is played."""
         address = self._find(casting)
-        if address.url not in self._known:
-            self._known[address.url] = self._meet(address)
-        return self._known[address.url]
+        if address.key not in self._known:
+            self._known[address.key] = self._meet(address)
+        return self._known[address.key]
+
+    def _server(self, address: Address, kind: ServerKind, key: str | None = None) -> Server:
+        """Make the server at an address, which is shown a ``key``."""
+        return Server(address, kind=kind, key=key, connect=self._connect, transport=self._transport, vault=self._vault)
 
     @abstractmethod
     def _find(self, casting: Casting) -> Address:

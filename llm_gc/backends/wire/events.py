@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, Protocol
 
+from llm_gc.backends.wire.redact import Redactor
 from llm_gc.backends.wire.said import Said
-from llm_gc.backends.wire.text import load_json, quote
+from llm_gc.backends.wire.text import load_json
 from llm_gc.protocol import Tokens
 
 MAX_LINE = 4 * 2**20
@@ -43,6 +44,11 @@ class End(NamedTuple):
     generation: float | None = None
     total: float | None = None
 
+    def without(self, redactor: Redactor) -> End:
+        """Return the end without secrets in its words."""
+        hide = redactor.hide
+        return self._replace(reason=self.reason and hide(self.reason), model=self.model and hide(self.model))
+
     @property
     def wait(self) -> float | None:
         """The seconds for which a request waited for a slot: neither loading, nor reading, nor writing went on."""
@@ -59,10 +65,11 @@ class ErrorLine(NamedTuple):
 
 
 class Bad(NamedTuple):
-    """What came is no reply."""
+    """What came is no reply; ``text`` is what it was instead, as far as that is worth showing."""
 
     kind: Literal["broken", "too_large"]
     reason: str
+    text: str = ""
 
 
 Event = Piece | Last | End | ErrorLine | Bad
@@ -78,35 +85,50 @@ class Reader(Protocol):
         """Give the reply's end where it is whole though no line said so, now that no more lines come."""
 
 
+class LineBuffer:
+    """Cut bytes that come in pieces into lines."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._held = bytearray()
+
+    def __len__(self) -> int:
+        """Return the size of the line that has begun and not ended."""
+        return len(self._held)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes as they came, and return the lines that they complete."""
+        if b"\n" not in data:  # else a long line that comes in small reads would be copied at each of them
+            self._held += data
+            return []
+        first, *lines = data.split(b"\n")
+        lines.insert(0, bytes(self._held) + first)
+        self._held = bytearray(lines.pop())
+        return lines
+
+    def rest(self) -> bytes:
+        """Return the line that nothing ended, and begin anew."""
+        rest, self._held = bytes(self._held), bytearray()
+        return rest
+
+
 class Decoder:
     """Turn the bytes of one answer into events."""
 
     def __init__(self, reader: Reader, max_line: int = MAX_LINE, max_reply: int = MAX_REPLY) -> None:
         """Take who reads the lines, and the bounds in bytes."""
         self._reader, self._max_line, self._max_reply = reader, max_line, max_reply
-        self._held = bytearray()
+        self._lines = LineBuffer()
         self._size = 0
         self._over = False
-
-    @property
-    def in_line(self) -> bool:
-        """Whether a line has begun and not ended."""
-        return bool(self._held)
 
     def feed(self, data: bytes) -> list[Event]:
         """Take bytes as they came, and give what they complete."""
         if self._over:
             return []
         self._size += len(data)
-        lines: list[bytes] = []
-        if b"\n" in data:  # else a long line that comes in small reads would be copied at each of them
-            first, *lines = data.split(b"\n")
-            lines.insert(0, bytes(self._held) + first)
-            self._held = bytearray(lines.pop())
-        else:
-            self._held += data
-        events = self._read(lines)
-        if not self._over and len(self._held) > self._max_line:
+        events = self._read(self._lines.feed(data))
+        if not self._over and len(self._lines) > self._max_line:
             events.append(self._stop(Bad("too_large", f"a line of more than {_size(self._max_line)}")))
         if not self._over and self._size > self._max_reply:
             events.append(self._stop(Bad("too_large", f"more than {_size(self._max_reply)}")))
@@ -116,7 +138,7 @@ class Decoder:
         """Take notice that no more bytes come, and give what is left: an ``End`` or why there is none."""
         if self._over:
             return []
-        rest = bytes(self._held)
+        rest = self._lines.rest()
         events = self._read([rest])
         if not self._over:
             return [*events, self._stop(self._reader.end() or Bad("broken", CUT_SHORT))]
@@ -142,7 +164,7 @@ class Decoder:
 
     def _stop(self, last: Event) -> Event:
         self._over = True
-        self._held = bytearray()
+        self._lines.rest()
         return last
 
 
@@ -151,9 +173,9 @@ def read_object(text: str) -> dict[str, Any] | Bad:
     try:
         value = load_json(text)
     except ValueError:
-        return Bad("broken", f"what came is no line of JSON: {quote(text, 80)}")
+        return Bad("broken", "what came is no line of JSON", text)
     if not isinstance(value, dict):
-        return Bad("broken", f"what came is JSON, but no object: {quote(text, 80)}")
+        return Bad("broken", "what came is JSON, but no object", text)
     return value
 
 
@@ -174,7 +196,7 @@ def read_part(message: dict[str, Any], key: str, kind: type) -> Any:
 
 def unreadable(text: str) -> Bad:
     """Tell that an object is no part of a reply."""
-    return Bad("broken", f"what came has no message that can be read: {quote(text, 80)}")
+    return Bad("broken", "what came has no message that can be read", text)
 
 
 def _size(count: int) -> str:

@@ -12,7 +12,7 @@ from llm_gc.backends.wire.events import Bad, ErrorLine
 from llm_gc.backends.wire.failures import Failed, of_bad, of_error, of_status, of_transport
 from llm_gc.backends.wire.hearing import Hearing
 from llm_gc.backends.wire.lateness import Spoken, overdue, overrun, stalled, unbegun
-from llm_gc.backends.wire.server import ERROR_BODY, Server, read_body
+from llm_gc.backends.wire.server import Server, pieces_of
 from llm_gc.backends.wire.silence import Activity, Silence, patience_for
 from llm_gc.protocol import Ask, Cut, Failure
 
@@ -57,11 +57,11 @@ class Exchange:
     ) -> Failure | Cut | None:
         hearing, count, most, is_leaving = self._hearing, 0, _most(self._ask), False
         async with self._server.open("POST", path, body) as response:
-            kind, location = response.headers.get("content-type", ""), response.headers.get("location", "")
+            kind, location = (self._server.header(response, name) for name in ("content-type", "location"))
             if response.status_code != 200:
-                said = self._server.hide(await read_body(response, ERROR_BODY))
+                said = await self._server.read_error(response)
                 return of_status(self._place, response.status_code, said, location)
-            async for data in response.aiter_bytes():
+            async for data in pieces_of(response):
                 if hearing.over:  # more, after the end
                     break
                 hearing.feed(data)

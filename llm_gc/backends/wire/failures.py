@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.backends.wire.events import Bad
-from llm_gc.backends.wire.hosts import mask
 from llm_gc.backends.wire.kinds import OLLAMA, ServerKind
+from llm_gc.backends.wire.redact import NO_SECRETS, Redactor
 from llm_gc.backends.wire.said import Said, read_body
 from llm_gc.backends.wire.text import quote
+from llm_gc.logins import mask
 from llm_gc.protocol import Failure
 
 _DIED = ("unexpectedly stopped", "unexpected EOF")
@@ -33,11 +34,15 @@ class Failed(Exception):
 
 
 class Place(NamedTuple):
-    """Where something went wrong: the server, the model if it was about one, and what kind of server it is."""
+    """Where something went wrong: the server, the model if it was about one, and what kind of server it is.
+
+    ``redactor`` takes the server's secrets out of its own words.
+    """
 
     url: str
     model: str = ""
     kind: ServerKind = OLLAMA
+    redactor: Redactor = NO_SECRETS
 
     @property
     def server(self) -> str:
@@ -52,9 +57,9 @@ class Place(NamedTuple):
 def of_status(place: Place, status: int, body: bytes, location: str = "") -> Failure:
     """Tell what an answer means whose status is not 200."""
     if 300 <= status < 400:
-        target = f" to {quote(mask(location), 120)}" if location else ""
+        target = f" to {quote(mask(place.redactor.hide(location)), 120)}" if location else ""
         return _refused(f"{place.server} redirects{target} (HTTP {status}): give the address of the server itself.")
-    said = read_body(body)
+    said = read_body(body).without(place.redactor)
     if status == 403 and not said.message:
         return _refused(f"{place.server} {_FORBIDDEN}.")
     if status == 404 and place.model and _is_missing(said):
@@ -66,6 +71,7 @@ def of_status(place: Place, status: int, body: bytes, location: str = "") -> Fai
 
 def of_error(place: Place, said: Said, status: int = 200) -> Failure:
     """Tell what a server's own error means; ``status`` is 200 where it came in the middle of a reply."""
+    said = said.without(place.redactor)
     if said.too_long:
         return overflow(place, said)
     if any(words in said.message.lower() for words in _NO_MEMORY):
@@ -118,7 +124,8 @@ def of_bad(place: Place, bad: Bad, content_type: str = "") -> Failure:
         return Failure("too_large", f"The reply of {place} is too large, and was given up: {bad.reason}.")
     kind = content_type.partition(";")[0].strip().lower()
     foreign = "" if not kind or "json" in kind else f" (sent as {quote(kind, 60)}; is this {place.kind.name}?)"
-    return Failure("broken", f"The reply of {place} is broken: {bad.reason}{foreign}.")
+    what = f": {quote(place.redactor.hide(bad.text), 80)}" if bad.text else ""
+    return Failure("broken", f"The reply of {place} is broken: {bad.reason}{what}{foreign}.")
 
 
 def why(error: BaseException) -> str:

@@ -9,17 +9,26 @@ from typing import Any
 from llm_gc.backends.base import Delta, Notify, TakenBack
 from llm_gc.backends.wire.events import Bad, Decoder, End, ErrorLine, Event, Last, Piece
 from llm_gc.backends.wire.lateness import Spoken, cut_by_length
+from llm_gc.backends.wire.redact import NO_SECRETS, Redactor, Stream
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
 from llm_gc.conversation.structured import parse
 from llm_gc.protocol import Ask, Cut, Failure, Latency, Reply, Tokens
 
 
 class Hearing:
-    """Gather the pieces of one reply, and pass them on as they come."""
+    """Gather the pieces of one reply, without the server's secrets, and pass them on as they come."""
 
-    def __init__(self, decoder: Decoder, thoughts: Thoughts, notify: Notify, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        thoughts: Thoughts,
+        notify: Notify,
+        clock: Callable[[], float],
+        redactor: Redactor = NO_SECRETS,
+    ) -> None:
         """Begin to listen: the request is sent now."""
         self._decoder, self._thoughts, self._notify, self._clock = decoder, thoughts, notify, clock
+        self._redactor, self._said, self._thought = redactor, Stream(redactor), Stream(redactor)
         self._text: list[str] = []
         self._thinking: list[str] = []
         self._tool_calls: list[Any] = []
@@ -56,6 +65,7 @@ class Hearing:
 
         ``load`` are the seconds for which we had the model loaded, if we had to; ``other`` is who spoke instead of it.
         """
+        self._part(self._said.finish(), self._thought.finish())
         self._pass_on(self._thoughts.finish())
         end, content = self.end or End(tokens=Tokens(completion=self.count or None)), "".join(self._text)
         failure = ended if isinstance(ended, Failure) else None
@@ -80,7 +90,7 @@ class Hearing:
             seconds=seconds,
             failure=failure,
             model=other,
-            tool_calls=tuple(self._tool_calls),
+            tool_calls=tuple(self._redactor.hide_in(self._tool_calls)),
             cut_by=cut if failure is None else None,
         )
 
@@ -91,18 +101,24 @@ class Hearing:
             elif isinstance(event, Last):
                 self.is_spoken = True
             elif isinstance(event, End):
-                self.end, self.is_spoken = event, True
+                self.end = event.without(self._redactor)
+                self.is_spoken = True
             else:
                 self.trouble = event
 
     def _hear(self, piece: Piece) -> None:
+        if not (piece.text or piece.thinking or piece.tool_calls):
+            return  # a sign of life is no token
         if self._first is None:
             self._first = self._clock() - self._began
         self._tool_calls += piece.tool_calls
         self.count += 1
         if piece.text or piece.thinking:
-            said, thought, back = self._thoughts.feed(piece.text)
-            self._pass_on(Parted(said, piece.thinking + thought, back))
+            self._part(self._said.feed(piece.text), self._thought.feed(piece.thinking))
+
+    def _part(self, text: str, thinking: str) -> None:
+        said, thought, back = self._thoughts.feed(text)
+        self._pass_on(Parted(said, thinking + thought, back))
 
     def _pass_on(self, parted: Parted) -> None:
         if parted.back:

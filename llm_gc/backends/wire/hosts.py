@@ -1,4 +1,8 @@
-"""Where a server is: the address that was given, read as Ollama's own client reads it."""
+"""Where a server is: the address that was given, read as Ollama's own client reads it.
+
+A name and password in an address are taken out of it here. What is left is safe to show and to record; the login goes
+to the connection alone.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,24 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
+from urllib.parse import unquote
 
-from llm_gc.backends.wire.kinds import OLLAMA, ServerKind
+from llm_gc.backends.wire.kinds import OLLAMA, OPENAI, ServerKind
+from llm_gc.logins import mask, parted
 
 _PORTS = {"http": 80, "https": 443}
 _AROUND = " \t\r\n\"'"
-_USERINFO = re.compile(r"(?<=//)[^/@]*@|^[^/@]*@")
+
+
+class Login(NamedTuple):
+    """The name and password of an address, decoded; a name alone may be a token."""
+
+    user: str
+    password: str = ""
+
+    def __repr__(self) -> str:
+        """Return a text without the password."""
+        return "Login(…)"
 
 
 class Address(NamedTuple):
@@ -24,14 +40,21 @@ class Address(NamedTuple):
     source: str
     warning: str | None = None
     by_user: bool = True
+    login: Login | None = None
+
+    @property
+    def key(self) -> tuple[str, Login | None]:
+        """What tells two servers apart: one server may be asked as several users."""
+        return self.url, self.login
 
 
 class Reading(NamedTuple):
-    """The base URL that a text means, what is wrong with the text, and what was taken instead."""
+    """The base URL that a text means, what is wrong with the text, what was taken instead, and the login in it."""
 
     url: str
     wrong: str = ""
     instead: str = ""
+    login: Login | None = None
 
     @property
     def warning(self) -> str | None:
@@ -46,23 +69,22 @@ def find_address(flag: str | None, own: str | None, environ: Mapping[str, str], 
         if text and text.strip(_AROUND):
             read = base_url(text, kind)
             warning = f"{source}: {read.warning}" if read.warning else None
-            return Address(read.url, source, warning, by_user=source != "a role's host")
+            return Address(read.url, source, warning, source != "a role's host", read.login)
     return Address(kind.default, "the default address")
 
 
 def base_url(text: str | None, kind: ServerKind = OLLAMA) -> Reading:
-    """Read an address; the URL has no slash at its end."""
+    """Read an address; the URL has no slash at its end, and no login in it."""
     text = (text or "").strip(_AROUND)
     if text == "ollama.com" and kind is OLLAMA:
         return Reading("https://ollama.com:443")
-    scheme, found, rest = text.partition("://")
-    scheme, rest = (scheme.lower(), rest) if found else ("", text)
+    scheme, login, rest = parted(text)
     wrong = instead = ""
+    scheme = scheme.lower()
     if scheme and scheme not in _PORTS:
         wrong, instead = f"{scheme}:// is neither http:// nor https://", "http://"
         scheme = ""
-    before, _, path = rest.partition("/")
-    user, at, hostport = before.rpartition("@")
+    hostport, _, path = rest.partition("/")
     host, given = _split(hostport)
     port = _PORTS.get(scheme, kind.port)
     if given is not None:
@@ -71,8 +93,16 @@ def base_url(text: str | None, kind: ServerKind = OLLAMA) -> Reading:
         else:
             wrong, instead = f"{given!r} in {mask(text)!r} is no port", str(port)
     path = re.split("[?#]", path)[0].rstrip("/")
-    url = f"{scheme or 'http'}://{user}{at}{_reachable(host)}:{port}{'/' if path else ''}{path}"
-    return Reading(url, wrong, instead)
+    url = f"{scheme or 'http'}://{_reachable(host)}:{port}{'/' if path else ''}{path}"
+    user, _, password = login.partition(":")
+    return Reading(url, wrong, instead, Login(unquote(user), unquote(password)) if login else None)
+
+
+def logins_of(environ: Mapping[str, str], host: str | None) -> tuple[Login, ...]:
+    """Return the logins in ``host``, and in the addresses of servers and proxies that the environment names."""
+    variables = (OLLAMA.variable, OPENAI.variable)
+    named = (value for name, value in environ.items() if name in variables or name.lower().endswith("_proxy"))
+    return tuple(login for text in (host, *named) if (login := base_url(text).login) is not None)
 
 
 def parts(url: str) -> tuple[str, str, str]:
@@ -80,11 +110,6 @@ def parts(url: str) -> tuple[str, str, str]:
     scheme, _, rest = url.partition("://")
     hostport, slash, path = rest.partition("/")
     return scheme, _split(hostport.rpartition("@")[2])[0], slash + path
-
-
-def mask(url: str) -> str:
-    """Give ``url`` without a name and password in it: for messages."""
-    return _USERINFO.sub("", url)
 
 
 def is_loopback(host: str) -> bool:

@@ -21,6 +21,9 @@ class ServerKind(NamedTuple):
     busy: tuple[int, ...] = (502, 503)
 
 
+KEY_VARIABLE = "OPENAI_API_KEY"
+"""The variable that holds the key which an OpenAI-compatible server wants to see."""
+
 OLLAMA = ServerKind(
     name="an Ollama server",
     variable="OLLAMA_HOST",

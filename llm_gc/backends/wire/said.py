@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from llm_gc.backends.wire.redact import Redactor
 from llm_gc.backends.wire.text import load_json, natural, quote
 
 _TOO_LONG = (
@@ -31,6 +32,10 @@ class Said(NamedTuple):
     def __str__(self) -> str:
         """Give the words, as many as a message can bear."""
         return quote(self.message).rstrip(".")
+
+    def without(self, redactor: Redactor) -> Said:
+        """Return the error without secrets in it."""
+        return self._replace(message=redactor.hide(self.message), type=redactor.hide(self.type))
 
     @property
     def too_long(self) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 QUOTED = 240
+PARTS, DEPTH = 500_000, 100
+"""How many lists, maps and items JSON may have, and how deep it may be."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -16,16 +19,35 @@ def load_json(text: str) -> Any:
     """Give the value that ``text`` is JSON of.
 
     Raises:
-        ValueError: where it is none, or one that is nested beyond every reason.
+        ValueError: where it is none, or one that is nested beyond every reason or has too many parts.
 
     """
+    nested = text.count("[") + text.count("{")
+    if nested + text.count(",") > PARTS:  # each takes some 60 bytes, or more
+        raise ValueError("too many parts")
     try:
         value = _DECODER.decode(text)
         if "\\ud" in text or "\\uD" in text:  # perhaps half a character, which no file could hold
             value = json.loads(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, ensure_ascii=False)))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if nested > DEPTH and _is_deep(value):
+        raise ValueError("nested too deeply")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (inner for inner in values if isinstance(inner, (dict, list)))
 
 
 def quote(text: str, most: int = QUOTED) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 from llm_gc.errors import Finding
+from llm_gc.logins import blot
 
 Lines = Callable[[str], Sequence[str]]
 """Gives the lines of a file by what it is called in messages; none where it cannot be shown."""
@@ -47,7 +48,7 @@ def _shown(finding: Finding, lines: Sequence[str], room: int) -> Iterator[Line]:
         return
     line, begin = lines[finding.line - 1].rstrip(), finding.column - 1
     end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
-    line, begin, end = _cut(_printable(line), begin, max(min(end, len(line)), begin + 1), room)
+    line, begin, end = _cut(_printable(blot(line)), begin, max(min(end, len(line)), begin + 1), room)
     number = f"{finding.line:>4}"
     mark = "^" * max(_cells(line[begin:end]), 1)
     yield (f"{number} |", "dim"), (f" {line}".rstrip(), "")

@@ -5,12 +5,13 @@ Good:  model: gpt-oss:20b
 Good:  model: gpt-oss:120b-cloud        with host: https://ollama.com, which says where it goes
 """
 
+import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from llm_gc.check.problem import Problem
 from llm_gc.check.subject import Subject
 from llm_gc.errors import Severity
+from llm_gc.logins import parted
 
 SEVERITY: Severity = "warning"
 
@@ -21,7 +22,8 @@ def check(subject: Subject) -> Iterator[Problem]:
         tag = (role.model or "").rpartition("/")[2].partition(":")[2]
         if role.human or role.backend == "openai" or not (tag == "cloud" or tag.endswith("-cloud")):
             continue
-        if (urlsplit(role.host or "").hostname or "").endswith("ollama.com"):
+        host = re.split("[:/?#]", parted(role.host or "")[2], maxsplit=1)[0]
+        if host.lower().endswith("ollama.com"):
             continue
         message = f"{role.model!r} runs in the cloud: everything that {name!r} is sent leaves this machine"
         yield Problem(("roles", name, "model"), message, "Name a local model.")

@@ -10,6 +10,7 @@ import pytest
 from llm_gc.backends.ollama.lines import Lines
 from llm_gc.backends.wire import events as wire
 from llm_gc.backends.wire.events import CUT_SHORT, Bad, End, ErrorLine, Event, Piece
+from llm_gc.backends.wire.failures import Place, of_bad
 from llm_gc.backends.wire.said import Said
 from llm_gc.protocol import Tokens
 from tests.backends.ollama.asking import done, lines, said
@@ -146,8 +147,8 @@ def test_garbage_is_broken_and_quoted(line: bytes) -> None:
     assert len(bad) == 1
     assert isinstance(bad[0], Bad)
     assert bad[0].kind == "broken"
-    assert line[:8].decode("utf-8", "replace").strip("\x00") in bad[0].reason
-    assert len(bad[0].reason) < 200
+    assert line[:8].decode("utf-8", "replace").strip("\x00") in bad[0].text
+    assert len(of_bad(Place("http://gpu:9", "m"), bad[0]).message) < 250
 
 
 def test_garbage_after_good_lines_keeps_these() -> None:
@@ -205,7 +206,7 @@ def test_a_line_without_end_is_too_large() -> None:
     assert bad.kind == "too_large"
     assert "1000 bytes" in bad.reason
     assert decoder.feed(b"x" * 1000) == decoder.finish() == []
-    assert not decoder._held
+    assert not decoder._lines
 
 
 def test_a_long_line_in_one_read_is_too_large() -> None:

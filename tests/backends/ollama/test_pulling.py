@@ -88,5 +88,5 @@ def test_a_server_that_falls_silent() -> None:
     """It is not waited for without end."""
     with StandIn([], library=[Model("m")]) as server:
         server.intercept("/api/pull", Hang())
-        with pytest.raises(Failed, match=r"said nothing for 0\.2s"):
+        with pytest.raises(Failed, match=r"said nothing new for 0\.2s"):
             pulled(url=server.url, silence=0.2)

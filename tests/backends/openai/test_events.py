@@ -9,6 +9,7 @@ import pytest
 
 from llm_gc.backends.openai.events import Events
 from llm_gc.backends.wire.events import CUT_SHORT, Bad, Decoder, End, ErrorLine, Event, Last, Piece
+from llm_gc.backends.wire.failures import Place, of_bad
 from llm_gc.backends.wire.said import Said
 from llm_gc.protocol import Tokens
 
@@ -126,4 +127,4 @@ def test_garbage_is_broken_and_quoted(line: bytes) -> None:
     [bad] = Decoder(Events()).feed(line + b"\n")
     assert isinstance(bad, Bad)
     assert bad.kind == "broken"
-    assert len(bad.reason) < 200
+    assert len(of_bad(Place("http://gpu:9", "m"), bad).message) < 250
