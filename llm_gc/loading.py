@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_gc._version import FORMAT
+from llm_gc.frozen import kept
 from llm_gc.records import Header, Transcript, TurnRecord
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def load(data: Any) -> Transcript:
     if not isinstance(data, dict) or "format" not in data or "turns" not in data:
         raise ValueError("this is no transcript of llm-gc")
     _check_format(data["format"])
-    return _read(Transcript, data)
+    transcript = _read(Transcript, data)
+    _check_seed(transcript.seed)
+    return replace(transcript, turns=tuple(map(_sound, transcript.turns)))
 
 
 def load_journal(lines: Iterable[Any]) -> tuple[Header, tuple[TurnRecord, ...], dict[str, str]]:
@@ -43,8 +47,9 @@ def load_journal(lines: Iterable[Any]) -> tuple[Header, tuple[TurnRecord, ...], 
             case {"start": {"format": format_, **start}} if header is None:
                 _check_format(format_)
                 header = _read(Header, start)
+                _check_seed(header.seed)
             case {"turn": turn, "texts": dict(more)} if header is not None:
-                turns.append(_read(TurnRecord, turn))
+                turns.append(_sound(_read(TurnRecord, turn)))
                 texts |= more
             case _:
                 raise ValueError("this is no journal of llm-gc")
@@ -57,6 +62,11 @@ def _check_format(format_: Any) -> None:
     if format_ != FORMAT:
         newer = "; a newer llm-gc may" if isinstance(format_, int) and format_ > FORMAT else ""
         raise ValueError(f"it has format {format_!r}, and this llm-gc reads format {FORMAT}{newer}")
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and seed < 0:
+        raise ValueError(f"the seed {seed} is negative")
 
 
 @cache
@@ -76,3 +86,19 @@ def _read(record: type[R], data: Any) -> R:
         first = error.errors()[0]
         raise ValueError(f"at {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     return read
+
+
+def _sound(turn: TurnRecord) -> TurnRecord:
+    """Return a turn whose parts fit one another.
+
+    Raises:
+        ValueError: for a choice that names nobody.
+
+    """
+    if (
+        turn.is_pick
+        and turn.error is None
+        and not (isinstance(turn.data, dict) and isinstance(turn.data.get("next"), str))
+    ):
+        raise ValueError(f"the choice {turn.id} names nobody")
+    return replace(turn, tool_calls=kept(turn.tool_calls)) if turn.tool_calls else turn

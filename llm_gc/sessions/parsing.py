@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from llm_gc.reader import NotAFile, open_file
+from llm_gc.strict_json import parse
 
 CHUNK = 32 * 1024
 """Bytes read at once; most transcripts are whole in fewer."""
@@ -48,18 +47,4 @@ def read_json(data: bytes) -> Any:
         RecursionError: where it is nested too deeply.
 
     """
-    return _DECODER.decode(data.decode("utf-8"))
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits} is beyond every number")
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+    return parse(data.decode("utf-8"))

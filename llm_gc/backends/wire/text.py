@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
+
+from llm_gc.strict_json import parse
 
 QUOTED = 240
 PARTS, DEPTH = 500_000, 100
@@ -26,7 +27,7 @@ def load_json(text: str) -> Any:
     if nested + text.count(",") > PARTS:  # each takes some 60 bytes, or more
         raise ValueError("too many parts")
     try:
-        value = _DECODER.decode(text)
+        value = parse(text)
         if "\\ud" in text or "\\uD" in text:  # perhaps half a character, which no file could hold
             value = json.loads(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, ensure_ascii=False)))
     except RecursionError:
@@ -70,17 +71,3 @@ def seconds(value: Any) -> float | None:
     """Give a duration in nanoseconds as seconds."""
     nanoseconds = natural(value)
     return None if nanoseconds is None else nanoseconds / 1e9
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(f"{digits} is beyond every number")
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
