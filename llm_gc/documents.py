@@ -13,6 +13,7 @@ from typing import Any
 from llm_gc.check.words import shown
 from llm_gc.errors import Finding, PipelineError, UsageError
 from llm_gc.logins import masked
+from llm_gc.printable import one_line
 from llm_gc.protocol import Path
 from llm_gc.source import Place, Source, dotted, load
 
@@ -21,6 +22,9 @@ TOO_MANY = f"at most {MAX_LAYERS} files extend one another"
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z /_-]*[A-Za-z](?<!true)(?<!false)(?<!null)")
 """Text that needs no quotes in YAML."""
+
+_KEY = re.compile(r"[A-Za-z_](?:[\w .-]*\w)?")
+"""A key that needs none."""
 
 Read = Callable[[str, Source], Source]
 """Reads the file that a source names, seen from that source's own place."""
@@ -210,13 +214,20 @@ def _lines(document: Document, data: Mapping[str, Any], path: Path, indent: str)
     for key, value in data.items():
         at = (*path, key)
         if isinstance(value, Mapping) and value and document.override(at) is None:
-            yield f"{indent}{key}:"
+            yield f"{indent}{_key_in(key)}:"
             yield from _lines(document, value, at, indent + "  ")
             continue
-        value = masked(value, key)
-        flow = value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
         origin = document.origin(at)
-        yield f"{indent}{key}: {flow}" + (f"  # {origin}" if origin else "")
+        yield f"{indent}{_key_in(key)}: {_value_in(masked(value, key))}" + (f"  # {one_line(origin)}" if origin else "")
+
+
+def _key_in(key: Any) -> str:
+    return key if isinstance(key, str) and _KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+
+
+def _value_in(value: Any) -> str:
+    """Return a value in one line: a text that needs no quotes without them, anything else as JSON."""
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
 
 
 def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:

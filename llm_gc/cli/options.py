@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.errors import UsageError
+from llm_gc.printable import one_line
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
@@ -49,7 +50,7 @@ class InputsCommand(click.Command):
         file = self._file(ctx, args)
         inputs = _inputs(ctx, file) if file is not None else self._inputs_of_session(args)
         taken = {option for param in self.params for option in param.opts}
-        options = {name: schema for name, schema in inputs.items() if _word(name) not in taken}
+        options = {name: schema for name, schema in inputs.items() if _word(name) not in taken and name.isidentifier()}
         added = [_option(name, schema, {*taken, *map(_word, inputs)}) for name, schema in options.items()]
         ctx.meta[_BY_NAME] = {name: schema for name, schema in inputs.items() if _word(name) in taken}
         original, self.params = self.params, [*self.params, *added]
@@ -106,7 +107,7 @@ class InputsCommand(click.Command):
             if record is not None:
                 (inputs if isinstance(param, _InputOption) else options).append(record)
         by_name: dict[str, Any] = ctx.meta.get(_BY_NAME, {})
-        inputs += [(f"--input {name}={_type(schema)}", _about(schema)) for name, schema in by_name.items()]
+        inputs += [(one_line(f"--input {name}={_type(schema)}"), _about(schema)) for name, schema in by_name.items()]
         for title, records in (("Inputs of this pipeline", inputs), ("Options", options)):
             if records:
                 with formatter.section(title):
@@ -221,15 +222,15 @@ def _type(schema: Any) -> str:
     """Give what an input expects: its choices where there are any, else its types."""
     about = schema if isinstance(schema, dict) else {}
     if isinstance(about.get("enum"), list):
-        return f"[{'|'.join(map(_shown, about['enum']))}]"
+        return one_line(f"[{'|'.join(map(_shown, about['enum']))}]")
     types = about.get("type", "text")
-    return "|".join(map(str, types if isinstance(types, list) else [types])).upper()
+    return one_line("|".join(map(str, types if isinstance(types, list) else [types])).upper())
 
 
 def _about(schema: Any) -> str:
     about = schema if isinstance(schema, dict) else {}
     default = f"[default: {_shown(about['default'])}]" if "default" in about else "[required]"
-    return f"{str(about.get('description', '')).rstrip()}  {default}".strip()
+    return one_line(f"{' '.join(str(about.get('description', '')).split())}  {default}".strip())
 
 
 def _shown(value: Any) -> str:

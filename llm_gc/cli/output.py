@@ -55,9 +55,14 @@ class Stream:
 
     def __init__(self, name: str) -> None:
         """Print to ``sys.stdout`` or ``sys.stderr``, whichever is called ``name``."""
-        self._name, self._below = name, _UNGUARDED
+        self._name = name
+        self.release()
+
+    def release(self) -> None:
+        """Print to whatever ``sys`` has, and forget what was lost."""
+        self._below: Any = _UNGUARDED
         self.lost: OSError | None = None
-        self._goes_on, self._and_so = name == "stderr", ""
+        self._goes_on, self._and_so = self._name == "stderr", ""
 
     def keep_going(self, and_so: str) -> None:
         """Let the command go on where this is lost, since it does more than print; ``and_so`` says so to the user."""

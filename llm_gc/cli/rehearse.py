@@ -110,7 +110,10 @@ def _seen_from(tests: Path | None, file: Path) -> str | None:
         return None
     root = tests_root(home)
     if real.is_relative_to(root):
-        return Path(os.path.relpath(real, home)).as_posix()
+        seen = Path(os.path.relpath(real, home)).as_posix()
+        if not seen.isprintable():
+            raise UsageError(f"a test file cannot name {seen}; rename the pipeline, or write the test file beside it")
+        return seen
     if shipped(file.name) == file:
         return file.stem
     raise UsageError(

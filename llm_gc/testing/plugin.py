@@ -52,14 +52,15 @@ class CaseFile(pytest.File):
 
         """
         from llm_gc.errors import LlmGcError
+        from llm_gc.printable import one_line
         from llm_gc.testing.reading import read
 
         try:
             suite = read(self.path)
         except LlmGcError as error:
-            raise self.CollectError(str(error)) from None
+            raise self.CollectError("\n".join(map(one_line, error.lines))) from None
         for index, case in enumerate(suite.cases.cases):
-            yield CaseItem.from_parent(self, name=case.name, suite=suite, index=index)
+            yield CaseItem.from_parent(self, name=one_line(case.name), suite=suite, index=index)
 
 
 class CaseItem(pytest.Item):
@@ -78,13 +79,14 @@ class CaseItem(pytest.Item):
             Unexpected: where something is not as the case expects it.
 
         """
+        from llm_gc.printable import one_line
         from llm_gc.testing.playing import play
         from llm_gc.testing.report import failure
 
         verdict = play(self._suite, self._index)
         if not verdict.passed:
             _, *lines = failure(verdict)
-            raise Unexpected("\n".join(lines))
+            raise Unexpected("\n".join(map(one_line, lines)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Show what is not as expected in our own words, and anything else as pytest does."""

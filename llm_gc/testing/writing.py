@@ -41,8 +41,14 @@ def _indented(text: str) -> str:
     return f"  - {lines[0]}" + "".join(f"    {line}" if line.strip() else line for line in lines[1:])
 
 
-_ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""What can stand in a file as an escape alone. PyYAML leaves some of it as it is, even in double quotes."""
+_ODD = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\ud7ff"
+    "\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What is written as an escape alone: what YAML does not allow, and marks that turn the direction of what is read.
+
+PyYAML leaves some of it as it is, even in double quotes.
+"""
 
 
 class _Block(dict[str, Any]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.commands import environ
+from tests.hostile import CONTROLS, HOSTILE
 from tests.testing.suites import TWO
 
 CASES = """\
@@ -53,6 +55,18 @@ def test_a_file_that_cannot_be_played_is_an_error(tmp_path: Path) -> None:
     assert "p.test.yaml:1:10: error: unknown key 'nam'" in out
     assert "Traceback" not in out
     assert "reading.py" not in out
+
+
+def test_names_and_texts_do_not_steer_a_terminal(tmp_path: Path) -> None:
+    """Of a case, a reply, and what is wrong with a file."""
+    (tmp_path / "p.yaml").write_text(TWO, encoding="utf-8")
+    case = {"name": HOSTILE, "replies": {"anna": HOSTILE}, "expect": {"speakers": ["ben"], "result": HOSTILE}}
+    for cases in ([case], [case, {"name": "b", HOSTILE: 1}]):
+        (tmp_path / "p.test.yaml").write_text(json.dumps({"cases": cases}), encoding="utf-8")
+        code, out = pytest_in(tmp_path, "-v")
+        assert code
+        assert "set-env" in out
+        assert not {one for one in out if ord(one) in CONTROLS}
 
 
 def test_what_another_tool_calls_so_is_left_alone(tmp_path: Path) -> None:

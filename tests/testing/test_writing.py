@@ -18,7 +18,7 @@ QUICK = settings(max_examples=300, derandomize=True, deadline=None, database=Non
 
 WORDS = ["no", "on", "null", "~", "1:30", "012", "0o14", "0x1f", "1e3", ".5", "-", "- a", "a: b", "#", "a #b", "'", '"',
          " a", "a ", "a\n", "\na", "a\n\nb", "a \nb", "a\tb", "\t", "{{ x }}", "[a]", "*a", "&a", "!a", "|", ">", "%",
-         "@", "`", "é", "日本", "😀", "\u2028", "\x85", "\ufeff", "<<", "=", "true",
+         "@", "`", "é", "日本", "😀", "\u2028", "\x85", "\ufeff", "\u202ea", "\u061c", "\u2069\n", "<<", "=", "true",
          "2026-01-01", "a" * 150]  # fmt: skip
 texts = st.one_of(st.sampled_from(WORDS), st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1))
 data = st.recursive(
@@ -94,3 +94,11 @@ cases:
     expect: {ended: failed}
 """
     )
+
+
+def test_no_mark_turns_what_is_read() -> None:
+    """Marks of direction and control characters are escapes, so that a file reads as it is."""
+    odd = "a\u202eb\u2066c\u200f\u061c\x1b\x9b"
+    text = text_of(one(replies={"anna": [odd]}, expect={"result": {odd: odd}}))
+    assert not (set(odd) - set("abc")) & set(text)
+    assert again(one(replies={"anna": [odd]})) == one(replies={"anna": [odd]})
