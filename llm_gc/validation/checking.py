@@ -113,5 +113,43 @@ def _in_processes(documents: Sequence[Document], stdin: bytes, jobs: int) -> lis
     chunks = [*iter(lambda: list(islice(waiting, CHUNK)), [])]
     if len(chunks) < 2:
         return [_check(documents, stdin)]
-    with ProcessPoolExecutor(min(jobs, len(chunks))) as pool:
-        return list(pool.map(_check, chunks, [stdin] * len(chunks)))
+    with ProcessPoolExecutor(min(jobs, len(chunks)), initializer=_follow_parent) as pool:
+        try:
+            with _uninterrupted():  # nobody could put a pool in order that is half made
+                found = pool.map(_check, chunks, [stdin] * len(chunks))
+            return list(found)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # what nobody waits for any more need not be done
+            raise
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off, and keep it from the processes that are started meanwhile."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the process that waits for this one, and end with it, however that ends."""
+    import multiprocessing
+    import os
+    import signal
+    import threading
+
+    def follow() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=follow, daemon=True).start()
