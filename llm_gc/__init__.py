@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from llm_gc._version import __version__
 
+TYPE_CHECKING = False  # as in typing, whose import would take longer than all else that starts a command
 if TYPE_CHECKING:
+    from typing import Any
+
     from llm_gc.api import run, run_async
     from llm_gc.conversation import Conversation
     from llm_gc.errors import (
@@ -66,6 +66,8 @@ def __getattr__(name: str) -> Any:
     """Load what is asked for (PEP 562), so that ``--version`` need not load it all."""
     if name not in _HOMES:
         raise AttributeError(f"module 'llm_gc' has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(f"llm_gc.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -1,6 +1,10 @@
 """The versions: of the package, stated here alone, also for its build; of its rules, and of its transcripts."""
 
-from typing import Literal
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing, whose import would take longer than all else that starts a command
+if TYPE_CHECKING:
+    from typing import Literal
 
 __version__ = "0.1.0"
 

@@ -1,9 +1,9 @@
 """The tables of the manuals, from the models: ``python -m llm_gc.manual [FILE...]`` writes them into docs/*.md.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``. NAME is a model (``Role``), several of them
-(``Say, Turn``), ``map`` (all keys of a pipeline at a glance), ``steps`` (all step kinds) or a record of a transcript
-(``TurnRecord``). The table of a model has the keys that it declares itself; those that it inherits stand in the table
-of its base.
+(``Say, Turn``), ``map`` (all keys of a pipeline at a glance), ``steps`` (all step kinds), ``exit codes`` or a record of
+a transcript (``TurnRecord``). The table of a model has the keys that it declares itself; those that it inherits stand
+in the table of its base.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from llm_gc.duration import PATTERN
+from llm_gc.errors import EXIT_CODES
 from llm_gc.pipeline import Pipeline
 from llm_gc.schema import REF, transcript_schema
 from llm_gc.steps import KINDS, Step, Strict
@@ -45,6 +46,8 @@ def table(name: str) -> str:
     match name:
         case "map":
             return _lines(("Key", "What stands below it"), map(_top_level, keys(Pipeline)))
+        case "exit codes":
+            return _lines(("Exit code", "Meaning"), ((str(code), meaning) for code, meaning in EXIT_CODES.items()))
         case "steps":
             return _lines(("Step", "What it does", "Its other keys"), map(_kind, KINDS.values()))
     if name in (known := records()):

@@ -21,9 +21,9 @@ def parse(text: str) -> Any:
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        _refuse(digits)
+        raise ValueError(f"{digits[:20]} is beyond every number")
     return value
 
 
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"the number {text[:20]} is not finite")
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

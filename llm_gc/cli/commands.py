@@ -7,6 +7,8 @@ from importlib import import_module
 import click
 
 from llm_gc._version import __version__
+from llm_gc.cli.process import silence_logs
+from llm_gc.errors import EXIT_CODES
 
 COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
@@ -35,12 +37,15 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        silence_logs()
         command: click.Command = import_module(f"llm_gc.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import Piece, err, out
+from llm_gc.cli.process import run_async
 
 if TYPE_CHECKING:
     from llm_gc.doctor.diagnosis import Case, Diagnosis
@@ -39,7 +39,7 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
 
     name, wants = _wants(file, inputs, options) if file is not None else ("", [])
     try:
-        cases = asyncio.run(_visit(wants, options))
+        cases = run_async(_visit(wants, options))
     except KeyboardInterrupt:
         if options["pull"]:
             err.line("llm-gc: stopped; pulling again goes on where this download stopped")

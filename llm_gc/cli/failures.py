@@ -86,9 +86,15 @@ def _system(error: BaseException) -> tuple[str, int]:
             return f"{_path(error)}{_REMEDIES[number]}", FAILED
         case OSError(errno=int(number)) if number in _NAMED_BADLY and error.filename is not None:
             return f"{_path(error)}{(error.strerror or str(error)).lower()}", USAGE
+        case ImportError():
+            return f"a part of the program cannot be loaded ({error}); is it installed, and enough memory free?", FAILED
+        case SystemError():
+            return f"Python itself failed ({error}); is there enough memory?", FAILED
         case RuntimeError() if "can't start new thread" in str(error):
             return "this machine lets no more threads be started; see ulimit -u", FAILED
     kind = type(error).__name__
+    if kind == "BrokenProcessPool":
+        return "a process that shared the work was ended by the system; is there enough memory?", FAILED
     return (
         f"unexpected {kind}: {error}. This is a fault of llm-gc, please report it with what the same command prints "
         f"where {DEBUG}=1 is set"

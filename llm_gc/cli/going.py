@@ -14,6 +14,7 @@ import click
 from llm_gc import backends
 from llm_gc._version import RULES
 from llm_gc.cli.output import err, out
+from llm_gc.cli.process import run_async
 from llm_gc.errors import LlmGcError, PipelineError, ServerUnreachable, TemplateError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _drive(run: Run) -> None:
         with _handled(stop):
             await run.go()
 
-    asyncio.run(driven())
+    run_async(driven())
 
 
 def _end(run: Run, options: dict[str, Any]) -> int:
@@ -125,6 +126,7 @@ def _end(run: Run, options: dict[str, Any]) -> int:
         done = "written" if run.past is None else "changed"
         err.line(f"llm-gc: interrupted before anything was asked; nothing was {done}")
         return 130
+    out.keep_going(f"the transcript is {run.path or 'lost'}")
     print_asked(transcript, options)
     if run.path is None:
         _keep_on_screen(run, options)

@@ -31,7 +31,8 @@ DEVICES = ("/dev/tty", "/dev/std", "/dev/fd", "/proc/self/fd")
 KNOWN = {
     ("api.py", "warnings.warn"),  # a program that calls run() decides itself where its warnings go
     ("cli/output.py", "*"),
-    ("cli/process.py", "os.write"),  # where Ctrl-C comes before anything else is loaded: its words are constant
+    ("cli/__init__.py", "os.write"),  # where Ctrl-C comes before anything else is loaded: its words are constant
+    ("cli/process.py", "logging"),  # which is silenced there
     ("sessions/journal.py", "os.write"),  # a file
 }
 """What may be done where, and why."""
