@@ -59,12 +59,12 @@ def _write(transcript: Transcript, options: dict[str, Any]) -> None:
     if options["html"]:
         from llm_gc.cli.page import page
 
-        write(options["html"], page(transcript), force=options["force"])
+        write(options["html"], page(transcript), force=options["force"], private=True)
     if options["markdown"]:
         from llm_gc.cli.markdown import markdown
 
         text: Iterable[str] = markdown(transcript, thinking=options["thinking"])
-        write(options["markdown"], text, force=options["force"])
+        write(options["markdown"], text, force=options["force"], private=True)
 
 
 def _turn(transcript: Transcript, name: str) -> TurnRecord:

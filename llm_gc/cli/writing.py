@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,8 +30,10 @@ def check(name: str, *, force: bool) -> None:
         raise UsageError(f"{name} is there already; write over it with --force, or give another name")
 
 
-def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
-    """Write a file piece by piece under another name, and give it its own at the end.
+def write(name: str, pieces: Iterable[str], *, force: bool, private: bool = False) -> None:
+    """Write a file piece by piece under another name, and rename it at the end.
+
+    One that is ``private`` can be read by its owner alone, as the session that it shows, from its first byte on.
 
     Raises:
         UsageError: where it cannot be written, or is there and may not be written over.
@@ -43,7 +46,8 @@ def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
     path = Path(name)
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)  # one that is left of an earlier try keeps its mode
+        with open(part, "xb", opener=_private if private else None) as file:
             file.writelines(piece.encode("utf-8", "replace") for piece in pieces)
         part.replace(path)
     except OSError as error:
@@ -51,3 +55,7 @@ def write(name: str, pieces: Iterable[str], *, force: bool) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -212,3 +213,13 @@ def test_both_files_at_once(folder: Path) -> None:
     """Each its own."""
     assert llm_gc("show", ID, "--html", "a.html", "--markdown", "a.md", cwd=folder).code == 0
     assert {path.name for path in folder.iterdir()} == {"a.html", "a.md", "sessions"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the system has no modes")
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_page_can_be_read_by_its_owner_alone(folder: Path, option: str) -> None:
+    """As the session that it shows, whatever is left of an earlier try."""
+    (folder / "page.part").touch(mode=0o644)
+    done = llm_gc("show", ID, option, "page", cwd=folder)
+    assert done.code == 0, done.err
+    assert (folder / "page").stat().st_mode & 0o777 == 0o600
