@@ -46,7 +46,10 @@ class Role(Strict):
     max_tokens: AtLeastOne | None = Field(None, description="The most tokens of one reply.", examples=[512])
     num_ctx: AtLeastOne | None = Field(
         None,
-        description="The context window in tokens; where absent that of another role with the model, or the server's.",
+        description=(
+            "The context window in tokens; where absent that of another role with the model, else 4,096 or 8,192, "
+            "by what can be needed."
+        ),
         examples=[8192],
     )
     seed: Seed | None = Field(None, description="A fixed seed for this role, sent as it is.", examples=[7])

@@ -100,6 +100,7 @@ class Casting:
 
     ``options`` are the server's names with what was declared, ``num_predict`` and ``seed`` not yet among them.
     ``backend`` is its server's kind. With ``api: generate`` the messages are one text, ``raw``: the author's own.
+    ``needs``, known before the start alone, are the tokens that prompt and reply can have, None where anything will do.
     """
 
     model: str
@@ -112,6 +113,7 @@ class Casting:
     backend: str | None = None
     api: Literal["chat", "generate"] = "chat"
     raw: bool = False
+    needs: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,16 @@ Whereabouts = Literal["here", "missing", "elsewhere", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """What a server says of a model. ``bytes`` are those of its files, ``declared`` its own ``num_ctx`` in tokens."""
+    """What a server says of a model. ``bytes`` are those of its files, ``declared`` its own ``num_ctx`` in tokens.
+
+    ``window`` is the one that a run gives it where no role says ``num_ctx``.
+    """
 
     whereabouts: Whereabouts
     facts: ModelFacts = ModelFacts()
     declared: int | None = None
     bytes: int | None = None
+    window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,9 @@ PATIENCE = 3
 MOST_TURNS, MOST_VISITS = 1000, 10_000
 """No more turns and steps than that are looked at: the course is worked out while somebody waits."""
 
+UNBOUNDED = 10**15
+"""The size of a window that nothing fills."""
+
 NARRATOR = "narrator"
 
 
@@ -78,13 +81,18 @@ class Full(Exception):
 
 
 class Course:
-    """The course, and what was seen on it: the first ``overflow``, and the ``visits`` of ``say`` steps by path."""
+    """The course, and what was seen on it: the first ``overflow``, and the ``visits`` of ``say`` steps by path.
 
-    def __init__(self, subject: Subject) -> None:
+    One that ``is_measured`` goes on whatever windows are declared. ``peaks`` are the tokens that each role's longest
+    prompt and the reply to it have together.
+    """
+
+    def __init__(self, subject: Subject, *, is_measured: bool = False) -> None:
         """Go it."""
         self._subject, pipeline = subject, subject.pipeline
         self.overflow: Overflow | None = None
         self.visits: dict[Path, Visits] = {}
+        self.peaks: dict[str, int] = {}
         self._count = 0
         self._most_turns: list[int] = []
         self._sizes = Sizes(subject)
@@ -95,6 +103,8 @@ class Course:
         keeps = pipeline.limits.on_overflow == "drop_oldest"
         windows = {name: None if keeps else subject.number(role.num_ctx) for name, role in pipeline.roles.items()}
         self._windows = {name: size for name, size in windows.items() if size is not None}
+        if is_measured:
+            self._windows = dict.fromkeys(pipeline.roles, UNBOUNDED)
         told = Told(self._sizes.of(pipeline.opening))
         most = subject.number(pipeline.limits.max_turns)
         self._within(most, lambda: self._run(pipeline.turns, ("turns",), told, is_sure=True))
@@ -248,6 +258,7 @@ class Course:
         if not role.raw:
             prompt += (told.opening if view.opening else 0) + told.seen(name, view) + instruction
         reply = self._reply(name, step)
+        self.peaks[name] = max(prompt + reply, self.peaks.get(name, 0))
         if prompt + reply > window > reply:
             self.overflow = Overflow(name, told.turns, prompt, reply, window)
             raise Full(is_final=True)

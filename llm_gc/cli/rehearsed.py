@@ -74,7 +74,7 @@ def _endings(report: Report) -> Iterator[str]:
 def _prompts(report: Report) -> Iterator[str]:
     rows = []
     for role, one in report.prompts.items():
-        window = f"of num_ctx {one.num_ctx:,}" if one.num_ctx is not None else "num_ctx is left to the server"
+        window = f"of num_ctx {one.num_ctx:,}" if one.num_ctx is not None else "no num_ctx is written"
         rows.append((role, f"{one.tokens:,}", f"{window}; a reply has up to {one.max_tokens:,}"))
     yield from _table(rows)
 

@@ -100,7 +100,8 @@ class Visit:
             for model in [*server.having("here"), *server.having("unknown")]:
                 if "completion" in (server.models[model].facts.capabilities or ("completion",)):
                     told(model)
-                    probes[model] = await probe(backend, place.of(model))
+                    window = server.models[model].window
+                    probes[model] = await probe(backend, _with_window(place.of(model), window))
             held = await backend.held(place.casting) if isinstance(backend, Ollama) and not server.trouble else None
             probed.append(Case(replace(server, probes=probes, held=held), case.wants))
         return probed
@@ -115,3 +116,10 @@ class Visit:
     async def aclose(self) -> None:
         """Give the models back to their servers, and let go of every connection."""
         await together((self._ollama.aclose(), self._openai.aclose()))
+
+
+def _with_window(casting: Casting, window: int | None) -> Casting:
+    """Return a casting with the window that a run would give it, where it has none."""
+    if window is None or "num_ctx" in casting.options:
+        return casting
+    return replace(casting, options={**casting.options, "num_ctx": window})

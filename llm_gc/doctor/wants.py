@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llm_gc.drivers.resolved import stages
+from llm_gc.drivers.windows import needs_of
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.project import Loaded
@@ -49,12 +50,13 @@ def wants_of(loaded: Loaded, inputs: Mapping[str, Any]) -> list[Want]:
     return [
         Want(
             name,
-            casting,
+            replace(casting, needs=known.get(name)),
             most_tokens(casting.max_tokens, stage.bounds.max_tokens),
             _is_formed(where.pipeline, name),
             where,
         )
         for where, stage in stages(loaded, inputs)
+        for known in [needs_of(where)]
         for name, casting in stage.castings.items()
         if not casting.human
     ]

@@ -18,8 +18,9 @@ from llm_gc.conversation import Conversation, Outcome, Turn
 from llm_gc.conversation.stage import Stage
 from llm_gc.drivers.live import Live
 from llm_gc.drivers.past import Past, versions_now
-from llm_gc.drivers.resolved import cast, digests, resolve
+from llm_gc.drivers.resolved import digests, resolve
 from llm_gc.drivers.watching import Recorder, RunWatcher
+from llm_gc.drivers.windows import cast_with_needs
 from llm_gc.errors import SessionError, Unanswered, UsageError
 from llm_gc.project import Loaded
 from llm_gc.recorded import conversation_of, header_of
@@ -149,7 +150,7 @@ class Run:
         return header, Conversation(resolved.pipeline, self.inputs, resolved.files)
 
     async def _preflight(self, stage: Stage) -> Facts:
-        castings = cast(self.loaded, self.inputs)
+        castings = cast_with_needs(self.loaded, self.inputs)
         facts = await self.backend.preflight(castings, stage.bounds.load_timeout, self._preparing)
         for warning in facts.warnings:
             self._trouble(warning)

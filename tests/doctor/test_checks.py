@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,15 +115,15 @@ FOUND = {
         case(want(reply=4096)), "no-room", 1, "may write 4,096 tokens into the window of m, which has 4,096",
     ),
     "a reply as long as the window in force": (
-        case(want(reply=512, options={}), held=(Held("M:latest", window=512),)),
-        "no-room", 1, "the window of m, which has 512",
+        case(want(reply=4096, options={}), models={"m": replace(HERE, window=4096)}),
+        "no-room", 1, "the window of m, which has 4,096",
     ),
     "a window that nobody declares": (
-        case(want(options={})), "untold", 0, "it is not loaded: its window shows when a run begins",
+        case(want(options={}), models={"m": replace(HERE, window=4096)}), "untold", 0, "gives it a window of 4,096",
     ),
-    "a window that the model declares": (
-        case(want(options={}), models={"m": ModelRecord("here", ABLE, declared=2048)}),
-        "untold", 0, "begins with the 2,048 tokens",
+    "a window that nobody declares and that is too small": (
+        case(want(options={}, needs=9000), models={"m": replace(HERE, window=8192)}),
+        "narrow-window", 1, "m gets a window of 8,192 tokens, and the conversation can need 9,000",
     ),
     "an unknown option": (
         case(want(options={"num_ctx": 512, "mirostat": 1})), "ignored", 1, "sets 'mirostat'",

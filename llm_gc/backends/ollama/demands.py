@@ -94,5 +94,15 @@ def beyond_training(place: Place, asked: int, trained: int) -> str:
     )
 
 
+def too_narrow(tokens: int, window: int, trained: int | None) -> str:
+    """Say that a conversation can need more of a window than its model gets where nobody says how much."""
+    words = f"gets a window of {window:,} tokens, and the conversation can need {tokens:,}"
+    if trained and trained <= window:
+        return f"{words}: it was trained for no more. Let its roles see less, or cast another model."
+    enough = 1 << (tokens - 1).bit_length()
+    enough = min(enough, trained or enough)
+    return f"{words}. Write num_ctx: {enough} if there is memory for it, or let its roles see less."
+
+
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -60,7 +60,9 @@ def _records(survey: Survey) -> dict[str, ModelRecord]:
             records[model] = ModelRecord("elsewhere")
         else:
             size = natural((entry_of(survey.tags, model) or {}).get("size"))
-            records[model] = ModelRecord("here", survey.facts[model], survey.declared(model), size)
+            records[model] = ModelRecord(
+                "here", survey.facts[model], survey.declared(model), size, survey.window(model)
+            )
     return records
 
 

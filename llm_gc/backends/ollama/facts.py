@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from llm_gc.backends.base import ModelFacts
-from llm_gc.backends.ollama.names import entry_of, is_cloud
+from llm_gc.backends.ollama.names import is_cloud
 from llm_gc.backends.ollama.thinking import ability_of
 from llm_gc.backends.wire.server import Answer
 from llm_gc.backends.wire.text import natural
+
+LEAST, MOST = 4096, 8192
+"""A window that nobody gives is one of these: there is room for the one wherever a model fits, mostly for the other."""
 
 
 def version_of(answer: Answer) -> str | None:
@@ -52,7 +55,6 @@ def declared_window(shown: dict[str, Any]) -> int | None:
     return None
 
 
-def window_in(listing: Any, model: str) -> int | None:
-    """Give the window in which /api/ps says that ``model`` is held."""
-    entry = entry_of(listing, model)
-    return natural(entry.get("context_length")) or None if entry else None
+def window_for(tokens: int | None) -> int:
+    """Return the window of a model that nobody gives one, where so many tokens can be needed, or any number of them."""
+    return LEAST if tokens is not None and tokens <= LEAST else MOST

@@ -32,7 +32,8 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
     mute = [words for survey in surveys for words in survey.mute()]
     if mute:
         raise ServerError(*mute)
-    await together(survey.fix_windows(load_timeout, notify) for survey in surveys)
+    for survey in surveys:
+        survey.settle_windows()
     refused = await together(survey.try_levels(load_timeout, notify) for survey in surveys)
     return Facts(
         "ollama",
@@ -43,7 +44,8 @@ async def find_facts(casts: Sequence[tuple[Casting, Models]], load_timeout: floa
             for casting in survey.castings
         },
         (
-            *(words for survey in surveys for words in (*survey.unable(), *survey.unwilling(), *survey.beyond())),
+            *(words for survey in surveys for words in (*survey.unable(), *survey.unwilling())),
+            *(words for survey in surveys for words in (*survey.beyond(), *survey.narrow())),
             *(words for found in refused for words in found),
         ),
     )

@@ -17,8 +17,9 @@ from llm_gc.backends.ollama.demands import (
     cannot_think,
     takes_no_level,
     thinks_for_format,
+    too_narrow,
 )
-from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_in
+from llm_gc.backends.ollama.facts import about_model, declared_window, is_remote, version_of, window_for
 from llm_gc.backends.ollama.models import Models
 from llm_gc.backends.ollama.names import entry_of
 from llm_gc.backends.wire.failures import Failed, of_status, why
@@ -133,25 +134,37 @@ class Survey:
             for model, window in asked.items()
         ]
 
-    async def fix_windows(self, load_timeout: float, notify: Notify) -> None:
-        """Find the window of each model for which a casting declares none; load it if nothing else tells."""
-        undeclared = {c.model: c for c in reversed(self.castings) if c.options.get("num_ctx") is None}
-        if not undeclared:
-            return
-        listing = await self._models.listing(*self._wanted)
-        for model in self._wanted:
-            if model in undeclared:
-                window = window_in(listing, model) or self._own_window(model)
-                if window is None:
-                    load = self._models.load(model, undeclared[model].options, load_timeout, notify)
-                    listing = await self._told(load)
-                    window = window_in(listing, model)
-                self.facts[model] = self.facts[model]._replace(num_ctx=window)
+    def settle_windows(self) -> None:
+        """Choose the window of each model for which a casting declares none: its own one, else what can be needed."""
+        for model in self._needs:
+            self.facts[model] = self.facts[model]._replace(num_ctx=self.window(model))
 
-    def _own_window(self, model: str) -> int | None:
-        """Give the window that a model brings along, which is never more than it was trained for."""
-        window, trained = self.declared(model), self.facts[model].context_length
-        return min(window, trained) if window and trained else window
+    def window(self, model: str) -> int | None:
+        """Return the window that a run gives to a model for which a casting declares none; None for any other."""
+        if model not in self._needs:
+            return None
+        window, trained = self.declared(model) or window_for(self._needs[model]), self.facts[model].context_length
+        return min(window, trained or window)
+
+    def narrow(self) -> list[str]:
+        """Name the models whose window nobody declares, and for which more may be needed than they get."""
+        needs = {model: needs for model, needs in self._needs.items() if needs is not None}
+        facts = {model: self.facts[model] for model in needs}
+        return [
+            f"{self._server.place(model)} {too_narrow(tokens, about.num_ctx, about.context_length)}"
+            for model, tokens in needs.items()
+            if (about := facts[model]).num_ctx is not None and tokens > about.num_ctx
+        ]
+
+    @property
+    def _needs(self) -> dict[str, int | None]:
+        """What can be needed of the models for which a casting declares no window."""
+        found: dict[str, int | None] = {}
+        for casting in self.castings:
+            if casting.options.get("num_ctx") is None:
+                both = (casting.needs, found.get(casting.model, 0))
+                found[casting.model] = None if None in both else max(tokens or 0 for tokens in both)
+        return found
 
     async def _find(self) -> Answer:
         seconds = self._server.connect

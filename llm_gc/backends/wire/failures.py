@@ -17,6 +17,7 @@ from llm_gc.protocol import Failure
 
 _DIED = ("unexpectedly stopped", "unexpected EOF")
 _NO_MEMORY = ("out of memory", "cudamalloc failed", "failed to allocate", "requires more system memory")
+_NOT_LOADED = ("model failed to load",)
 _GONE = ("disconnected", "closed connection")
 _FORBIDDEN = (
     "answered 403 without a word: it may block the Host or Origin header of the request. Call it by a name "
@@ -76,6 +77,9 @@ def of_error(place: Place, said: Said, status: int = 200) -> Failure:
         return overflow(place, said)
     if any(words in said.message.lower() for words in _NO_MEMORY):
         return Failure("server", f"{place} ran out of memory: {said}. Take a smaller model or num_ctx, or free memory.")
+    if any(words in said.message for words in _NOT_LOADED):
+        words = "Write a smaller num_ctx, take a smaller model, or free memory"
+        return Failure("server", f"{place} could not be loaded: {said}. {words}.")
     if status >= 500 or status == 200:
         if said.message.startswith(('option "', "invalid format")):
             return _refused(f"{place} refused the request (HTTP {status}): {said}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llm_gc.backends.examining import Examination
-from llm_gc.backends.ollama.names import normalise
+from llm_gc.backends.ollama.demands import too_narrow
 from llm_gc.doctor.diagnosis import Case, Diagnosis, places
 from llm_gc.doctor.wants import Want
 
@@ -45,22 +45,23 @@ def no_room(case: Case) -> Iterator[Diagnosis]:
 
 
 def open_window(case: Case) -> Iterator[Diagnosis]:
-    """Nobody says which window a model is to have: the server does."""
+    """No role says which window a model is to have."""
     for model in case.server.having("here") + case.server.having("unknown"):
         wants = [want for want in case.of(model) if want.casting.options.get("num_ctx") is None]
         if not wants:
             continue
         window = _window(case.server, wants[0])
-        if case.server.kind != "ollama":
+        if case.server.kind == "openai":
             told = f"{window:,} tokens" if window else "what it was started with, and it does not tell"
             message = f"{model} has the window that its server gives it: {told}."
-        elif window:
-            message = (
-                f"No role says num_ctx of {model}: a run begins with the {window:,} tokens that the server gives it."
-            )
         else:
-            message = f"No role says num_ctx of {model}, and it is not loaded: its window shows when a run begins."
+            message = f"No role says num_ctx of {model}: a run gives it a window of {window or 0:,} tokens."
         yield Diagnosis("untold", "models", "note", message)
+        needs = max(want.casting.needs or 0 for want in wants)
+        if window and case.server.kind != "openai" and needs > window:
+            message = too_narrow(needs, window, case.server.models[model].facts.context_length)
+            words, _, remedy = message.partition(". ")
+            yield Diagnosis("narrow-window", "pipeline", "warning", f"{model} {words}.", remedy, places(wants, "model"))
 
 
 def untold_overflow(case: Case) -> Iterator[Diagnosis]:
@@ -75,17 +76,13 @@ def untold_overflow(case: Case) -> Iterator[Diagnosis]:
 
 def _window(server: Examination, want: Want) -> int | None:
     """Give the window in which a role is played, as far as it is known."""
-    model, record = want.casting.model, server.models[want.casting.model]
+    record = server.models[want.casting.model]
     declared = want.casting.options.get("num_ctx")
     bounds = [record.facts.num_ctx, record.facts.context_length]
     if isinstance(declared, int):
         bounds.append(declared)
-    elif (loaded := _held(server, model) or record.declared) is not None:
-        bounds.append(loaded)
+    elif record.window is not None:
+        bounds.append(record.window)
     elif record.facts.num_ctx is None:
         return None
     return min(bound for bound in bounds if bound is not None)
-
-
-def _held(server: Examination, model: str) -> int | None:
-    return next((one.window for one in server.held or () if normalise(one.name) == normalise(model)), None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import respx
 
-from llm_gc.backends.base import Facts, Loading, Notify, ignore
+from llm_gc.backends.base import Facts, Notify, ignore
 from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.wire._httpx import httpx
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
@@ -101,15 +101,42 @@ def test_the_flag_goes_before_a_castings_host() -> None:
     assert facts.models["127.0.0.1:1", "demo:1b"].digest == DEMO.digest
 
 
-def test_the_window_of_a_loaded_model_is_taken() -> None:
-    """What is loaded stays loaded: its window becomes the run's."""
+def test_what_the_server_holds_decides_no_window() -> None:
+    """Neither a window in which somebody else had the model loaded, nor the server's own one."""
     with StandIn([DEMO], context=2048) as server:
-        first = found(Ollama(server.url), Casting("demo:1b"))
+        run(answered(Ollama(server.url), an_ask(options={"num_ctx": 1024, "num_predict": 8})))
         notes = Notes()
-        again = found(Ollama(server.url), Casting("demo:1b"), notify=notes)
+        facts = found(Ollama(server.url), Casting("demo:1b"), notify=notes)
         assert server.load_counts == {"demo:1b": 1}
-    assert first.models[None, "demo:1b"].num_ctx == again.models[None, "demo:1b"].num_ctx == 2048
-    assert notes == []
+    assert facts.models[None, "demo:1b"].num_ctx == 8192
+    assert (notes, facts.warnings) == ([], ())
+
+
+@pytest.mark.parametrize(
+    ("needs", "trained", "window", "words"),
+    [
+        ([0], 32768, 4096, ""),
+        ([4096], 32768, 4096, ""),
+        ([4097], 32768, 8192, ""),
+        ([100, 8192], 32768, 8192, ""),
+        ([None, 100], 32768, 8192, ""),
+        ([9000, 100], 32768, 8192, "Write num_ctx: 16384 if"),
+        ([9000], 10000, 8192, "Write num_ctx: 10000 if"),
+        ([9000], 8192, 8192, "it was trained for no more"),
+        ([3000], 2048, 2048, "it was trained for no more"),
+        ([100], 2048, 2048, ""),
+    ],
+)
+def test_a_window_that_nobody_gives_is_what_can_be_needed(
+    needs: list[int | None], trained: int, window: int, words: str
+) -> None:
+    """Between 4,096 and 8,192 tokens, and no more than the model was trained for; a larger need is told."""
+    with StandIn([replace(DEMO, context=trained)]) as server:
+        facts = found(Ollama(server.url), *(Casting("demo:1b", needs=one) for one in needs))
+        assert server.loads == []
+    assert facts.models[None, "demo:1b"].num_ctx == window
+    assert bool(facts.warnings) is bool(words)
+    assert words in " ".join(facts.warnings)
 
 
 def test_the_window_of_the_models_own_parameters_is_taken() -> None:
@@ -120,50 +147,21 @@ def test_the_window_of_the_models_own_parameters_is_taken() -> None:
     assert facts.models[None, "demo:1b"].num_ctx == 3072
 
 
-def test_a_model_is_loaded_to_find_its_window() -> None:
-    """Where nothing else tells, the model is loaded as it is cast; the first turn then loads nothing."""
-    notes = Notes()
-    with StandIn([DEMO], context=2048) as server:
-        ollama = Ollama(server.url)
-
-        async def go() -> Facts:
-            facts = await ollama.preflight([Casting("demo:1b", options={"num_thread": 2})], 5, notes)
-            window = facts.models[None, "demo:1b"].num_ctx
-            reply = await ollama.reply(an_ask(options={"num_ctx": window, "num_thread": 2}))
-            assert reply.failure is None
-            await ollama.aclose()
-            return facts
-
-        facts = run(go())
-        assert [(load.options.num_ctx, load.options.num_thread, load.options.shift) for load in server.loads] == [
-            (2048, 2, False)
-        ]
-    assert facts.models[None, "demo:1b"].num_ctx == 2048
-    assert notes == [Loading("demo:1b")]
-
-
 def test_a_casting_that_declares_its_window_does_not_hide_one_that_does_not() -> None:
-    """One open casting is enough for the window to be found."""
-    with StandIn([DEMO], context=2048) as server:
-        facts = found(Ollama(server.url), Casting("demo:1b", options={"num_ctx": 512}), Casting("demo:1b"))
-    assert facts.models[None, "demo:1b"].num_ctx == 2048
+    """One open casting is enough for the window to be settled."""
+    with StandIn([DEMO]) as server:
+        castings = Casting("demo:1b", options={"num_ctx": 512}, needs=9000), Casting("demo:1b", needs=100)
+        facts = found(Ollama(server.url), *castings)
+    assert facts.models[None, "demo:1b"].num_ctx == 4096
+    assert facts.warnings == ()
 
 
-def test_a_window_that_nobody_tells_stays_unknown(router: respx.MockRouter) -> None:
-    """An old server that tells nothing is no error."""
-    router["ps"].respond(json={"models": [{"name": "demo:1b"}]})
+def test_an_old_server_that_tells_nothing_is_no_error(router: respx.MockRouter) -> None:
+    """The window is settled without it."""
     router["show"].respond(json={})
     router["tags"].respond(json={"models": [{"model": "demo:1b"}]})
     facts = found(Ollama(), Casting("demo:1b")).models[None, "demo:1b"]
-    assert (facts.num_ctx, facts.digest, facts.capabilities, facts.context_length) == (None, None, (), None)
-
-
-def test_a_load_before_the_start_has_its_limit() -> None:
-    """A model that is not loaded in time is an error before the first turn."""
-    with StandIn([replace(DEMO, load_seconds=60)]) as server:
-        error = refused(Ollama(server.url), load_timeout=0.1)
-    assert isinstance(error, ServerError)
-    assert "was not loaded within 0.1s" in str(error)
+    assert (facts.num_ctx, facts.digest, facts.capabilities, facts.context_length) == (8192, None, (), None)
 
 
 def test_all_missing_models_are_named_at_once() -> None:
@@ -294,7 +292,7 @@ def test_what_is_no_ollama_is_told_from_one_that_fails(
     assert error.exit_code == 3
 
 
-@pytest.mark.parametrize("name", ["tags", "show", "chat"])
+@pytest.mark.parametrize("name", ["tags", "show"])
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
@@ -307,7 +305,6 @@ def test_what_is_no_ollama_is_told_from_one_that_fails(
 )
 def test_an_error_of_any_step_is_told(router: respx.MockRouter, name: str, answer: Any, words: str) -> None:
     """Whatever the server fails at is an error before the first turn, not a traceback."""
-    router["ps"].respond(json={"models": []})
     if isinstance(answer, httpx.Response):
         router[name].mock(return_value=answer)
     else:
@@ -316,16 +313,6 @@ def test_an_error_of_any_step_is_told(router: respx.MockRouter, name: str, answe
     assert type(error) is ServerError
     assert words in str(error)
     assert "127.0.0.1:11434" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"), [({"error": "no room"}, "no room"), ({"done": False}, "ended before"), ({}, "ended before")]
-)
-def test_a_load_without_done_is_an_error(router: respx.MockRouter, answer: dict[str, Any], words: str) -> None:
-    """A load, too, is whole only with `done: true`."""
-    router["ps"].respond(json={"models": []})
-    router["chat"].respond(json=answer)
-    assert words in str(refused(Ollama()))
 
 
 @pytest.mark.parametrize(("think", "able", "warned"), [
