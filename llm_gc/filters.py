@@ -11,7 +11,9 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from jinja2 import Undefined, UndefinedError
@@ -46,6 +48,38 @@ class Group(NamedTuple):
     list: Sequence[Any]
 
 
+class Decision(NamedTuple):
+    """What a majority decided over: how many items there were, how many had a value, and how many the one that won.
+
+    ``votes`` is None where the items have weights.
+    """
+
+    votes: int | None
+    counted: int
+    given: int
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        answers = "1 answer" if self.counted == 1 else f"{self.counted} answers"
+        words = answers if self.votes is None else f"{self.votes} of {answers}"
+        missing = self.given - self.counted
+        return f"{words} ({missing} of {self.given} gave none)" if missing else words
+
+
+_decisions: ContextVar[list[Decision] | None] = ContextVar("decisions", default=None)
+
+
+@contextmanager
+def decisions() -> Iterator[list[Decision]]:
+    """Collect what majorities decide over while this lasts."""
+    found: list[Decision] = []
+    token = _decisions.set(found)
+    try:
+        yield found
+    finally:
+        _decisions.reset(token)
+
+
 def majority(value: Any, attribute: Attribute = None, weight: Attribute = None) -> Any:
     """Give the value that most items have, or the most ``weight`` together; ties go to the first.
 
@@ -53,14 +87,22 @@ def majority(value: Any, attribute: Attribute = None, weight: Attribute = None) 
     ``data.answer``; an item without a number weighs nothing.
     """
     votes: dict[Any, tuple[float, Any]] = {}
+    counted, given = 0, 0
     for item in _items(value):
+        given += 1
         vote = _plain(_at(item, attribute))
         if _is_empty(item) or _is_empty(vote):
             continue
-        key = _hashed(vote)
+        key, counted = _hashed(vote), counted + 1
         before, first = votes.get(key, (0, vote))
         votes[key] = before + (1 if weight is None else _number(_at(item, weight)) or 0), first
-    return max(votes.values(), key=lambda pair: pair[0])[1] if votes else None
+    if not votes:
+        return None
+    most, winner = max(votes.values(), key=lambda pair: pair[0])
+    found = _decisions.get()
+    if found is not None:
+        found.append(Decision(int(most) if weight is None else None, counted, given))
+    return winner
 
 
 def extract(value: Any, regex: Any) -> Any:

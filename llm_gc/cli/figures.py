@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from llm_gc.cli.degenerate import signs
+
 if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
     from llm_gc.conversation import Turn
     from llm_gc.protocol import Reply
@@ -71,7 +73,8 @@ def summary(transcript: Transcript) -> tuple[str, str]:
     why = "" if transcript.status == ended.reason else f" ({ended.reason})"
     head = f"{transcript.status}{why}: {ended.detail}"
     reloads = f" · {totals.reloads} reload{'' if totals.reloads == 1 else 's'}" if totals.reloads else ""
-    return head, f"{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}{_always_failed(transcript)}"
+    odd = "".join(f" · {sign}" for sign in signs(transcript))
+    return head, f"{turns}{failed} · {seconds(totals.seconds)} · {tokens}{reloads}{_always_failed(transcript)}{odd}"
 
 
 def _always_failed(transcript: Transcript) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from llm_gc.control_tokens import tokens_in
@@ -12,6 +13,7 @@ from llm_gc.conversation import structured
 from llm_gc.conversation.history import History, Said, Told
 from llm_gc.conversation.question import Question, applies, odd
 from llm_gc.conversation.request import GO_ON, newest_sent
+from llm_gc.conversation.stage import Repeats
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
@@ -143,7 +145,9 @@ def _end_by_words(scope: StepScope, speaker: Speaker, exchange: Exchange) -> Non
             scope.visit("stop", path=path)
             raise Ending("stop_token", f"{stop.when} holds")
     if bounds.repetition and _repeats(scope, speaker, bounds.repetition):
-        raise Ending("repetition", f"{speaker.role} said the same {bounds.repetition} times running")
+        times, across = bounds.repetition
+        words = "the same was said" if across else f"{speaker.role} said the same"
+        raise Ending("repetition", f"{words} {times} times running")
 
 
 def _end_by_failure(scope: StepScope, failure: Failure) -> None:
@@ -163,15 +167,10 @@ def _check_time(scope: StepScope) -> None:
         tally.check_time(level)
 
 
-def _repeats(scope: StepScope, speaker: Speaker, times: int) -> bool:
-    """Tell whether a speaker's newest ``times`` messages are equal, space folded."""
-    history, newest, same = scope.branch.history, None, 0
-    for position in history.said_by(speaker, len(history)):
-        entry = history[position]
-        content = " ".join(entry.message.content.split()) if isinstance(entry, Said) else None
-        if newest is not None and content != newest:
-            return False
-        newest, same = content, same + 1
-        if same == times:
-            return True
-    return False
+def _repeats(scope: StepScope, speaker: Speaker, repeats: Repeats) -> bool:
+    """Check whether so many of the newest messages are equal, space folded: of a speaker, or of anybody."""
+    history = scope.branch.history
+    own = (history[position] for position in history.said_by(speaker, len(history)))
+    said = history.said(len(history)) if repeats.across else (one for one in own if isinstance(one, Said))
+    contents = [" ".join(one.message.content.split()) for one in islice(said, repeats.times)]
+    return len(contents) == repeats.times and len(set(contents)) == 1

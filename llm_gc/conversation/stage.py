@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from llm_gc.control_tokens import MASK, broken, masked_tokens, starts
 from llm_gc.conversation.visit import Visit
@@ -15,7 +15,15 @@ from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text, freeze
 from llm_gc.pipeline import Limits, Pipeline, Render
 from llm_gc.protocol import Casting, Path, Speaker
+from llm_gc.steps.limits import Repetition
 from llm_gc.templates import Lookup, Templates, is_file
+
+
+class Repeats(NamedTuple):
+    """How many equal messages in a row are too many: of one speaker, or ``across`` all of them."""
+
+    times: int
+    across: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,7 @@ class Bounds:
     repairs: int
     on_error: Literal["continue", "stop"]
     on_overflow: Literal["stop", "drop_oldest"]
-    repetition: int | None
+    repetition: Repeats | None
 
 
 _COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
@@ -63,7 +71,12 @@ def settle(
             values[key] = None if key in _COSTS and not keep_costs else getattr(around, key)
             continue
         is_default = key == "max_tokens" and key not in limits.model_fields_set
-        value = None if is_default else render((*path, key), getattr(limits, key))
+        value = None if is_default else getattr(limits, key)
+        if isinstance(value, Repetition):
+            times = render((*path, key, "times"), value.times)
+            values[key] = Repeats(whole_number(times, (*path, key, "times"), 2), value.across)
+            continue
+        value = render((*path, key), value)
         if value is not None and key in _DURATIONS:
             try:
                 value = seconds(value)
@@ -71,7 +84,7 @@ def settle(
                 raise TemplateError(str(error), path=(*path, key)) from error
         elif value is not None and not key.startswith("on_"):
             value = whole_number(value, (*path, key), _LEAST.get(key, 1))
-        values[key] = value
+        values[key] = Repeats(int(value)) if key == "repetition" and value is not None else value
     return Bounds(**values)
 
 

@@ -23,6 +23,7 @@ from llm_gc.conversation.stage import Draw, Files, Stage
 from llm_gc.conversation.turn import Ending, Outcome, Turn
 from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
+from llm_gc.filters import decisions
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Flow, Message, Reply, Together
 
@@ -273,15 +274,19 @@ class Conversation:
         self._waiting.clear()
         self._root.ask, self._root.children = None, []
         ending = self._judged(ending or Ending("turns_done", "every turn was taken"))
+        detail = ""
         try:
-            result = self._result()
+            with decisions() as decided:
+                result = self._result()
+            if decided:
+                detail = f"; the result is a majority of {' and '.join(map(str, decided))}"
         except TemplateError as error:
             result = self._last_heard()
             if ending.reason == "turns_done" and not ending.is_failed:  # else a name of it may well be unset
                 ending = Ending("error", str(error.within(self.stage.pipeline.name)), "template")
             else:
                 self._scope.visit("stood_in", str(error))
-        self._outcome = Outcome(ending.reason, ending.detail, result, ending.failure, ending.is_failed)
+        self._outcome = Outcome(ending.reason, ending.detail + detail, result, ending.failure, ending.is_failed)
 
     def _judged(self, ending: Ending) -> Ending:
         """Return the ending as one of a conversation that has failed, where no turn succeeded."""

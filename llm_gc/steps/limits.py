@@ -25,6 +25,13 @@ def most_tokens(own: int | None, limit: int | None) -> int:
     return own if limit is None else min(own, limit)
 
 
+class Repetition(Strict):
+    """How many equal messages in a row stop a conversation, and whose."""
+
+    times: AtLeastTwo = Field(description="So many of them.", examples=[3])
+    across: bool = Field(False, description="Whether it does not matter who says them.")
+
+
 class Limits(Strict):
     """What a conversation may cost at most, and what happens when something fails."""
 
@@ -67,6 +74,8 @@ class Limits(Strict):
         "stop",
         description="When a prompt does not fit the context window: stop, or drop the older half of the history.",
     )
-    repetition: AtLeastTwo | None = Field(
-        None, description="So many equal messages of one speaker in a row stop the conversation.", examples=[3]
+    repetition: AtLeastTwo | Repetition | None = Field(
+        None,
+        description="So many equal messages of one speaker in a row stop the conversation; a map may count anybody's.",
+        examples=[3],
     )

@@ -172,6 +172,22 @@ def test_a_server_that_is_gone_ends_it() -> None:
     assert conversation.outcome.failure == "unreachable"
 
 
+@pytest.mark.parametrize(("limit", "turns"), [(3, 10), ({"times": 3, "across": True}, 4)], ids=str)
+def test_repetition_may_count_across_speakers(limit: Any, turns: int) -> None:
+    """Then it does not matter who says the same; else it must be one speaker."""
+    conversation = talk([{"repeat": ["anna", "ben"], "times": 5}], limits={"repetition": limit})
+    answer_all(conversation, "I see.", "Yes.", "Yes.", " Yes. ", "Yes?", "Hm.", "No.", "Yes.", "No.", "Yes!")
+    assert len(conversation.turns) == turns
+    assert conversation.outcome is not None
+    assert (conversation.outcome.reason == "repetition") is (turns == 4)
+
+
+def test_a_failed_turn_between_them_ends_a_row_of_equal_messages() -> None:
+    """Nothing was said there."""
+    conversation = talk([{"repeat": ["anna", "ben"], "times": 2}], limits={"repetition": {"times": 2, "across": True}})
+    assert len(answer_all(conversation, "Yes.", failed(), "Yes.", failed())) == 4
+
+
 def test_repetition_counts_equal_contents_of_one_speaker() -> None:
     """Three equal replies in a row, space folded, stop it; another speaker's words between them do not matter."""
     conversation = talk([{"repeat": ["anna", "ben"]}], limits={"repetition": 3})

@@ -38,11 +38,15 @@ _NUMBER = mark(0)
 """Stands in a prepared text for the mark that a reply gets when it is given."""
 
 
+ANYBODYS = "\0anybody's last"
+"""Stands for the line of whoever spoke last."""
+
+
 @dataclass(frozen=True, eq=False)
 class Way:
     """One class of replies: its name for people, the reply, and the line of a test file that says the same.
 
-    The line is none where it is that of the speaker's last reply.
+    The line is none where it is that of the speaker's last reply, ``ANYBODYS`` where it is the last one of all.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Matters:
     tokens: bool = False
     seconds: bool = False
     echoes: bool = False
+    echoes_across: bool = False
 
 
 class Replies:
@@ -95,10 +100,10 @@ class Replies:
         self.numbered = lru_cache(maxsize=NUMBERED)(Way.numbered)
         self.not_made: list[Stop] = []
 
-    def to(self, ask: Ask, previous: str | None) -> tuple[Way, ...]:
+    def to(self, ask: Ask, previous: str | None, newest: str | None = None) -> tuple[Way, ...]:
         """Give the classes for an ask, of those with the same effect the first alone.
 
-        ``previous`` is what the same speaker said last, none where it has not spoken.
+        ``previous`` is what the same speaker said last, ``newest`` what anybody did; none where there is nothing.
         """
         allowed = tuple(ask.format["properties"]["next"]["enum"]) if ask.is_pick else None
         key = (ask.step, ask.speaker.role, allowed, ask.deadline, ask.timeout)
@@ -108,9 +113,12 @@ class Replies:
                 found.setdefault(way.effect, way)
             self._known[key] = tuple(found.values())
         ways = self._known[key]
-        if self._matters.echoes and previous and ask.format is None:
-            echo = Way("the same text again", self._said(previous, 0), None)
-            return (*ways, echo)
+        if ask.format is not None:
+            return ways
+        if self._matters.echoes and previous:
+            ways = (*ways, Way("the same text again", self._said(previous, 0), None))
+        if self._matters.echoes_across and newest and newest != previous:
+            ways = (*ways, Way("the last text again, whoever said it", self._said(newest, 0), ANYBODYS))
         return ways
 
     def _make(self, ask: Ask) -> Iterator[Way]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llm_gc.cases import Scripted
 from llm_gc.conversation import Conversation, Files
 from llm_gc.drivers.explore.projection import unmarked
-from llm_gc.drivers.explore.replies import Replies
+from llm_gc.drivers.explore.replies import ANYBODYS, Replies
 from llm_gc.drivers.explore.walks import Drawn, Node
 from llm_gc.drivers.scripted import read
 from llm_gc.errors import TemplateError
@@ -95,7 +95,7 @@ class Scripts:
     def _lines(self, conversation: Conversation, node: Node) -> Iterator[tuple[Ask, Any]]:
         """Answer with each reply as a test file says it, first on the way, then in the plainest way; give the lines."""
         ways = [one.way for one in node.path() if one.way is not None]
-        number, last = 0, dict[Speaker, Any]()
+        number, last, newest = 0, dict[Speaker, Any](), None
         while conversation.outcome is None:
             ask = conversation.pending[0]
             try:
@@ -105,7 +105,8 @@ class Scripts:
                 return
             way = ways[number] if number < len(ways) else self._replies.to(ask, None)[0]
             line = last[ask.speaker] if way.line is None else _line(way.numbered(number + 1).line, ask)
-            number, last[ask.speaker] = number + 1, line
+            line = newest if way.line == ANYBODYS else line
+            number, last[ask.speaker], newest = number + 1, line, line
             yield ask, line
             conversation.answer(ask, read(line if isinstance(line, str) else Scripted.model_validate(line), ask))
 

@@ -28,7 +28,7 @@ from llm_gc.drivers.explore.windows import Windows, windowless, windowless_files
 from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Failure, Reply
-from llm_gc.steps.limits import Limits
+from llm_gc.steps.limits import Limits, Repetition
 from llm_gc.texts import models, texts
 
 MAX_STATES = 20_000
@@ -98,7 +98,8 @@ class Search:
         seconds = any(limit.max_time is not None for limit in limits)
         tokens = any(limit.max_total_tokens is not None for limit in limits)
         self._states = states(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
-        matters = Matters(tokens, seconds, echoes or self.conditions.compares)
+        across = any(isinstance(limit.repetition, Repetition) and limit.repetition.across for limit in limits)
+        matters = Matters(tokens, seconds, echoes or self.conditions.compares, across)
         self._replies = Replies(pipeline, files, self.conditions, _words(pipeline, files), matters)
         self._walker = Walker(windowless(pipeline), inputs, windowless_files(files))
         self._seen = Seen(Windows(pipeline, inputs, files))
@@ -159,7 +160,8 @@ class Search:
         if node.broken:
             return (Way("the request cannot be rendered", Reply(failure=Failure("template", node.broken)), None),)
         said = (turn.message.content for turn in reversed(conversation.log) if turn.message.role == ask.speaker.role)
-        ways = self._replies.to(ask, next((content for content in said if content), None))
+        newest = next((turn.message.content for turn in reversed(conversation.log) if not turn.is_pick), None)
+        ways = self._replies.to(ask, next((content for content in said if content), None), newest)
         kind = self._standing[node.number]
         if node.number >= FEW and self._often[kind] >= FULL and self._left[node.number] > CLOSE:
             back = [index for index in self._loops.back(kind) if ways[index].succeeds]

@@ -96,6 +96,7 @@ def test_what_counts_only_where_it_can_matter() -> None:
     assert late == ["a plain text", "a plain text, late", *FAILS]
     assert "the same text again" in named(["anna"], previous="before", matters=Matters(echoes=True))
     assert "the same text again" not in named(["anna"], matters=Matters(echoes=True))
+    assert "the last text again, whoever said it" not in named(["anna"], matters=Matters(echoes_across=True))
 
 
 def test_a_reply_that_time_cuts() -> None:

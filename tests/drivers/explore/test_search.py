@@ -90,6 +90,9 @@ def test_no_text_is_said_twice_but_on_purpose() -> None:
     found = explore([{"repeat": ["anna"], "times": 3}], limits={"repetition": 2})
     ways = [[said.reply for said in told(end.at)] for end in found.seen.order if end.reason == "repetition"]
     assert ways == [["a plain text", "the same text again"]]
+    found = explore(["anna", "ben"], limits={"repetition": {"times": 2, "across": True}})
+    ways = [[said.reply for said in told(end.at)] for end in found.seen.order if end.reason == "repetition"]
+    assert ways == [["a plain text", "the last text again, whoever said it"]]
 
 
 def test_a_bound_is_kept() -> None:
