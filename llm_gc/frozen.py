@@ -144,18 +144,6 @@ def freeze(value: Any, depth: int = 0) -> Any:
     raise Unfreezable(f"a {type(value).__name__} is not JSON data")
 
 
-def kept(values: Iterable[Any]) -> tuple[Any, ...]:
-    """Return values that nobody acts on as frozen JSON data; a mark is in the place of one that cannot be that."""
-    return tuple(map(_kept, values))
-
-
-def _kept(value: Any) -> Any:
-    try:
-        return freeze(value)
-    except (Unfreezable, RecursionError) as error:
-        return f"[not kept: {error}]"
-
-
 def _pairs(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     for key, item in value.items():
         if not isinstance(key, str):

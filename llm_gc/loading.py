@@ -8,13 +8,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_gc._version import FORMAT
-from llm_gc.frozen import kept
 from llm_gc.records import Header, Transcript, TurnRecord
+from llm_gc.strict_json import is_deep
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 R = TypeVar("R")
+
+TOO_DEEP = "[nested too deeply to be shown]"
+"""Is in the place of a tool call that is: nobody acts on it, and it must not keep anybody from reading the rest."""
 
 
 def load(data: Any) -> Transcript:
@@ -101,4 +104,5 @@ def _sound(turn: TurnRecord) -> TurnRecord:
         and not (isinstance(turn.data, dict) and isinstance(turn.data.get("next"), str))
     ):
         raise ValueError(f"the choice {turn.id} names nobody")
-    return replace(turn, tool_calls=kept(turn.tool_calls)) if turn.tool_calls else turn
+    calls = tuple(TOO_DEEP if is_deep(call) else call for call in turn.tool_calls)
+    return replace(turn, tool_calls=calls) if TOO_DEEP in calls else turn

@@ -96,6 +96,12 @@ def result(transcript: Transcript) -> str:
     return "" if transcript.result is None else text(transcript.result)
 
 
+def spread(said: str) -> list[str]:
+    """Return the lines of a text of several; all but the first are set in, so that none can pass for one of ours."""
+    first, *rest = said.strip("\n").split("\n")
+    return [first, *(f"    {line}" for line in rest)]
+
+
 def text(value: Any) -> str:
     """Give a value: a text as it is, anything else as JSON."""
     from llm_gc.transcript import dumps

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 
 from llm_gc.cli import GC_THRESHOLD, INTERRUPTED, leave
@@ -107,10 +108,14 @@ def _interrupt(*_: object) -> None:
 
 
 def _open_descriptors() -> None:
-    """Open what is closed of the standard streams: else a file would get its number, and all that is printed."""
+    """Open what is closed of the standard streams: else a file would get its number, and all that is printed.
+
+    A pipe that would rather fail than let anybody wait is made to wait: it may be slow to take what is printed.
+    """
     for descriptor in range(3):
         try:
-            os.fstat(descriptor)
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode) and hasattr(os, "set_blocking"):
+                os.set_blocking(descriptor, True)
         except OSError:
             try:
                 os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free

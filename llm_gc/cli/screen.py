@@ -147,7 +147,7 @@ class Screen:
                 self._notes.warn("(cut off here; this turn is not kept)", "")
         self._notes.say(*figures.summary(transcript), style="red" if outcome.status == "failed" else "bold")
         if result := figures.result(transcript):
-            self._notes.say(f"result: {result}", style="")
+            self._notes.say(*figures.spread(f"result: {result}"), style="")
         if path is not None:
             self._notes.say(f"transcript: {path}", style="")
 
@@ -204,7 +204,7 @@ class Screen:
         for warning in turn.warnings:
             self._notes.warn(f"warning: {where}: {warning}")
         if self._thinking and reply.thinking and not self._voice.names_speakers:  # else it was shown as it came
-            self._notes.say(f"{message.label} thinks: {reply.thinking.strip()}")
+            self._notes.say(*figures.spread(f"{message.label} thinks: {reply.thinking.strip()}"))
         line = figures.line(turn)
         self._say(where if not self._voice.names_speakers or (message.failed and line) else "", line)
 

@@ -43,7 +43,7 @@ class Teller:
             self.turn(turn)
         self._notes.say(*figures.summary(transcript), style="red" if transcript.status == "failed" else "bold")
         if result := figures.result(transcript):
-            self._notes.say(f"result: {result}", style="")
+            self._notes.say(*figures.spread(f"result: {result}"), style="")
 
     def turn(self, turn: TurnRecord, *, whole: bool = False) -> None:
         """Tell one turn; ``whole`` gives what had arrived of the tries that came to nothing as well."""
@@ -66,7 +66,7 @@ class Teller:
             self._voice.text(turn.content)
             self._voice.end(Message(turn.role, turn.label, turn.content))
         for note in _notes(turn):
-            self._notes.warn(f"{who}: {note}")
+            self._notes.warn(*figures.spread(f"{who}: {note}"))
         named = self._voice.names_speakers and turn.error is None and not turn.is_pick
         chosen = f"{turn.label} chooses {turn.data['next']}" if turn.is_pick and turn.error is None else who
         line = " · ".join(filter(None, ["" if named else chosen, figures.line_of(turn)]))

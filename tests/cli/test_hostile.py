@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +16,10 @@ import click
 import pytest
 
 from llm_gc.cli.commands import COMMANDS, cli
+from llm_gc.cli.output import Stream
 from tests.cli.terminal import Terminal
 from tests.commands import ROOT, command, environ
-from tests.hostile import DEEP, HOSTILE, NAME, NUMBERS, ODD, Attack, Leaf, keys, leaves, with_key, with_value
+from tests.hostile import CONTROLS, DEEP, HOSTILE, NAME, NUMBERS, ODD, Attack, Leaf, keys, leaves, with_key, with_value
 from tests.inside import called
 from tests.standin import EngineError, Error, Model, Raw, Say, StandIn
 
@@ -180,7 +183,8 @@ def test_texts_of_a_pipeline(attack: Attack) -> None:
     case = {"name": HOSTILE, "replies": [HOSTILE], "expect": {"turns": 9, "last": HOSTILE}}
     (attack.folder / "pipelines" / "h.test.yaml").write_text(json.dumps({"cases": [case]}), encoding="utf-8")
     on_pipeline(attack, json.dumps(PIPELINE), "as it is")
-    for about, text in hostile_pipelines()[::4]:
+    inputs = [("inputs", name, "key") for name in PIPELINE["inputs"]]
+    for about, text in [*hostile_pipelines()[::4], *((path, with_key(PIPELINE, path[:2], HOSTILE)) for path in inputs)]:
         on_pipeline(attack, text, about)
 
 
@@ -274,6 +278,18 @@ def test_a_journal_with_odd_lines(attack: Attack) -> None:
             attack.call("resume", "other/20300101T000000Z-odd.json", "--anyway", *REHEARSED)
 
 
+def test_a_session_with_a_tool_call_that_is_nested_too_deeply(attack: Attack) -> None:
+    """Can be shown, replayed and continued: nobody ever acts on such a call."""
+    data = transcript(attack)
+    data["turns"][0]["tool_calls"] = [0]
+    text = with_value(data, ("turns", 0, "tool_calls", 0), DEEP)
+    (attack.folder / "sessions" / "20300101T000000Z-deep.json").write_text(text, encoding="utf-8")
+    for args in (("show", "last"), ("show", "last", "--json"), ("replay", "last"), ("resume", "last")):
+        assert attack.call(*args).code == 0
+    fork = ("run", "--from", "last", "--turn", "2", *REHEARSED)
+    assert attack.call(*fork).code == 0
+
+
 def reply(**more: Any) -> bytes:
     """Return a line of a reply."""
     return json.dumps({"model": "m", "done": False, **more}).encode() + b"\n"
@@ -341,25 +357,68 @@ def test_what_a_server_says_of_itself(attack: Attack, path: str) -> None:
                 attack.call(*args, "--host", server.url, about=answer)
 
 
+def steers(shown: str) -> str:
+    """Return what of the texts of others got through to a terminal: all escapes of our own are known."""
+    left = re.sub(r"\x1b\[(\?25[lh]|\?1[lh]|\?7[lh]|\?12l|\?2004[lh]|[0-9;]*[mKJABCDH])", "", shown)
+    return "".join(sorted({one for one in left if ord(one) in CONTROLS} - {"\r"}))
+
+
 def test_a_person_is_asked(tmp_path: Path) -> None:
-    """The prompt, the menu and what is shown above them; the escapes of the terminal's own are well-formed."""
+    """By the prompt, the menu and what is shown above them."""
     roles = {
         "anna": {"model": "m", "description": HOSTILE, "prompt": "x"},
         "chair": {"human": True, "label": f"Chair{HOSTILE}", "prompt": HOSTILE},
     }
-    pipeline = {
-        "name": "h",
-        "roles": roles,
-        "opening": HOSTILE,
-        "turns": [{"choose": ["anna", "chair"], "by": "chair"}],
-    }
+    turns = [{"choose": ["anna", "chair"], "by": "chair"}]
+    pipeline = {"name": "h", "roles": roles, "opening": HOSTILE, "turns": turns}
     (tmp_path / "h.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
-    terminal = Terminal(
-        command("run", "h.yaml", *REHEARSED), tmp_path, environ(PROMPT_TOOLKIT_NO_CPR="1"), columns=300, lines=100
-    )
+    environment = environ(PROMPT_TOOLKIT_NO_CPR="1")
+    terminal = Terminal(command("run", "h.yaml", *REHEARSED), tmp_path, environment, columns=300, lines=100)
     terminal.answer("name)>", "1\r")
-    terminal.read()
-    shown = terminal.plain.replace("\r", "").replace("\x1b[?2004l", "")
+    shown = terminal.read()
     assert terminal.code == 0
-    assert "\x1b" not in shown
-    assert not {one for one in shown if one in HOSTILE and not one.isprintable()} - {"\n", "\t"}
+    assert "]52;" in shown
+    assert steers(shown) == ""
+
+
+def test_what_is_shown_in_a_terminal(attack: Attack) -> None:
+    """While a model is waited for, thinks and speaks, and when it is shown again."""
+    role = {"model": "m", "label": f"Anna{HOSTILE}", "prompt": "hi", "think": True}
+    pipeline = {"name": "p", "roles": {"a": role}, "opening": "x", "turns": ["a", "a"]}
+    (attack.folder / "p.yaml").write_text(json.dumps(pipeline), encoding="utf-8")
+    thinking = reply(model=HOSTILE, message={"content": "", "thinking": HOSTILE})
+    with StandIn([Model("m", capabilities=("completion", "thinking"))]) as server:
+        server.script(streamed(thinking, reply(message={"content": HOSTILE}), LAST), Error(400, HOSTILE))
+        run = ("run", "p.yaml", "--host", server.url, "--thinking", "--sessions", "s")
+        for args in (
+            run,
+            ("show", "last", "--thinking", "--sessions", "s"),
+            ("validate", "p.yaml"),
+            ("doctor", "p.yaml"),
+        ):
+            terminal = Terminal(command(*args), attack.folder, environ())
+            shown = terminal.read()
+            assert steers(shown) == "", args
+            assert args[0] not in ("run", "show") or "]52;" in shown
+    attack.call("ls")
+
+
+class Screen(io.StringIO):
+    """A terminal, as far as what draws in it can tell."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
+
+
+def test_a_download_is_shown_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name and what the server says of it."""
+    monkeypatch.setenv("TERM", "xterm")
+    shown, stream = Screen(), Stream("stderr")
+    stream.keep(shown)
+    with stream.bars() as bars:
+        bars.show(HOSTILE, "part", status=HOSTILE, total=10, done=3)
+    stream.spinner(HOSTILE).stop()
+    stream.status(HOSTILE)
+    assert shown.getvalue().count("]52;") > 2
+    assert steers(shown.getvalue()) == ""

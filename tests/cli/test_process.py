@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -159,11 +160,30 @@ def test_a_run_goes_on_without_its_output(project: Path, tmp_path: Path, more: t
 
 
 @posix
-def test_nothing_is_written_into_a_file_that_got_the_number_of_a_closed_stream(project: Path, tmp_path: Path) -> None:
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     """With all three closed, the first file that is opened would be standard input, and the next standard output."""
-    shell(project, '"$@" <&- >&- 2>&-', *REHEARSED, "--sessions", str(tmp_path / "sessions"), "--json")
-    (transcript,) = transcripts(tmp_path)
-    assert transcript["status"] == "completed"
+    code = "from llm_gc.cli import process; process._open_descriptors(); import os; os._exit(os.open(os.devnull, 0))"
+    words = ["bash", "-c", '"$@" <&- >&- 2>&-', "bash", sys.executable, "-c", code]
+    assert subprocess.run(words, cwd=tmp_path, env=environ(), check=False).returncode > 2
+
+
+@posix
+def test_a_pipe_that_would_not_wait(project: Path, tmp_path: Path) -> None:
+    """Gets all of a long text, however slowly it is read."""
+    (tmp_path / "long.txt").write_text("word " * 100_000, encoding="utf-8")
+    args = ("plan", "m1", "--task", f"@{tmp_path / 'long.txt'}", "--json")
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    run = subprocess.Popen(command(*args), cwd=project, env=environ(), stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    text = os.read(read, 1)
+    time.sleep(0.5)  # it fills the pipe meanwhile
+    while piece := os.read(read, 65536):
+        text += piece
+    os.close(read)
+    _, err = run.communicate(timeout=60)
+    assert (run.returncode, err) == (COMPLETED, b"")
+    assert json.loads(text)["turns"]
 
 
 @posix
@@ -351,7 +371,7 @@ def _is_clean(result: Result) -> None:
 
 
 @posix
-@pytest.mark.parametrize("at", [6, 7, 8, 20, 60, 150, 250])
+@pytest.mark.parametrize("at", [4, 5, 6, 20, 60, 150, 250])
 def test_ctrl_c_while_it_starts(tmp_path: Path, at: int) -> None:
     """At an import, whichever: the exit code is 130, and no traceback is shown."""
     _is_clean(trapped(tmp_path, at, *REHEARSED[:1], str(ROOT / "pipelines" / "m1.yaml"), *REHEARSED[2:]))
@@ -362,7 +382,7 @@ def test_ctrl_c_while_it_starts(tmp_path: Path, at: int) -> None:
 @pytest.mark.slow
 def test_ctrl_c_at_any_import(tmp_path: Path) -> None:
     """At each of the first hundred, and at some of the later ones."""
-    for at in [*range(6, 100), *range(100, 320, 4)]:
+    for at in [*range(4, 100), *range(100, 320, 4)]:
         result = trapped(tmp_path, at, "run", str(ROOT / "pipelines" / "m1.yaml"), *REHEARSED[2:])
         if result.code == COMPLETED:
             break
@@ -425,6 +445,22 @@ def group_ends(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_ctrl_c_is_heard_though_a_library_makes_another_error_of_it() -> None:
+    """As those do that call Python from another language while they are loaded."""
+    code = (
+        "from llm_gc.cli import commands, process\n"
+        "def fails(**_):\n"
+        "    try:\n"
+        "        process._interrupt()\n"
+        "    except KeyboardInterrupt as error:\n"
+        "        raise ValueError('a schema cannot be built') from error\n"
+        "commands.cli.main = fails\n"
+        "process.run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environ(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "llm-gc: interrupted\n")
 
 
 @posix

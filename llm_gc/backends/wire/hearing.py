@@ -12,7 +12,6 @@ from llm_gc.backends.wire.lateness import Spoken, cut_by_length
 from llm_gc.backends.wire.redact import NO_SECRETS, Redactor, Stream
 from llm_gc.backends.wire.thoughts import Parted, Thoughts
 from llm_gc.conversation.structured import parse
-from llm_gc.frozen import kept
 from llm_gc.protocol import Ask, Cut, Failure, Latency, Reply, Tokens
 
 
@@ -112,7 +111,7 @@ class Hearing:
             return  # a sign of life is no token
         if self._first is None:
             self._first = self._clock() - self._began
-        self._tool_calls += kept(piece.tool_calls)
+        self._tool_calls += piece.tool_calls
         self.count += 1
         if piece.text or piece.thinking:
             self._part(self._said.feed(piece.text), self._thought.feed(piece.thinking))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
-from llm_gc.strict_json import parse
+from llm_gc.strict_json import DEPTH, is_deep, parse
 
 QUOTED = 240
-PARTS, DEPTH = 500_000, 100
-"""How many lists, maps and items JSON may have, and how deep it may be."""
+PARTS = 500_000
+"""How many lists, maps and items JSON may have."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -32,23 +31,9 @@ def load_json(text: str) -> Any:
             value = json.loads(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", json.dumps(value, ensure_ascii=False)))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if nested > DEPTH and _is_deep(value):
+    if nested > DEPTH and is_deep(value, DEPTH):
         raise ValueError("nested too deeply")
     return value
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return False
-    return True
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    values = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return (inner for inner in values if isinstance(inner, (dict, list)))
 
 
 def quote(text: str, most: int = QUOTED) -> str:
