@@ -77,7 +77,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "attempts": "The tries that came to nothing, in order.",
         "error": "Why the turn failed; none where it did not.",
         "request": "What was sent.",
-        "copy": "Which copy of the role spoke: 0, or the number of a parallel branch's copy.",
+        "copy": "Which copy of the role spoke, from 0, the role itself; in the journal left out inside a `parallel`.",
         "said": "What the others heard, where that is not the content.",
         "warnings": "What is odd about the reply.",
         "tool_calls": "The tools that the model asked for; none are offered, and all are refused.",

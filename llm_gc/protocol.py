@@ -29,7 +29,10 @@ class PromptFile(str):
 
 
 class Speaker(NamedTuple):
-    """Who speaks: a role, and which copy of it (0, or the number of a parallel branch's copy)."""
+    """Who speaks: a role, and which copy of it (0 is the role itself).
+
+    Inside a block a role is itself in every branch; it is known at the join which copies were made.
+    """
 
     role: str
     copy: int = 0
@@ -125,7 +128,7 @@ class Ask:
     and between two; ``reply_time`` is for one whole reply, a cold load not counted; ``time_left`` is what is left of
     ``max_time`` for all tries together, None without such a limit, and ``load_timeout`` is not more. ``stops`` are the
     tokens by which this reply could end the scene; ``turn`` is the number the turn will have, none inside a branch; a
-    pick asks who speaks next, and is no turn.
+    pick asks who speaks next, and is no turn. ``branch`` is the place of the innermost branch around it, or empty.
     """
 
     id: str
@@ -148,6 +151,7 @@ class Ask:
     gap: float | None = None
     reply_time: float | None = None
     max_time: float | None = None
+    branch: str = ""
 
     @property
     def deadline(self) -> float | None:

@@ -101,7 +101,7 @@ class TurnRecord:
     attempts: tuple[AttemptRecord, ...]
     error: ErrorRecord | None
     request: RequestRecord
-    copy: int = 0
+    copy: int | None = None
     said: str | None = None
     warnings: tuple[str, ...] = ()
     tool_calls: tuple[Any, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llm_gc._version import FORMAT
 from llm_gc.conversation import Exchange, Outcome, Turn
 from llm_gc.conversation.context import window_of
-from llm_gc.protocol import Ask, Attempt, Kind, Message, Part, Request, Tokens
+from llm_gc.protocol import Ask, Attempt, Kind, Message, Part, Request, Speaker, Tokens
 from llm_gc.records import (
     AttemptRecord,
     ContextRecord,
@@ -52,14 +52,14 @@ class Encoder:
     def turn(self, turn: Turn) -> TurnRecord:
         """Give the record of a turn."""
         ask, reply, failure = turn.exchange.ask, turn.exchange.reply, turn.exchange.failure
-        attempts = [record for exchange in turn.attempts for record in self._failed(exchange, own_request=True)]
-        attempts += self._failed(turn.exchange, own_request=False)
+        attempts = [record for exchange in turn.attempts for record in self._failed(turn, exchange)]
+        attempts += self._failed(turn, turn.exchange)
         record = TurnRecord(
             turn=turn.number,
             id=ask.id,
             step=".".join(map(str, ask.step)),
             role=ask.speaker.role,
-            copy=ask.speaker.copy,
+            copy=turn.copy,
             label=turn.message.label,
             model=reply.model or ask.model,
             content=turn.message.content,
@@ -74,7 +74,7 @@ class Encoder:
             attempts=tuple(attempts),
             error=ErrorRecord(failure.kind, failure.message) if failure else None,
             said=turn.said if turn.said != turn.message.content else None,
-            request=self._request(turn.exchange),
+            request=self._request(turn, turn.exchange),
             warnings=turn.warnings,
             tool_calls=reply.tool_calls,
             is_pick=turn.is_pick,
@@ -84,22 +84,22 @@ class Encoder:
         self._repeated |= {(record.id, kind): _repeated(record, kind) for kind in ("user", "assistant")}
         return record
 
-    def _failed(self, exchange: Exchange, *, own_request: bool) -> Iterable[AttemptRecord]:
+    def _failed(self, turn: Turn, exchange: Exchange) -> Iterable[AttemptRecord]:
         """Give the tries behind an exchange that came to nothing, its own reply last where it failed."""
         id_, reply, failure = exchange.ask.id, exchange.reply, exchange.failure
         for attempt in reply.attempts:
             yield _attempt(id_, attempt)
         if failure is not None:
             error = ErrorRecord(failure.kind, failure.message)
-            request = self._request(exchange) if own_request else None
+            request = self._request(turn, exchange) if exchange is not turn.exchange else None
             last = reply.seconds - sum(attempt.seconds for attempt in reply.attempts)
             yield AttemptRecord(id_, error, reply.content, reply.thinking, round(last, 6), reply.tokens, request)
 
-    def _request(self, exchange: Exchange) -> RequestRecord:
+    def _request(self, turn: Turn, exchange: Exchange) -> RequestRecord:
         ask = exchange.ask
         sent = self._earlier.get(ask.id) or Sent(_request(exchange), ask.options, ask.format, ask.model or None)
         parts = sent.request.parts
-        keep, after = self._nearest(ask, parts)
+        keep, after = self._nearest(turn.speaker, ask, parts)
         added = tuple(self._part(part) for part in parts[keep:])
         return RequestRecord(sent.options, digest(sent.request.messages), added, after, keep, sent.format, sent.model)
 
@@ -112,13 +112,13 @@ class Encoder:
         request, used = _request(exchange), tokens.total if tokens.prompt is not None else None
         return ContextRecord(request.kept, request.dropped, window_of(ask.options), used)
 
-    def _nearest(self, ask: Ask, parts: tuple[Part, ...]) -> tuple[int, str | None]:
+    def _nearest(self, speaker: Speaker, ask: Ask, parts: tuple[Part, ...]) -> tuple[int, str | None]:
         """Give how many parts a request shares with the earlier one that it shares most with, and whose that is.
 
         A speaker's newest request is the one to grow from. Where its steps differ in what they see, the newest of the
         same step is; for a first turn, what another copy of the role was sent.
         """
-        keys = ((ask.speaker, ask.step), ask.speaker, ask.speaker.role)
+        keys = ((speaker, ask.step), speaker, speaker.role)
         shared = [(_shared(sent, parts), id_) for id_, sent in (self._sent[key] for key in keys if key in self._sent)]
         self._sent.update(dict.fromkeys(keys, (ask.id, parts)))
         keep, after = max(shared, key=lambda pair: pair[0], default=(0, None))

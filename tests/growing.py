@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
+from llm_gc.conversation import Conversation
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask
 from llm_gc.steps.base import Step
@@ -38,26 +39,34 @@ def sees_all(pipeline: Pipeline, ask: Ask) -> bool:
     return view.from_ == "all" and view.last is None and view.opening
 
 
-def pairs(asks: Sequence[Ask], counts: Callable[[Ask], bool]) -> Iterator[tuple[Ask, Ask]]:
+def pairs(conversation: Conversation, counts: Callable[[Ask], bool]) -> Iterator[tuple[Ask, Ask]]:
     """Give each ask that counts with the earlier one that it must begin with, if there is one.
 
-    ``asks`` are all of a conversation, in declared order. A repair is no part of what stays.
+    The conversation, which has ended, is had once more. A repair is no part of what stays.
     """
-    asks = [ask for ask in asks if counts(ask)]
-    for number, ask in enumerate(asks):
-        before = [a for a in asks[:number] if a.attempt == 1 and a.speaker == ask.speaker and _hears(ask, a)]
-        if before:
-            yield _newest(before, _branches(ask)), ask
+    exchanges = [one for turn in conversation.turns for one in (*turn.attempts, turn.exchange)]
+    replies = {exchange.ask.id: exchange.reply for exchange in exchanges}
+    again, asked = conversation.again(), dict[str, Ask]()
+    while again.outcome is None:
+        ask = again.pending[0]
+        if counts(ask):
+            before = _newest(again, ask, asked)
+            if before is not None:
+                yield before, ask
+            asked.setdefault(_first(ask), ask)
+        again.answer(ask, replies[ask.id])
 
 
-def _newest(asks: list[Ask], branches: dict[str, str]) -> Ask:
-    """Give the newest of the asks; of a block that is over, the newest in the first branch that has any."""
-    over = next((block for block in _branches(asks[-1]) if block not in branches), None)
-    if over is None:
-        return asks[-1]
-    inside = [ask for ask in asks if over in _branches(ask)]
-    first = _branches(inside[0])[over]
-    return _newest([ask for ask in inside if _branches(ask)[over] == first], {**branches, over: first})
+def _newest(conversation: Conversation, ask: Ask, asked: Mapping[str, Ask]) -> Ask | None:
+    """Give the newest of those that were asked which its speaker was sent, by the names that are known at that ask."""
+    own = [turn.exchange.ask for turn in conversation.turns if turn.speaker == ask.speaker]
+    before = [asked[_first(one)] for one in own if _first(one) in asked and _hears(ask, one)]
+    return before[-1] if before else asked.get(_first(ask))
+
+
+def _first(ask: Ask) -> str:
+    """Give the id of the first attempt at a turn."""
+    return ask.id.partition("#")[0]
 
 
 def _hears(ask: Ask, earlier: Ask) -> bool:

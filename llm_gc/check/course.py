@@ -8,6 +8,7 @@ course is true of the longest one at least.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -165,11 +166,11 @@ class Course:
                 return
 
     def _parallel(self, step: Parallel, path: Path, told: Told, is_sure: bool) -> None:
-        copies, base, said = self._times(step), told.copy(), 0
+        copies, base, said, speaking = self._times(step), told.copy(), 0, Counter[str]()
         for index, branch in enumerate(step.parallel if copies else ()):
             way = base.copy()
             self._step(branch, (*path, "parallel", index), way, is_sure=is_sure and branch.when is None)
-            told.join(base, way, copies)
+            told.join(base, way, copies, speaking)
             said += way.newest_size * copies if way.now > base.now else 0
         if copies > 1 or len(step.parallel) > 1:
             told.newest = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
@@ -87,8 +88,11 @@ class Told:
             self.newest, self.before_at = name, self.newest_at
         self.newest_at = self.now
 
-    def join(self, base: Told, way: Told, copies: int) -> None:
-        """Add what was said on a way that began at ``base``, by so many copies of everybody on it."""
+    def join(self, base: Told, way: Told, copies: int, speaking: Counter[str]) -> None:
+        """Add what was said on a way that began at ``base``, by so many copies of everybody on it.
+
+        ``speaking`` counts how many of each role speak in the block; each reads only its own branch as its own.
+        """
         self.now = max(self.now, way.now)
         self.turns += (way.turns - base.turns) * copies
         for name, pile in way.piles.items():
@@ -96,11 +100,11 @@ class Told:
             more = (pile.heard - before.heard) * copies
             mine.heard += more
             self.heard += more
-            mine.own += pile.own - before.own
-            mine.told += pile.told - before.told
+            mine.own, mine.told = max(mine.own, pile.own), max(mine.told, pile.told)
             mine.most, mine.most_told = max(mine.most, pile.most), max(mine.most_told, pile.most_told)
             if pile.own_at > before.own_at:
-                mine.copies = max(mine.copies, copies)
+                speaking[name] += copies
+                mine.copies = max(mine.copies, speaking[name])
                 mine.own_at = pile.own_at
             if pile.at > before.at:
                 mine.at = pile.at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:  # a listing of sessions shows figures without the rest
     from llm_gc.conversation import Turn
     from llm_gc.protocol import Reply
     from llm_gc.records import Transcript, TurnRecord
+
+
+_BRANCH = re.compile(r"parallel(?::(?P<item>[0-9]+))?\.(?P<step>[0-9]+)$")
 
 
 def seconds(value: float | None) -> str:
@@ -62,6 +66,14 @@ def _line(reply: Reply | TurnRecord, tries: int, dropped: int) -> str:
     if tries:
         words.append(f"attempt {tries + 1}")
     return " · ".join(words)
+
+
+def place(number: int | None, branch: str = "") -> str:
+    """Return where a turn is: its number, or of one that has none yet the branch of the block that it is in."""
+    if number is not None:
+        return f"turn {number}"
+    found = _BRANCH.search(branch)
+    return f"branch {found['item'] or int(found['step']) + 1}" if found else ""
 
 
 def summary(transcript: Transcript) -> tuple[str, str]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from llm_gc.backends.form import Blank, word
 from llm_gc.backends.human import SKIP
+from llm_gc.cli import figures
 from llm_gc.cli.output import err
 from llm_gc.cli.screen import Screen
 from llm_gc.cli.wrap import Wrap
 from llm_gc.conversation.request import GO_ON
 from llm_gc.errors import Unanswered
 from llm_gc.printable import clean, one_line
-from llm_gc.protocol import Ask, Part, Speaker
+from llm_gc.protocol import Ask, Part
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -37,7 +38,7 @@ class Person:
         ``about`` is what is known of those who can be chosen, by name.
         """
         self._screen, self._about, self._hears = screen, about, hears
-        self._sent: dict[Speaker, tuple[Part, ...]] = {}
+        self._sent: dict[tuple[str, str], tuple[Part, ...]] = {}
         self._open = ("", "")
         self._sessions: dict[bool, PromptSession[str]] = {}
 
@@ -54,10 +55,19 @@ class Person:
     def _tell(self, ask: Ask, blank: Blank) -> None:
         """Show what is new to the person, and what there is to choose from."""
         parts = ask.request.parts
-        new = news(self._sent.get(ask.speaker, ()), parts, hears=self._hears)
-        if ask.speaker.role not in {speaker.role for speaker in self._sent}:
+        role, seen = ask.speaker.role, {key: sent for key, sent in self._sent.items() if key[0] == ask.speaker.role}
+        new = min(
+            (
+                news(sent, parts, hears=self._hears)
+                for (_, other), sent in seen.items()
+                if not _apart(other, ask.branch)
+            ),
+            key=len,
+            default=news((), parts, hears=self._hears),
+        )
+        if not seen:
             new = [part.text for part in parts if part.kind == "system"] + new
-        self._sent[ask.speaker] = parts
+        self._sent[role, ask.branch] = parts
         if ask.is_pick and new:
             new[-1] = PICK
         _show("\n\n".join(text for text in (*new, blank.about) if text and text != GO_ON))
@@ -70,7 +80,8 @@ class Person:
         from prompt_toolkit.application import create_app_session
         from prompt_toolkit.output import create_output
 
-        asked = ask.label if ask.is_pick or not blank.name else f"{ask.label}, {blank.name}"
+        asked = ", ".join(filter(None, [ask.label, figures.place(ask.turn, ask.branch) if ask.branch else ""]))
+        asked = asked if ask.is_pick or not blank.name else f"{asked}, {blank.name}"
         hint = f" ({blank.hint})" if blank.hint else ""
         try:
             with create_app_session(output=create_output(stdout=err.passage())):  # standard output is the conversation
@@ -109,6 +120,16 @@ def news(sent: tuple[Part, ...], parts: tuple[Part, ...], *, hears: bool) -> lis
     known, now = (tuple(part for part in request if part.kind != "system") for request in (sent, parts))
     same = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(known, now, strict=False))))
     return [part.text for part in now[same:] if part.kind == "user" and not (hears and part.of)]
+
+
+def _apart(branch: str, other: str) -> bool:
+    """Return whether two places are in different branches of one block."""
+    before = ""
+    for one, two in zip(branch.split("."), other.split("."), strict=False):
+        if one != two:
+            return before.startswith("parallel") or (one.startswith("parallel") and two.startswith("parallel"))
+        before = one
+    return False
 
 
 def _keys() -> Any:

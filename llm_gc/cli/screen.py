@@ -172,7 +172,7 @@ class Screen:
         self._notes.still()
         if not shown.streamed:
             shown.streamed = True
-            self._voice.begin(shown.ask.label, shown.model, shown.ask.turn)
+            self._voice.begin(shown.ask.label, shown.model, figures.place(shown.ask.turn, shown.ask.branch))
         for piece in shown.pieces:
             if piece.thinking:
                 self._voice.thought(piece.thinking)
@@ -192,7 +192,8 @@ class Screen:
             return
         reply, message = turn.exchange.reply, turn.message
         model = reply.model or turn.exchange.ask.model
-        where = f"turn {message.turn}, {message.label} ({model})" if message.turn else f"{message.label} ({model})"
+        place = figures.place(message.turn, turn.exchange.ask.branch)
+        where = f"{place}, {message.label} ({model})" if place else f"{message.label} ({model})"
         if turn.exchange.failure is not None:
             self._void(shown)
             self._notes.warn(f"warning: {where} failed: {turn.exchange.failure.message}")

@@ -60,7 +60,7 @@ class Teller:
             self._notes.warn(f"warning: {who} {chose}: {turn.error.message}")
             self._arrived(turn, turn.attempts[-1] if turn.attempts else None, whole=whole)
         elif not turn.is_pick or whole:
-            self._voice.begin(turn.label, turn.model, turn.turn)
+            self._voice.begin(turn.label, turn.model, figures.place(turn.turn))
             if thinking:
                 self._voice.thought(thinking)
             self._voice.text(turn.content)

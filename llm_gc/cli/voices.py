@@ -16,8 +16,8 @@ class Voice(Protocol):
     names_speakers: bool
     """Whether the speaker and its model stand above each turn, so that the line under it need not repeat them."""
 
-    def begin(self, label: str, model: str, number: int | None) -> None:
-        """A turn begins to be shown; ``model`` is who really speaks, ``number`` the turn's, where it is known."""
+    def begin(self, label: str, model: str, place: str) -> None:
+        """A turn begins to be shown; ``model`` is who really speaks, ``place`` the turn or the branch, if any."""
 
     def text(self, text: str) -> None:
         """A piece of it."""
@@ -37,7 +37,7 @@ class Silent:
 
     names_speakers = False
 
-    def begin(self, label: str, model: str, number: int | None) -> None: ...
+    def begin(self, label: str, model: str, place: str) -> None: ...
 
     def text(self, text: str) -> None: ...
 
@@ -64,10 +64,10 @@ class Styled:
         self._wrap = Wrap(out.width)
         self._is_thought = False
 
-    def begin(self, label: str, model: str, number: int | None) -> None:
-        turn = f" · turn {number}" if number is not None else ""
+    def begin(self, label: str, model: str, place: str) -> None:
+        where = f" · {place}" if place else ""
         self._wrap = Wrap(out.width)
-        out.line((label, "bold cyan"), (f"  {model}{turn}", "dim"), fit=False)
+        out.line((label, "bold cyan"), (f"  {model}{where}", "dim"), fit=False)
 
     def text(self, text: str) -> None:
         self._turn_to(thought=False)

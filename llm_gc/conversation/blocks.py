@@ -35,10 +35,11 @@ def together(
             if len(inner) in over:
                 fork, _ = over[len(inner)]
             else:
-                fork = branch.fork(len(inner), count, number, 1 if items is None else len(items))
+                fork = branch.fork(len(inner), count, (number, index))
                 if name is not None:
                     fork.name(name, item)
             inner.append(scope.at(key, index, mark, branch=fork))
+            fork.place = inner[-1].place
     branch.inner = tuple(one.branch for one in inner)
     flows = tuple(
         _over(over[number][1]) if number in over else one.step(steps[number % len(steps)])
@@ -46,7 +47,7 @@ def together(
     )
     endings: tuple[Ending | None, ...] = yield Together(flows)
     branch.inner = ()
-    said = branch.join([one.branch for one in inner])
+    said = branch.join([one.branch for one in inner], scope.stage.relabelled)
     first = next((ending for ending in endings if ending is not None), None)
     if first is not None:
         raise first

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llm_gc.conversation.context import Measured, density
-from llm_gc.conversation.history import Entry, History, Said
+from llm_gc.conversation.copies import EMPTY, Line, Place, named
+from llm_gc.conversation.history import Entry, History, Names, Said
 from llm_gc.conversation.mark import Mark
 from llm_gc.conversation.stage import Bounds
-from llm_gc.conversation.turn import Ending, Turn
+from llm_gc.conversation.turn import Ending, Turn, numbered
 from llm_gc.frozen import freeze
 from llm_gc.protocol import NOTHING, Ask, Failure, Message, Speaker
 
 ROUNDING = 1e-6
 """So many seconds are lost at most when what was left of a time is added to what had passed."""
+
+
+Relabel = Callable[[Message, Speaker, Speaker], Message]
+"""Gives a message the label of its speaker, by who that was and who it is."""
 
 
 @dataclass
@@ -85,8 +90,10 @@ class Branch:
     its scene began; ``newest`` is the newest mark, outside blocks and scenes; of what is begun in the
     middle, ``over`` are the branches of its block that are over already, and ``asks``, by their ids, what waited there.
 
-    ``copy`` numbers its speakers. Blocks inside it give out ``copy``, ``copy + copies``, ``copy + 2 * copies`` and so
-    on: numbers that none of its siblings has, nor any block inside those.
+    ``line`` says who speaks for each role (see ``copies.py``); ``place`` is that of the branch in its block, with the
+    blocks around it, and empty outside. ``number`` is the branch's, by which seeds differ. Blocks inside it give out
+    ``number``, ``number + numbers``, ``number + 2 * numbers`` and so on: numbers that none of its siblings has, nor any
+    block inside those.
     """
 
     tallies: list[Tally]
@@ -98,8 +105,11 @@ class Branch:
     measured: Mapping[Speaker, Measured] = field(default_factory=dict)
     densest: Mapping[str, float] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
-    copy: int = 0
-    copies: int = 1
+    line: Line = EMPTY
+    place: str = ""
+    at: Place = (0, 0)
+    number: int = 0
+    numbers: int = 1
     in_block: bool = False
     idle: int = 0
     inner: tuple[Branch, ...] = ()
@@ -138,6 +148,13 @@ class Branch:
         self.measured = {**self.measured, speaker: measured}
         self.densest = {**self.densest, model: max(density(measured), self.densest.get(model, 0.0))}
 
+    def record(self, turn: Turn) -> None:
+        """Take a turn into the records, with what is known here of whose it is."""
+        speaker = turn.exchange.ask.speaker
+        turn = replace(turn, speaker=speaker, depth=len(self.tallies), is_open=self.in_block)
+        self.turns.append(turn)
+        self.log.append(turn)
+
     def spoken(self) -> list[Turn]:
         """Give the turns taken in its scene (in a block: in this branch of it), picks left out."""
         return [turn for turn in self.turns[self.began :] if not turn.is_pick]
@@ -150,18 +167,19 @@ class Branch:
             turns=self.turns,
             log=self.log,
             asks=self.asks,
-            copy=self.copy,
-            copies=self.copies,
+            place=self.place,
+            number=self.number,
+            numbers=self.numbers,
             densest=self.densest,
             in_block=self.in_block,
             idle=self.idle,
             began=len(self.turns),
         )
 
-    def fork(self, index: int, count: int, number: int = 0, copies: int = 1) -> Branch:
+    def fork(self, index: int, count: int, at: Place = (0, 0)) -> Branch:
         """Give one branch of a block: it hears what was said before, and what it says itself.
 
-        It is ``index`` of ``count``, and all that are ``number`` of ``copies`` hold the same copies of the roles.
+        It is ``index`` of ``count``, that ``at`` an item and a step.
         """
         return Branch(
             [tally.fork(index, count) for tally in self.tallies],
@@ -172,59 +190,104 @@ class Branch:
             dropped=self.dropped,
             measured=self.measured,
             densest=self.densest,
-            copy=self.copy + number * self.copies,
-            copies=self.copies * copies,
+            line=self.line.branch(at),
+            at=at,
+            number=self.number + index * self.numbers,
+            numbers=self.numbers * count,
             in_block=True,
             idle=self.idle,
         )
 
-    def join(self, forks: Sequence[Branch]) -> list[Message]:
-        """Fold the branches of a block in declared order; give the last message of each."""
+    def join(self, forks: Sequence[Branch], relabel: Relabel) -> list[Message]:
+        """Fold the branches of a block in declared order; give the last message of each.
+
+        ``relabel`` gives a message the label of who its speaker is from now on.
+        """
         at = [tally.copy() for tally in self.tallies]
         asked = any(fork.turns for fork in forks)
         self.idle = 0 if asked else self.idle + sum(fork.idle - self.idle for fork in forks)
-        self._take_dropped(forks)
-        self._take_measured(forks)
-        said: list[Sequence[Entry]] = []
-        for fork in forks:
-            for mine, forked, then in zip(self.tallies, fork.tallies, at, strict=True):
-                mine.add(forked, then)
-            numbers = self._take_turns(fork)
-            said.append([_numbered(entry, numbers) for entry in fork.history.own()])
-        self.history.join([(fork.history, entries) for fork, entries in zip(forks, said, strict=True)])
-        return [_last(entries) for entries in said]
+        spoke, all_ = [fork.history.spoke() for fork in forks], [fork.history.asked() for fork in forks]
+        names, newest = named(spoke, all_, self.line.newest)
+        self._take_dropped(forks, names)
+        self._take_measured(forks, names)
+        said: list[tuple[History, Sequence[Entry], Names]] = []
+        scenes: dict[str, dict[str, int]] = {}
+        for fork, mine in zip(forks, names, strict=True):
+            for tally, forked, then in zip(self.tallies, fork.tallies, at, strict=True):
+                tally.add(forked, then)
+            numbers = self._take_turns(fork, mine, relabel, scenes)
+            entries = [_joined(entry, numbers, mine, relabel) for entry in fork.history.own()]
+            said.append((fork.history, entries, mine))
+        self.history.join(said)
+        lines = ((fork.at, fork.line, mine) for fork, mine in zip(forks, names, strict=True))
+        self.line = self.line.joined(lines, newest)
+        return [_last(entries) for _, entries, _ in said]
 
-    def _take_turns(self, fork: Branch) -> dict[str, int]:
-        """Take over a branch's turns, numbered where numbers are known; give the numbers by id."""
+    def named(self, ask: Ask) -> list[Speaker] | None:
+        """Return everybody who has spoken here, and last who is asked, by the names after the blocks inside.
+
+        That holds as long as nobody speaks in a branch before that of the ask. None for a scene inside a branch, whose
+        speakers are not known here.
+        """
+        own = list(self.history.spoke())
+        if not self.inner:
+            return [*own, ask.speaker]
+        if len(self.inner[0].tallies) > len(self.tallies):
+            return None if self.in_block else self.inner[0].named(ask)
+        number = next(at for at, fork in enumerate(self.inner) if f"{ask.branch}.".startswith(f"{fork.place}."))
+        inside = self.inner[number].named(ask)
+        if inside is None:
+            return None
+        spoke = [*(fork.history.spoke() for fork in self.inner[:number]), inside]
+        names, _ = named(spoke, spoke, self.line.newest)
+        *rest, last = [mine[one] for mine, theirs in zip(names, spoke, strict=True) for one in theirs]
+        return [*dict.fromkeys([*own, *rest]), last]
+
+    @property
+    def outside(self) -> int:
+        """The number of scenes around the outermost block that goes on here."""
+        if self.inner and len(self.inner[0].tallies) > len(self.tallies):
+            return self.inner[0].outside
+        return len(self.tallies)
+
+    def _take_turns(
+        self, fork: Branch, names: Names, relabel: Relabel, scenes: dict[str, dict[str, int]]
+    ) -> dict[str, int]:
+        """Take over a branch's turns, numbered where numbers are known; give the numbers by id.
+
+        What was said in a scene keeps the label that it was heard under; ``scenes`` are the branches, by role, that its
+        copies there are counted by.
+        """
         numbers: dict[str, int] = {}
         number = next((turn.number for turn in reversed(self.turns) if turn.number), 0)
         for turn in fork.turns:
+            speaker, message, counted = turn.speaker, turn.message, turn.number
+            if turn.depth == len(self.tallies):
+                speaker = names.get(turn.speaker, turn.speaker)
+                message = relabel(message, turn.speaker, speaker)
+            elif not self.in_block:
+                known = scenes.setdefault(speaker.role, {})
+                speaker = Speaker(speaker.role, known.setdefault(turn.exchange.ask.branch, len(known)))
             if not self.in_block and not turn.is_pick:
                 number += 1
-                turn = turn.numbered(number)
-                numbers[turn.exchange.ask.id] = number
-            self.turns.append(turn)
+                numbers[turn.exchange.ask.id] = counted = number
+                message = numbered(message, number)
+            self.turns.append(replace(turn, number=counted, message=message, speaker=speaker, is_open=self.in_block))
         return numbers
 
-    def _take_dropped(self, forks: Sequence[Branch]) -> None:
-        """Take over what branches have dropped since the fork, counted in the order in which it is sent from now on."""
-        start, before, ahead = len(self.history), self.dropped, dict[Speaker, int]()
-        for fork in forks:
+    def _take_dropped(self, forks: Sequence[Branch], names: Sequence[Names]) -> None:
+        """Take over what branches have dropped since the fork: of each speaker what it had dropped in its own."""
+        for fork, mine in zip(forks, names, strict=True):
             for speaker in fork.history.asked():
                 rank = fork.dropped.get(speaker)
-                if rank is not None and rank != before.get(speaker):  # else a sibling may know better
-                    inside = ahead.get(speaker, 0) if rank > start else 0
-                    self.drop(speaker, max(rank + inside, self.dropped.get(speaker, 0)))
-                ahead[speaker] = ahead.get(speaker, 0) + len(fork.history.own())
+                if rank is not None:
+                    self.drop(mine[speaker], rank)
 
-    def _take_measured(self, forks: Sequence[Branch]) -> None:
-        """Take over what was counted since the fork: of each speaker where it goes on from, its first branch."""
+    def _take_measured(self, forks: Sequence[Branch], names: Sequence[Names]) -> None:
+        """Take over what was counted since the fork: of each speaker in its own branch."""
         measured, densest = dict(self.measured), dict(self.densest)
-        for fork in reversed(forks):
-            for speaker in fork.history.asked():
-                found = fork.measured.get(speaker)
-                if found is not None and found is not self.measured.get(speaker):
-                    measured[speaker] = found
+        for fork, mine in zip(forks, names, strict=True):
+            measured |= {mine[one]: fork.measured[one] for one in fork.history.asked() if one in fork.measured}
             for model, most in fork.densest.items():
                 densest[model] = max(most, densest.get(model, 0.0))
         self.measured, self.densest = measured, densest
@@ -236,7 +299,7 @@ class Branch:
         failed = all_failed(self.spoken())
         inner = tuple(branch.state for branch in self.inner)
         kept = (self.names, self.dropped, self.memory, self.measured, self.densest)
-        return (tallies, *(frozenset(one.items()) for one in kept), self.history.state, failed, inner)
+        return (tallies, *(frozenset(one.items()) for one in kept), self.history.state, failed, self.line.state, inner)
 
 
 def all_failed(turns: Sequence[Turn]) -> Failure | None:
@@ -250,8 +313,14 @@ def _last(entries: Sequence[Entry]) -> Message:
     return next((entry.message for entry in reversed(entries) if isinstance(entry, Said)), NOTHING)
 
 
-def _numbered(entry: Entry, numbers: Mapping[str, int]) -> Entry:
+def _joined(entry: Entry, numbers: Mapping[str, int], names: Names, relabel: Relabel) -> Entry:
+    """Return an entry of a branch as it is after the block: with its speaker's name and the number of its turn."""
+    speaker = names.get(entry.speaker, entry.speaker)
     if not isinstance(entry, Said):
+        return entry if speaker == entry.speaker else entry.of_speaker(speaker)
+    message, number = relabel(entry.message, entry.speaker, speaker), numbers.get(entry.id or entry.counts_as or "")
+    if number is not None:
+        message = numbered(message, number)
+    if speaker == entry.speaker and message is entry.message:
         return entry
-    number = numbers.get(entry.id or entry.counts_as or "")
-    return entry if number is None else entry.numbered(number)
+    return replace(entry, speaker=speaker, message=message)

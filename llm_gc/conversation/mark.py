@@ -28,7 +28,7 @@ class Mark(NamedTuple):
     @classmethod
     def of(cls, branch: Branch, place: str) -> Mark:
         """Mark a place of a branch that is in no block and in no scene."""
-        kept = (branch.names, branch.dropped, branch.measured, branch.densest, branch.memory)
+        kept = (branch.names, branch.dropped, branch.measured, branch.densest, branch.memory, branch.line)
         return cls(place, branch.tallies[0].copy(), kept, (len(branch.history), len(branch.turns), len(branch.log)))
 
     @property
@@ -38,7 +38,7 @@ class Mark(NamedTuple):
 
     def recall(self, into: Branch, grown: Branch) -> None:
         """Have a branch remember what was remembered here; ``grown`` is the branch that has gone on since."""
-        into.names, into.dropped, into.measured, into.densest, into.memory = self.kept
+        into.names, into.dropped, into.measured, into.densest, into.memory, into.line = self.kept
         entries, turns, log = self.sizes
         into.tallies = [self.tally.copy()]
         into.history = grown.history.before(entries)

@@ -1,7 +1,8 @@
 """The order in which one speaker is sent what was said: at a join, what it was sent inside its branch stays in front.
 
 For everybody else the branches of a block follow one another as they are declared. A speaker that was asked inside a
-branch has been sent that branch already, and none of its siblings: what it is sent later must begin with that. Its
+branch has been sent that branch already, and none of its siblings: what it is sent later must begin with that. (Who
+spoke in several is a speaker of each from the join on, so that there is one such branch.) Its
 ``Order`` is a permutation of the history's positions, kept as runs, that only ever grows at its end.
 """
 
@@ -92,18 +93,15 @@ DECLARED = Order()
 """That of whoever took part in no block; nothing is ever added to it."""
 
 
-def joined(own: list[list[Span]], starts: list[int], lengths: list[int], begin: int, end: int) -> Iterator[Span]:
-    """Give the order of a block for a speaker: the branches that it spoke in, then whatever is left between them.
+def joined(own: list[Span], start: int, length: int, begin: int, end: int) -> Iterator[Span]:
+    """Give the order of a block for a speaker: the branch that it was asked in, then whatever is left around that.
 
-    ``own`` are the orders inside those branches, which begin at ``starts`` and have ``lengths``; the block reaches
-    from ``begin`` up to ``end``.
+    ``own`` is the order inside that branch, which begins at ``start`` and has ``length``; the block reaches from
+    ``begin`` up to ``end``.
     """
-    for spans, start in zip(own, starts, strict=True):
-        yield from ((start + one, start + other) for one, other in spans)
-    for start, length in zip(starts, lengths, strict=True):
-        yield begin, start
-        begin = start + length
-    yield begin, end
+    yield from ((start + one, start + other) for one, other in own)
+    yield begin, start
+    yield start + length, end
 
 
 def _rank(run: Run) -> int:

@@ -51,5 +51,4 @@ def _record(scope: StepScope, exchange: Exchange, earlier: tuple[Exchange, ...],
     content = "" if failed else exchange.reply.content
     message = Message(ask.speaker.role, ask.label, content, data, None, failed)
     turn = Turn(None, exchange, message, earlier, heard=False, warnings=odd(exchange, earlier), is_pick=True)
-    scope.branch.turns.append(turn)
-    scope.branch.log.append(turn)
+    scope.branch.record(turn)

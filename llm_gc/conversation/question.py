@@ -74,7 +74,7 @@ class Question(NamedTuple):
             id=self._id,
             step=scope.path,
             speaker=speaker,
-            label=stage.label(speaker),
+            label=stage.roles[speaker.role]["label"],
             casting=stage.castings[speaker.role],
             options=self._options(self._id),
             timeout=bounds.timeout,
@@ -91,6 +91,7 @@ class Question(NamedTuple):
             gap=bounds.gap,
             reply_time=bounds.reply_time,
             max_time=max_time,
+            branch=scope.branch.place,
         )
 
     def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:
@@ -186,7 +187,7 @@ class Question(NamedTuple):
             options["temperature"] = number(self.scope.render("temperature", words.temperature), path)
         tokens = casting.max_tokens if words.max_tokens is None else words.max_tokens
         options["num_predict"] = most_tokens(tokens, bounds.max_tokens)
-        own = None if casting.seed is None else casting.seed + self.speaker.copy
+        own = None if casting.seed is None else casting.seed + self.scope.branch.number
         if own is None or self.is_reseeded:
             own = _seed(self.scope.stage.seed if own is None else own, id_)
         options["seed"] = own

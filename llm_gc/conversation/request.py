@@ -51,11 +51,11 @@ def ranked(history: History, end: int, view: View, speaker: Speaker, start: int 
     if view.last is None and view.from_ != "none":
         sent = enumerate(history.sent(speaker, start, end), start)
         return [(rank, entry) for rank, entry in sent if _is_sent(entry, view, speaker)]
-    speakers = () if view.from_ == "none" else history.speakers()
+    speakers = () if view.from_ == "none" else history.speakers() | {speaker}
     newest = [islice(_sent_of(history, other, end, view, speaker), view.last) for other in speakers]
     told = islice(history.told_to(speaker, end), view.last)
     ranks = sorted((history.rank(speaker, position), position) for position in chain(told, *newest))
-    return [(rank, history[position]) for rank, position in ranks if rank >= start]
+    return [(rank, history.view(speaker, position)) for rank, position in ranks if rank >= start]
 
 
 def newest_sent(history: History, end: int, view: View, speaker: Speaker, start: int = 0) -> Entry | None:
@@ -64,13 +64,17 @@ def newest_sent(history: History, end: int, view: View, speaker: Speaker, start:
         said = () if view.from_ == "none" else islice(_sent_of(history, speaker, end, view, speaker), 1)
         newest = chain(said, islice(history.told_to(speaker, end), 1))
         rank, position = max(((history.rank(speaker, at), at) for at in newest), default=(-1, -1))
-        return history[position] if rank >= start else None
+        return history.view(speaker, position) if rank >= start else None
     return next((entry for entry in history.sent_back(speaker, start, end) if _is_sent(entry, view, speaker)), None)
 
 
 def _sent_of(history: History, other: Speaker, end: int, view: View, speaker: Speaker) -> Iterator[int]:
     """Give the positions before ``end`` of what somebody said and the speaker is sent, the newest first."""
-    return (position for position in history.said_by(other, end) if _is_sent(history[position], view, speaker))
+    own = other == speaker
+    for position in history.own_by(speaker, end) if own else history.said_by(other, end):
+        entry = history.view(speaker, position)
+        if _is_sent(entry, view, speaker) and (own or entry.speaker != speaker):
+            yield position
 
 
 def _is_sent(entry: Entry, view: View, speaker: Speaker) -> bool:

@@ -13,7 +13,7 @@ from llm_gc.conversation.turn import Ending
 from llm_gc.errors import TemplateError, UsageError
 from llm_gc.frozen import as_text, freeze, plain
 from llm_gc.inputs import resolve
-from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path, Speaker
+from llm_gc.protocol import NOTHING, Flow, Inner, Message, Path
 from llm_gc.steps.fields import Stop
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def play(scope: StepScope, inner: Inner) -> Flow:
         role, label = _identity(scope, label, inner.name)
         message = replace(message, turn=newest.number, role=role, label=label)
         heard, counts_as = "" if message.failed else message.content, newest.exchange.ask.id
-        scope.branch.history.add(Said(Speaker(role, scope.branch.copy), message, heard, counts_as=counts_as))
+        scope.branch.history.add(Said(scope.speaker(role), message, heard, counts_as=counts_as))
     if inner.name is not None:
         scope.branch.name(inner.name, message)
 
@@ -156,7 +156,7 @@ def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending 
 def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]:
     """Give whose words they are: those of the role that the label names, else of the scene under that label."""
     if label in scope.stage.roles:
-        return label, scope.stage.label(Speaker(label, scope.branch.copy))
+        return label, scope.stage.roles[label]["label"]
     return name or "scene", label or name or "scene"
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from llm_gc.conversation.blocks import together
 from llm_gc.conversation.branch import Branch
+from llm_gc.conversation.copies import NARRATOR
 from llm_gc.conversation.history import Said
 from llm_gc.conversation.moment import Moment
 from llm_gc.conversation.picks import pick
@@ -25,8 +26,6 @@ from llm_gc.steps.fields import Stop
 
 MAX_STEPS = 10_000
 """So many steps without an ask are an error, not a hang."""
-
-NARRATOR = "narrator"
 
 
 @dataclass(frozen=True)
@@ -230,7 +229,7 @@ class StepScope(NamedTuple):
 
     def speaker(self, role: str) -> Speaker:
         """Give who speaks when this branch lets a role speak."""
-        return Speaker(role, self.branch.copy)
+        return self.branch.line.speaker(role)
 
     def speak(self, words: Speech) -> Flow:
         """Let a role speak once."""

@@ -69,7 +69,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    message = Message(speaker.role, stage.label(speaker), content, data, number, failed)
+    message = Message(speaker.role, stage.roles[speaker.role]["label"], content, data, number, failed)
     said, broken = stage.without_label(speaker.role, content), None
     try:
         if words.label is not None:
@@ -85,8 +85,7 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     warnings = (*odd(exchange, earlier), *_cut(exchange), *_tokens(content), *spoken_as)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
     branch.history.add(Said(speaker, message, said, exchange.ask.id))
-    branch.turns.append(turn)
-    branch.log.append(turn)
+    branch.record(turn)
     if words.name:
         branch.name(words.name, message)
     if broken is not None:  # the turn was taken all the same

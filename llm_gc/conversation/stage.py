@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from llm_gc.duration import seconds
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text, freeze
 from llm_gc.pipeline import Limits, Pipeline, Render
-from llm_gc.protocol import Casting, Path, Speaker
+from llm_gc.protocol import Casting, Message, Path, Speaker
 from llm_gc.steps.limits import Repetition
 from llm_gc.templates import Lookup, Templates, is_file
 
@@ -239,8 +239,17 @@ class Stage:
         except TemplateError as error:
             raise error.at(path) from error
 
-    def label(self, speaker: Speaker) -> str:
-        """Give what the others call a speaker; the copies of a role are numbered from the second on."""
+    def relabelled(self, message: Message, before: Speaker, after: Speaker) -> Message:
+        """Return a message with the label of who its speaker is now; one that its step has labelled keeps that."""
+        if before.role not in self.roles:
+            return message
+        label = self._label(after)
+        if message.label == label or message.label not in (self._label(before), self.roles[before.role]["label"]):
+            return message
+        return replace(message, label=label)
+
+    def _label(self, speaker: Speaker) -> str:
+        """Return what the others call a speaker after a block; the copies of a role are numbered from the second on."""
         label: str = self.roles[speaker.role]["label"]
         return f"{label} {speaker.copy + 1}" if speaker.copy else label
 

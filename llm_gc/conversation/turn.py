@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llm_gc.protocol import Ask, Failure, FailureKind, Message, Reply
+from llm_gc.protocol import Ask, Failure, FailureKind, Message, Reply, Speaker
 
 Reason = Literal[
     "turns_done", "end_step", "stop_token",
@@ -39,6 +39,8 @@ class Turn:
 
     ``number`` counts turns from 1; a turn inside a branch that is still going on has none yet. ``heard`` tells whether
     the others are sent it, ``said`` what they are sent, without its label. A pick is no turn: it has no number.
+    ``speaker`` is who spoke as far as that is known by now; which copy it is, is known when the turn is no longer
+    ``is_open``: the blocks around it are over. ``depth`` counts the scenes around it.
     """
 
     number: int | None
@@ -49,11 +51,14 @@ class Turn:
     said: str = ""
     warnings: tuple[str, ...] = ()
     is_pick: bool = False
+    speaker: Speaker = Speaker("")
+    depth: int = 1
+    is_open: bool = False
 
-    def numbered(self, number: int) -> Turn:
-        """Give it with its number, which it has once the block around it is over."""
-        message = numbered(self.message, number)
-        return Turn(number, self.exchange, message, self.attempts, self.heard, self.said, self.warnings, self.is_pick)
+    @property
+    def copy(self) -> int | None:
+        """Which copy of the role spoke: 0 for the role itself; None inside a block."""
+        return None if self.is_open else self.speaker.copy
 
 
 @dataclass(frozen=True)

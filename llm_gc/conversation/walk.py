@@ -25,7 +25,7 @@ from llm_gc.conversation.visit import Visit
 from llm_gc.errors import TemplateError
 from llm_gc.filters import decisions
 from llm_gc.pipeline import Pipeline
-from llm_gc.protocol import Ask, Flow, Message, Reply, Together
+from llm_gc.protocol import Ask, Flow, Message, Reply, Speaker, Together
 
 
 @dataclass(eq=False)
@@ -108,7 +108,8 @@ class Conversation:
         branch.over = over = self._over()
         branch.asks = {ask.id: ask for ask in self.pending}
         another = self._another(branch, mark.words)
-        branch.log += [turn for one, _ in over.values() for turn in one.turns]
+        done = {turn.exchange.ask.id for one, _ in over.values() for turn in one.turns}
+        branch.log += [turn for turn in self.log[len(branch.log) :] if turn.exchange.ask.id in done]
         for side, id_, reply in self._since:
             if not (over and side.is_over):
                 another._answer(id_, reply)  # noqa: SLF001  # one of its own kind
@@ -159,6 +160,20 @@ class Conversation:
     def log(self) -> Sequence[Turn]:
         """The turns so far in the order in which they were settled, those of unfinished branches too."""
         return self._branch.log
+
+    def speaker_of(self, ask: Ask) -> Speaker:
+        """Return who speaks in a pending ask, and which copy of the role that will be after the blocks around it.
+
+        That holds as long as nobody speaks in a branch before that of the ask: where the first pending one is always
+        answered.
+        """
+        named = self._branch.named(ask)
+        if named is not None:
+            return named[-1]
+        role, outside = ask.speaker.role, self._branch.outside
+        asks = [turn.exchange.ask for turn in self._all_turns() if turn.is_open and turn.depth > outside]
+        branches = dict.fromkeys(one.branch for one in (*asks, ask) if one.speaker.role == role)
+        return Speaker(role, list(branches).index(ask.branch))
 
     @property
     def messages(self) -> tuple[Message, ...]:

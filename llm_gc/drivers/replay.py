@@ -15,17 +15,21 @@ from typing import Any
 
 from llm_gc._version import RULES
 from llm_gc.conversation import Conversation, Outcome
+from llm_gc.conversation.request import GO_ON
 from llm_gc.differences import Change, changes, message_lines, pipeline_changes
 from llm_gc.drivers.resolved import resolve_again
 from llm_gc.errors import TemplateError, UsageError
 from llm_gc.project import Loaded
-from llm_gc.protocol import Ask, Reply, Request
+from llm_gc.protocol import Ask, Part, Reply, Request
 from llm_gc.recorded import before, feed, header_of, replies
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
 from llm_gc.transcript import Decoder, finish, plain
 
 SETTLED = ("turn", "step", "role", "copy", "label", "content", "data", "heard", "said", "cut", "warnings", "error")
 """What the core makes of a reply."""
+
+NUMBERED = ("turn", "copy", "label")
+"""What of it is known when the block around a turn is over."""
 
 UNDER_OTHER_RULES = ("turn", "step", "role")
 """What of it is the same under all rules."""
@@ -130,7 +134,7 @@ class _Comparison:
     def _fate(self, turn: TurnRecord, *, numbered: bool) -> dict[str, Any]:
         """Return what the core made of a reply; a turn in an open branch has no number yet."""
         keys = SETTLED if self._same_rules else UNDER_OTHER_RULES
-        return {key: plain(getattr(turn, key)) for key in keys if key != "turn" or numbered}
+        return {key: plain(getattr(turn, key)) for key in keys if key not in NUMBERED or numbered}
 
     def _ending(self, transcript: Transcript) -> dict[str, Any]:
         """Return how it ended; under other rules the last message may be no result, and the words may differ."""
@@ -157,11 +161,10 @@ class _Comparison:
         request = record.request
         if request is None:
             return
-        copies = ({"copy": turn.copy}, {"copy": ask.speaker.copy}) if self._same_rules else ({}, {})
-        settings = ({"role": turn.role, **copies[0]}, {"role": ask.speaker.role, **copies[1]})
+        roles = ({"role": turn.role}, {"role": ask.speaker.role})
         asked = ask.model or None
         models = ({"model": request.model}, {"model": asked}) if request.model or not asked else ({}, {})
-        for one, other in (settings, models):
+        for one, other in (roles, models):
             yield from _lines(one, other)
         yield from self._compared_messages(ask, record)
         yield from _lines({"options": self._options(request.options)}, {"options": self._options(ask.options)})
@@ -193,9 +196,10 @@ class _Comparison:
             yield from message_lines(sent.messages, request.messages)
 
 
-def _outline(request: Request) -> list[tuple[str, str]]:
-    """Return what the author wrote into a request, and which turns it repeats in whatever form."""
-    return [(part.kind, part.text if part.of is None else part.of) for part in request.parts]
+def _outline(request: Request) -> tuple[list[Part], frozenset[str]]:
+    """Return what the author wrote into a request, and which turns it repeats, in whatever form and order."""
+    written = [part for part in request.parts if part.of is None and part.text != GO_ON]
+    return written, frozenset(part.of for part in request.parts if part.of is not None)
 
 
 def _lines(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -23,12 +23,14 @@ MAX_ASKS = 1_000
 class Played:
     """A conversation as far as the script let it come.
 
-    ``missing`` is the ask for which the script had no reply; ``error`` the template that failed in a request;
-    ``endless`` tells that it was given up. ``left`` are the paths below ``replies`` of those that nobody asked for.
+    ``speakers`` are those who were asked, by their copies. ``missing`` is the ask for which the script had no reply;
+    ``error`` the template that failed in a request; ``endless`` tells that it was given up. ``left`` are the paths
+    below ``replies`` of those that nobody asked for.
     """
 
     conversation: Conversation
     asks: list[Ask] = field(default_factory=list)
+    speakers: list[Speaker] = field(default_factory=list)
     missing: Ask | None = None
     error: TemplateError | None = None
     endless: bool = False
@@ -43,9 +45,9 @@ class Script:
         self._replies = replies
         self._given = dict.fromkeys(replies, 0)
 
-    def reply(self, ask: Ask) -> Reply | None:
-        """Give the next reply for an ask, none where there is none left."""
-        who = next((name for name in names(ask.speaker) if name in self._replies), None)
+    def reply(self, ask: Ask, speaker: Speaker) -> Reply | None:
+        """Give the next reply for an ask of a speaker, none where there is none left."""
+        who = next((name for name in names(speaker) if name in self._replies), None)
         if who is None:
             return None
         replies, number = self._replies[who], self._given[who]
@@ -86,7 +88,8 @@ def play(conversation: Conversation, script: Script) -> Played:
             conversation.answer(ask, Reply(failure=Failure("template", str(error))))
             continue
         played.asks.append(ask)
-        reply = script.reply(ask)
+        played.speakers.append(conversation.speaker_of(ask))
+        reply = script.reply(ask, played.speakers[-1])
         if reply is None:
             played.missing = ask
             break

@@ -14,8 +14,8 @@ from llm_gc.steps.base import AnyStep, Count, Items, Name, Step
 class Parallel(Step):
     """Run each listed step as a branch of its own; a chain is one ``do``.
 
-    ``times``, or ``for`` and ``in``, multiply the list, item by item; the copies of a role have their own seeds, and
-    hear one another as others.
+    ``times``, or ``for`` and ``in``, multiply the list, item by item. Each branch has its own seeds. A role that spoke
+    in several is numbered after the block, and hears its copies as others.
     """
 
     kind: ClassVar[str] = "parallel"

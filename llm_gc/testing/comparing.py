@@ -41,9 +41,10 @@ def _broken_off(case: Case, played: Played, at: Path) -> Mismatch:
     if played.missing is None:
         message = f"it does not end: {len(played.asks):,} asks were answered, and more were to come"
         return Mismatch((*at, "name"), message)
-    ask, who = played.missing, next((name for name in names(played.missing.speaker) if name in case.replies), None)
-    times = sum(one.speaker == ask.speaker for one in played.asks)
-    name = names(ask.speaker)[0 if ask.speaker.copy else 1]
+    ask, speaker = played.missing, played.speakers[-1]
+    who = next((name for name in names(speaker) if name in case.replies), None)
+    times = sum(one == speaker for one in played.speakers)
+    name = names(speaker)[0 if speaker.copy else 1]
     what = "no reply" if who is None else "no further reply"
     message = f"there is {what} of {name}, which is asked for the {_ordinal(times)} time, at {ask.id}"
     so_far = ", ".join(one.speaker.role for one in played.asks)
@@ -109,7 +110,7 @@ class _Asks:
     """All that was asked, and what became of it."""
 
     def __init__(self, played: Played) -> None:
-        self._asks = played.asks
+        self._asks = list(zip(played.asks, played.speakers, strict=True))
         self._turns = {
             exchange.ask.id: (turn, exchange)
             for turn in played.conversation.turns
@@ -143,7 +144,7 @@ class _Asks:
             turns = (turn for turn, _ in self._turns.values() if turn.number == expected.turn)
             turn = next(turns, None)
             return turn.exchange.ask if turn else Mismatch((*at, "turn"), f"there is no turn {expected.turn}")
-        asks = [ask for ask in self._asks if expected.role in names(ask.speaker)]
+        asks = [ask for ask, speaker in self._asks if expected.role in names(speaker)]
         number = expected.ask or len(asks)
         if 0 < number <= len(asks):
             return asks[number - 1]

@@ -33,12 +33,12 @@ def test_an_end_that_has_failed_is_an_exit_code(tmp_path: Path) -> None:
     (tmp_path / "gate.yaml").write_text(GATE, encoding="utf-8")
     unsafe = llm_gc("run", "gate.yaml", "--backend", "rehearsal", cwd=tmp_path)
     assert (unsafe.code, unsafe.err.splitlines()[0]) == (1, "failed (end_step): Not safe.")
-    assert llm_gc("run", "gate.yaml", "--backend", "rehearsal", "--state", "fine", cwd=tmp_path).code == 0
-    (failed, _) = transcripts(tmp_path)
+    (failed,) = transcripts(tmp_path)
     assert (failed["status"], failed["ended_by"]) == ("failed", {"reason": "end_step", "detail": "Not safe."})
     again = llm_gc("resume", failed["id"], cwd=tmp_path)
     assert again.code == 1
     assert "failed, and would fail again: Not safe." in " ".join(again.err.split())
+    assert llm_gc("run", "gate.yaml", "--backend", "rehearsal", "--state", "fine", cwd=tmp_path).code == 0
 
 
 def test_a_rehearsal_and_a_test_know_it(tmp_path: Path) -> None:

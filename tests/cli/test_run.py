@@ -351,3 +351,20 @@ def test_a_turn_that_was_cut_off_is_marked(server: StandIn, tmp_path: Path) -> N
     assert "(cut off here; this turn is not kept)" in shown
     assert "interrupted: stopped by hand" in shown
     assert "result: what Implementer said in turn 1, above" in shown
+
+
+def test_a_turn_in_a_branch_is_told_by_the_branch(tmp_path: Path) -> None:
+    """It has no number yet, and all copies of a role have one label there; afterwards they are numbered."""
+    (tmp_path / "vote.yaml").write_text(
+        "name: vote\nroles: {anna: {model: m, label: Anna}}\nopening: x\nturns: [{parallel: [anna], times: 2}, anna]\n",
+        encoding="utf-8",
+    )
+    terminal = Terminal(command("run", "vote.yaml", "--backend", "rehearsal"), tmp_path, environ())
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.read())
+    assert [line for line in plain.splitlines() if line.startswith("Anna")] == [
+        "Anna  rehearsal · branch 1",
+        "Anna  rehearsal · branch 2",
+        "Anna  rehearsal · turn 3",
+    ]
+    shown = Terminal(command("show", "last"), tmp_path, environ()).read()
+    assert "Anna 2" in shown

@@ -50,13 +50,13 @@ def test_a_branch_of_several_steps_moves_on_alone() -> None:
     assert [message.content for message in conversation.messages] == ["A1", "A2", "B"]
 
 
-def test_times_makes_copies_with_seeds_and_labels_of_their_own() -> None:
-    """Copies of a role hear one another as others, numbered from the second on."""
+def test_times_makes_copies_with_seeds_of_their_own() -> None:
+    """Inside each is the role itself; later they hear one another as others, numbered from the second on."""
     conversation = talk([{"parallel": ["anna"], "times": 3, "as": "answers"}, "anna"], result="{{ answers }}")
     asks = conversation.pending
     assert [ask.id for ask in asks] == ["turns.0.parallel:1.0", "turns.0.parallel:2.0", "turns.0.parallel:3.0"]
     assert len({ask.options["seed"] for ask in asks}) == 3
-    assert [ask.label for ask in asks] == ["anna", "anna 2", "anna 3"]
+    assert [ask.label for ask in asks] == ["anna", "anna", "anna"]
     for ask, word in zip(asks, "abc", strict=True):
         conversation.answer(ask, said(word))
     (last,) = conversation.pending
@@ -67,10 +67,12 @@ def test_times_makes_copies_with_seeds_and_labels_of_their_own() -> None:
     assert [message.content for message in conversation.outcome.result] == ["a", "b", "c"]
 
 
-def test_a_roles_own_seed_is_sent_plus_the_copy_number() -> None:
-    """So that copies differ, and a rerun repeats."""
+def test_a_roles_own_seed_is_sent_plus_the_number_of_the_branch() -> None:
+    """So that branches differ, whoever speaks in them, and a rerun repeats."""
     conversation = talk([{"parallel": ["anna"], "times": 3}], roles={"anna": {"seed": 5}})
     assert [ask.options["seed"] for ask in conversation.pending] == [5, 6, 7]
+    listed = talk([{"parallel": ["anna", "ben", "anna"]}], roles={"anna": {"seed": 5}, "ben": {}})
+    assert [ask.options["seed"] for ask in listed.pending if ask.speaker.role == "anna"] == [5, 7]
 
 
 def test_for_gives_each_branch_its_item() -> None:
@@ -123,7 +125,7 @@ def test_what_is_left_of_max_turns_is_shared() -> None:
     """Equally among the branches, the first ones first; the join is then at the limit."""
     conversation = talk([{"parallel": [{"repeat": ["anna"]}], "times": 3}], limits={"max_turns": 8})
     answer_all(conversation)
-    assert [turn.exchange.ask.speaker.copy for turn in conversation.turns] == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert [turn.copy for turn in conversation.turns] == [0, 0, 0, 1, 1, 1, 2, 2]
     assert outcome(conversation)[0] == "max_turns"
 
 

@@ -7,13 +7,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_gc.conversation.copies import named
 from llm_gc.conversation.history import Entry, History, Said, Told
 from llm_gc.protocol import Message, Speaker
 from tests.conversation.test_properties import SETTINGS
 
-SPEAKERS = [Speaker("anna"), Speaker("ben"), Speaker("anna", 1)]
+SPEAKERS = [Speaker("anna"), Speaker("ben"), Speaker("anna", 1), Speaker("ben", 2)]
 
-speakers = st.sampled_from(SPEAKERS)
+speakers = st.sampled_from(SPEAKERS[:3])
 entries = st.one_of(
     st.builds(
         lambda speaker, id_: Said(speaker, Message(speaker.role), "", id_), speakers, st.sampled_from(["a", None])
@@ -29,6 +30,7 @@ def seen(history: History) -> tuple[Any, ...]:
     by_speaker = [
         (
             list(history.said_by(speaker, end)),
+            list(history.own_by(speaker, end)),
             list(history.told_to(speaker, end)),
             history.sent(speaker, 0, end),
             [history.rank(speaker, position) for position in range(end)],
@@ -38,8 +40,8 @@ def seen(history: History) -> tuple[Any, ...]:
     return (history.own(), list(history.asked()), history.speakers(), history.state, by_speaker)
 
 
-def grow(history: History, step: Entry | list[list[Entry]]) -> None:
-    """Add an entry, or the branches of a block."""
+def grow(history: History, step: Entry | list[list[Entry]], newest: dict[str, int]) -> None:
+    """Add an entry, or the branches of a block; ``newest`` are the highest numbers of copies."""
     if not isinstance(step, list):
         history.add(step)
         return
@@ -47,7 +49,12 @@ def grow(history: History, step: Entry | list[list[Entry]]) -> None:
     for fork, branch in zip(forks, step, strict=True):
         for entry in branch:
             fork.add(entry)
-    history.join([(fork, fork.own()) for fork in forks])
+    names, highest = named([fork.spoke() for fork in forks], [fork.asked() for fork in forks], newest)
+    newest.update(highest)
+    joined = []
+    for fork, mine in zip(forks, names, strict=True):
+        joined.append((fork, [entry.of_speaker(mine.get(entry.speaker, entry.speaker)) for entry in fork.own()], mine))
+    history.join(joined)
 
 
 @SETTINGS
@@ -55,15 +62,16 @@ def grow(history: History, step: Entry | list[list[Entry]]) -> None:
 def test_a_history_is_given_as_it_was(before: list[Any], since: list[Any]) -> None:
     """With blocks before and since; what is added to one of both is not in the other."""
     history, once = History(), History()
+    newest, then = ({"anna": 1, "ben": 1} for _ in range(2))
     for step in before:
-        grow(history, step)
-        grow(once, step)
+        grow(history, step, newest)
+        grow(once, step, then)
     end = len(history)
     for step in since:
-        grow(history, step)
+        grow(history, step, newest)
     now = seen(history)
     earlier = history.before(end)
     assert seen(earlier) == seen(once)
     for step in since:
-        grow(earlier, step)
+        grow(earlier, step, then)
     assert seen(earlier) == seen(history) == now

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llm_gc.conversation import Conversation
-from llm_gc.protocol import Ask, Reply, Tokens
+from llm_gc.protocol import Ask, Reply, Speaker, Tokens
 from tests.growing import extends, messages, pairs, sees_all
 from tests.talks import failed, pipeline, talk
 
@@ -268,16 +268,33 @@ def test_what_is_sent_is_well_formed(document: dict[str, Any], salt: int) -> Non
 def test_requests_only_grow_at_their_end(document: dict[str, Any], salt: int) -> None:
     """While a speaker sees all, what it is sent begins with what it was sent before, across blocks, until it drops."""
     conversation, _, replies = run(document, salt, None)
-    pipeline, asks = conversation.stage.pipeline, [ask for ask, _ in replies]
+    pipeline, numbers = conversation.stage.pipeline, {ask.id: number for number, (ask, _) in enumerate(replies)}
     overflows = [
-        (number, ask.speaker)
+        (number, ask.speaker.role)
         for number, (ask, reply) in enumerate(replies)
         if reply.failure is not None and reply.failure.kind == "overflow"
     ]
-    for earlier, later in pairs(asks, lambda ask: sees_all(pipeline, ask)):
-        between = range(asks.index(earlier), asks.index(later))
-        if not any(number in between and speaker == later.speaker for number, speaker in overflows):
+    for earlier, later in pairs(conversation, lambda ask: sees_all(pipeline, ask)):
+        between = range(numbers[earlier.id], numbers[later.id])
+        if not any(number in between and role == later.speaker.role for number, role in overflows):
             assert extends(messages(later), messages(earlier)), f"{later.id} does not begin with {earlier.id}"
+
+
+@SETTINGS
+@given(st.one_of(crowds, documents), st.integers(0, 1000))
+def test_who_speaks_is_known_beforehand_in_declared_order(document: dict[str, Any], salt: int) -> None:
+    """Which copy of its role: by it a test file tells whose replies they are. Who only chooses is numbered last."""
+    conversation = talk(**{"roles": {name: {} for name in ROLES}, **document})
+    told: dict[str, Speaker] = {}
+    while conversation.outcome is None:
+        ask = conversation.pending[0]
+        told[ask.id] = conversation.speaker_of(ask)
+        conversation.answer(ask, reply_to(ask, salt))
+    turns = [turn for turn in conversation.turns if turn.exchange.ask.id in told and not turn.is_pick]
+    assert {turn.exchange.ask.id: told[turn.exchange.ask.id] for turn in turns} == {
+        turn.exchange.ask.id: turn.speaker for turn in turns
+    }
+    assert not any(turn.is_open for turn in turns)
 
 
 def test_the_same_pipeline_twice_shares_nothing() -> None:

@@ -69,6 +69,16 @@ def test_copies_take_from_the_roles_list_in_declared_order() -> None:
     assert said(played(block, {"anna#1": "a", "anna#2": "b", "anna#3": "c"})) == ["a", "a", "b", "b", "c", "c"]
 
 
+def test_a_copy_is_who_it_is_after_the_block() -> None:
+    """Of a list, of items, by whether it speaks at all, and in a later block."""
+    listed = played([{"parallel": ["anna", "ben", "anna"]}], {"anna#1": "A1", "anna#2": "A2", "ben": "B"})
+    assert (said(listed), listed.left) == (["A1", "B", "A2"], ())
+    step = {"say": "anna", "when": "n > 1"}
+    block = {"parallel": ["ben", step], "for": "n", "in": [1, 2, 3]}
+    twice = played([block, block], {"anna#1": ["A", "B"], "anna#2": ["C", "D"], "ben": "b"})
+    assert (said(twice), twice.left) == (["b", "b", "A", "b", "C", "b", "b", "B", "b", "D"], ())
+
+
 def test_to_choose_a_name_is_enough() -> None:
     """A text that is to be sent as it stands is given as one."""
     turns = [{"choose": ["anna", "ben"], "by": "carl"}]

@@ -129,6 +129,6 @@ def test_what_is_sent_is_well_formed(name: str) -> None:
 @pytest.mark.parametrize("fails", [(), (1,), (0, 3, 4)])
 def test_requests_only_grow_at_their_end(name: str, fails: tuple[int, ...]) -> None:
     """While a speaker sees all, what it is sent begins with what it was sent before in its scene, across blocks too."""
-    pipeline, asks = load(name).pipeline, rehearsed(name, fails).asks
-    for earlier, later in pairs(asks, lambda ask: sees_all(pipeline, ask)):
+    pipeline = load(name).pipeline
+    for earlier, later in pairs(rehearsed(name, fails).conversation, lambda ask: sees_all(pipeline, ask)):
         assert extends(messages(later), messages(earlier)), f"{later.id} does not begin with {earlier.id}"

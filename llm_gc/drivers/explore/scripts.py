@@ -67,8 +67,8 @@ class Scripts:
             return None
         conversation = self._begin(seed)
         told_: list[tuple[Speaker, Any]] = []
-        for ask, line in self._lines(conversation, node):
-            told_.append((ask.speaker, line))
+        for speaker, line in self._lines(conversation, node):
+            told_.append((speaker, line))
             if len(told_) > MOST_REPLIES:
                 return None
         outcome = conversation.outcome
@@ -92,7 +92,7 @@ class Scripts:
         pipeline = self._pipeline if seed < 0 else self._pipeline.model_copy(update={"seed": seed})
         return Conversation(pipeline, self._inputs, self._files)
 
-    def _lines(self, conversation: Conversation, node: Node) -> Iterator[tuple[Ask, Any]]:
+    def _lines(self, conversation: Conversation, node: Node) -> Iterator[tuple[Speaker, Any]]:
         """Answer with each reply as a test file says it, first on the way, then in the plainest way; give the lines."""
         ways = [one.way for one in node.path() if one.way is not None]
         number, last, newest = 0, dict[Speaker, Any](), None
@@ -104,10 +104,11 @@ class Scripts:
                 conversation.answer(ask, Reply(failure=Failure("template", str(error))))
                 return
             way = ways[number] if number < len(ways) else self._replies.to(ask, None)[0]
-            line = last[ask.speaker] if way.line is None else _line(way.numbered(number + 1).line, ask)
+            speaker = conversation.speaker_of(ask)
+            line = last[speaker] if way.line is None else _line(way.numbered(number + 1).line, ask)
             line = newest if way.line == ANYBODYS else line
-            number, last[ask.speaker], newest = number + 1, line, line
-            yield ask, line
+            number, last[speaker], newest = number + 1, line, line
+            yield speaker, line
             conversation.answer(ask, read(line if isinstance(line, str) else Scripted.model_validate(line), ask))
 
 

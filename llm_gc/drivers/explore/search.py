@@ -208,7 +208,7 @@ class Search:
     def _ask(self, conversation: Conversation, node: Node) -> None:
         """Render the pending request, once for each state."""
         ask = conversation.pending[0]
-        node.wait(ask)
+        node.wait(ask, conversation.speaker_of(ask))
         try:
             parts = ask.request.parts
         except TemplateError as error:

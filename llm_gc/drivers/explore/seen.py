@@ -120,7 +120,7 @@ class Seen:
             prompt.over = (tokens, window, at)
         before = at.parent
         while before is not None:
-            if before.speaker == ask.speaker and before.sent is not None and before.attempt == 1:
+            if before.speaker == at.speaker and before.sent is not None and before.attempt == 1:
                 if parts[: len(before.sent)] != before.sent:
                     self.anew.setdefault((ask.speaker.role, ask.step), at)
                 return

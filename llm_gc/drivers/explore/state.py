@@ -57,7 +57,7 @@ class States:
         ended = tuple([ending and (ending.reason, *ending.why[2:]) for ending in conversation.flow_endings])
         ids = tuple([ask.id for ask in pending])
         standing = tuple([(self._standing(ask.id), ask.speaker) for ask in pending])
-        kept = tuple([(self._standing(key), value) for key, value in memory])
+        kept = (conversation.branch.line.state, *[(self._standing(key), value) for key, value in memory])
         if self._turn_matters:
             return Key((standing, kept, values, succeeded, ended, counted), ids)
         return Key((standing, kept, values, succeeded, ended), (counted, ids))

@@ -67,9 +67,9 @@ class Node:
             node = node.parent
         raise KeyError(place)
 
-    def wait(self, ask: Ask) -> None:
-        """Keep of the ask that is pending here what is looked at later."""
-        self.step, self.speaker, self.model = ask.step, ask.speaker, ask.model
+    def wait(self, ask: Ask, speaker: Speaker) -> None:
+        """Keep of the ask of a speaker that is pending here what is looked at later."""
+        self.step, self.speaker, self.model = ask.step, speaker, ask.model
         self.attempt, self.is_pick = ask.attempt, ask.is_pick
 
 

@@ -56,7 +56,7 @@ def test_branches() -> None:
     assert outlined([{"parallel": ["a", {"do": ["b", "b"]}]}, "a"]) == [[["a"], ["b", "b"]], "a"]
     assert outlined([{"parallel": ["a"], "times": 2}]) == [[["a"], ["a 2"]]]
     nested = {"parallel": ["a", {"parallel": ["a", "b"]}]}
-    assert outlined([nested]) == [[["a"], [[["a"], ["b"]]]]]
+    assert outlined([nested]) == [[["a"], [[["a 2"], ["b"]]]]]
 
 
 def test_branches_in_rounds() -> None:
