@@ -18,6 +18,7 @@ from llm_gc.drivers.watching import Unmoved
 from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
 from llm_gc.inputs import resolve
 from llm_gc.placing import placed
+from llm_gc.printable import clean
 from llm_gc.records import Transcript
 
 
@@ -105,4 +106,4 @@ class _Warner(Unmoved):
     """The watcher of a program that has nobody to look: troubles are warnings."""
 
     def trouble(self, message: str) -> None:
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        warnings.warn(clean(message), RuntimeWarning, stacklevel=2)

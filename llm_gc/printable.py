@@ -32,3 +32,18 @@ def clean(text: str) -> str:
 def clean_json(text: str) -> str:
     """Return JSON that is safe to print: what JSON leaves as it is, and a terminal would obey, is escaped."""
     return text.translate(_ESCAPED)
+
+
+def rows(text: str, width: int) -> list[tuple[int, int]]:
+    """Return where each row of a line begins and ends, if it is broken between words; later ones are set in."""
+    begin, first = 0, len(text) - len(text.lstrip(" "))
+    found, room = [], width
+    while len(text) - begin > room:
+        end = text.rfind(" ", begin + first, begin + room + 1)
+        if end <= begin + first:
+            end = text.find(" ", begin + room)
+        if end < 0:
+            break
+        found.append((begin, end))
+        begin, first, room = end + 1, 0, max(width - first - 2, width // 2) if begin == 0 else room
+    return [*found, (begin, len(text))]

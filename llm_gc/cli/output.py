@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import json
 import os
 import re
 import stat
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from llm_gc.printable import clean, clean_json, one_line
+from llm_gc.printable import clean, clean_json, one_line, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,9 +103,9 @@ class Stream:
         pairs = [(piece, "") if isinstance(piece, str) else piece for piece in pieces]
         styled = [(one_line(text), style) for text, style in pairs]
         text = "".join(piece for piece, _ in styled)
-        rows = _rows(text, max(self.width, NARROWEST)) if fit and self.is_terminal else [(0, len(text))]
+        broken = rows(text, max(self.width, NARROWEST)) if fit and self.is_terminal else [(0, len(text))]
         hanging = " " * (len(text) - len(text.lstrip(" ")) + 2)
-        shown = (self._styled(styled, *row) for row in rows)
+        shown = (self._styled(styled, *row) for row in broken)
         self._write(_without_commands(f"\n{hanging}".join(shown) + "\n"))
 
     def lines(self, name: str, text: str) -> None:
@@ -129,6 +128,8 @@ class Stream:
         try:
             text.encode(getattr(self.file, "encoding", None) or "utf-8")
         except UnicodeEncodeError:
+            import json
+
             text = "".join(one if one.isascii() else json.dumps(one)[1:-1] for one in text)
         self._write(text + ("" if end and text.endswith(end) else end))
 
@@ -301,6 +302,25 @@ class _Guard(_Passage):
             raise TypeError("only text can be printed")
         return super().write(_without_commands(clean(text)))
 
+    @property
+    def buffer(self) -> _Bytes:
+        """What takes bytes, and passes them on as text."""
+        return _Bytes(self)
+
+
+class _Bytes(io.RawIOBase):
+    """The lower layer of a guard, for what is printed as bytes."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._guard.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
 
 def why_lost(error: OSError) -> str:
     """Say why standard output cannot be written."""
@@ -331,21 +351,6 @@ def _without_commands(text: str) -> str:
 def _codes(style: str) -> str:
     known = (_CODES[word] for word in style.split() if word in _CODES)
     return ";".join(str(code) for code in known if code < _FIRST_COLOUR or not os.environ.get("NO_COLOR"))
-
-
-def _rows(text: str, width: int) -> list[tuple[int, int]]:
-    """Return where each row of a line begins and ends, if it is broken between words; later ones are set in."""
-    begin, first = 0, len(text) - len(text.lstrip(" "))
-    rows, room = [], width
-    while len(text) - begin > room:
-        end = text.rfind(" ", begin + first, begin + room + 1)
-        if end <= begin + first:
-            end = text.find(" ", begin + room)
-        if end < 0:
-            break
-        rows.append((begin, end))
-        begin, first, room = end + 1, 0, max(width - first - 2, width // 2) if begin == 0 else room
-    return [*rows, (begin, len(text))]
 
 
 out: Final = Stream("stdout")

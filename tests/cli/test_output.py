@@ -13,7 +13,7 @@ import pytest
 
 from llm_gc.cli import output
 from llm_gc.cli.output import OutputLost, Stream, why_lost
-from llm_gc.printable import clean, clean_json, one_line
+from llm_gc.printable import clean, clean_json, one_line, rows
 
 CONTROLS = [
     *range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029,
@@ -203,8 +203,8 @@ def test_ordinary_text_stays(safe: Callable[[str], str]) -> None:
 def test_words_are_broken_between_words() -> None:
     """A broken line is set in, and no word is torn or lost."""
     text = "    " + " ".join(f"word{number}" for number in range(30)) + " " + "x" * 90 + " end"
-    rows = [text[begin:end] for begin, end in output._rows(text, 60)]
-    assert " ".join(rows) == text
-    assert max(len(row) for row in rows if "xx" not in row) <= 60
-    assert output._rows("short", 60) == [(0, 5)]
-    assert output._rows("", 60) == [(0, 0)]
+    broken = [text[begin:end] for begin, end in rows(text, 60)]
+    assert " ".join(broken) == text
+    assert max(len(row) for row in broken if "xx" not in row) <= 60
+    assert rows("short", 60) == [(0, 5)]
+    assert rows("", 60) == [(0, 0)]

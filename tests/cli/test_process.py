@@ -204,6 +204,19 @@ def test_a_locale_that_has_no_letters(project: Path, args: tuple[str, ...]) -> N
     assert result.out.isascii()
 
 
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_completion(shell_name: str) -> None:
+    """As click makes it: it is printed as bytes."""
+    code = "import sys; sys.argv = ['llm-gc']; from llm_gc.cli import main; main()"
+
+    def completed(kind: str, **words: str) -> str:
+        env = environ(_LLM_GC_COMPLETE=f"{shell_name}_{kind}", **words)
+        return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+
+    assert "_LLM_GC_COMPLETE" in completed("source")
+    assert "validate" in completed("complete", COMP_WORDS="llm-gc va", COMP_CWORD="va" if shell_name == "fish" else "1")
+
+
 # --- Want of files, memory, permission
 
 
