@@ -187,7 +187,7 @@ def _prompt_hint(name: str, names: Sequence[str]) -> str:
     """Return what to write in place of the name of a prompt file that is not there."""
     if re.match(r"https?://", name):
         return f"A prompt file is on the disk, under prompts/; for these very words, write {{{{ {name!r} }}}}."
-    bare = re.sub(r"^(?:file:/*|@|(?:\.{0,2}/)+|prompts/)+", "", name)
+    bare = re.sub(r"^(?:file:/*|@|\.{0,2}/|prompts/)+", "", name)
     if bare == name:
         return near(name, names)
     return f"Write {bare!r}: a name is looked up under prompts/." if bare in names else near(bare, names)
