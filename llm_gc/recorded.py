@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llm_gc._version import RULES
-from llm_gc.conversation import Conversation, Files
+from llm_gc.conversation import Conversation, Files, Visit
 from llm_gc.errors import UnreadableSession
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
@@ -106,8 +106,8 @@ def check_rules(transcript: Transcript | Header) -> None:
         )
 
 
-def conversation_of(transcript: Transcript | Header) -> Conversation:
-    """Give the conversation that was recorded, at its beginning.
+def conversation_of(transcript: Transcript | Header, visit: Callable[[Visit], object] | None = None) -> Conversation:
+    """Give the conversation that was recorded, at its beginning; ``visit`` as a conversation takes it.
 
     Raises:
         UnreadableSession: where this llm-gc does not know its pipeline's language any more, or not yet its rules.
@@ -116,7 +116,7 @@ def conversation_of(transcript: Transcript | Header) -> Conversation:
     """
     check_rules(transcript)
     pipeline, files = pipeline_of(transcript.pipeline)
-    return Conversation(pipeline, transcript.inputs, files)
+    return Conversation(pipeline, transcript.inputs, files, visit)
 
 
 def _replies(turn: TurnRecord) -> Iterator[tuple[str, Reply]]:

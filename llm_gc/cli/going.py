@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -74,13 +72,13 @@ def go(
     run = Run(loaded, values, backend, (screen,), options["sessions"], seed, options["parallel"], past)
     with still(notes):
         try:
-            _drive(run)
+            run_async(run.go())
         except TemplateError as error:
             raise PipelineError([loaded.locate(error)]) from error
         except ServerUnreachable as error:
             raise ServerUnreachable(f"{error} With --backend rehearsal no server is needed.") from error
-        except asyncio.CancelledError:
-            pass
+        except KeyboardInterrupt:
+            pass  # what is there of the conversation is shown
         people.warn_of_unused(notes, run.outcome)
     return _end(run, options)
 
@@ -96,25 +94,6 @@ def _before(past: Past | None) -> str | None:
     """Give who answered before, where that was no model; else the roles say which kind of server theirs is."""
     backend = past.transcript.versions.backend if past is not None else ""
     return backend if backend in backends.NAMES and backend not in backends.SERVERS else None
-
-
-def _drive(run: Run) -> None:
-    """Run it, with Ctrl-C and a request to terminate as a cancellation; a second one changes nothing."""
-
-    async def driven() -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None  # noqa: S101  # this is inside one
-        stopped: list[int] = []
-
-        def stop(number: int, _frame: object) -> None:
-            if not stopped:
-                loop.call_soon_threadsafe(task.cancel)
-            stopped.append(number)
-
-        with _handled(stop):
-            await run.go()
-
-    run_async(driven())
 
 
 def _end(run: Run, options: dict[str, Any]) -> int:
@@ -180,19 +159,3 @@ def screens(options: dict[str, Any]) -> tuple[Screen, Notes]:
 def _fallen_back(notes: Notes, error: LlmGcError) -> None:
     what = "NO MODEL SPEAKS HERE: the stand-in makes the replies up, to show how the conversation runs."
     notes.warn(what, "", *error.lines, "")
-
-
-def _handled(stop: Callable[[int, object], None]) -> Any:
-    """Handle the signals that ask a program to end, for as long as the context lasts."""
-    import contextlib
-
-    @contextlib.contextmanager
-    def handled() -> Iterator[None]:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    return handled()

@@ -15,10 +15,17 @@ from llm_gc.cli import GC_THRESHOLD, INTERRUPTED, leave
 
 TYPE_CHECKING = False  # as in typing, which is not loaded before Ctrl-C is handled
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from asyncio import AbstractEventLoop, Task
+    from collections.abc import Callable, Coroutine
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+
+
+PATIENCE = 10.0
+"""Seconds until a command that was cancelled and does not end is cancelled again."""
+
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
 class _Interruption:
@@ -42,7 +49,7 @@ def run() -> None:
 
 
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end; Ctrl-C cancels it, unless it handles that itself.
+    """Run a coroutine to its end; Ctrl-C or a request to terminate cancels it, a second one ends the process at once.
 
     Raises:
         KeyboardInterrupt: where it was cancelled so.
@@ -50,15 +57,68 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """
     import asyncio
 
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is _interrupt:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio puts its own in its place
+    async def cancellable() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101  # this is inside one
+        before = _handle_signals(lambda: loop.call_soon_threadsafe(_cancel, loop, task))
+        try:
+            return await coroutine
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     try:
-        return asyncio.run(coroutine)
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         coroutine.close()  # where there was no loop to run it
-        if handler is _interrupt:
-            signal.signal(signal.SIGINT, handler)
+
+
+def _cancel(loop: AbstractEventLoop, task: Task[Any]) -> None:
+    """Cancel a task until it is over: a library may take a cancellation for something else, and go on."""
+    if not task.done():
+        task.cancel()
+        loop.call_later(PATIENCE, _cancel, loop, task)
+
+
+def _handle_signals(cancel: Callable[[], object]) -> dict[int, Any]:
+    """Call ``cancel`` for the first signal that asks the process to end, and end it at the second.
+
+    Return the handlers that were there before. A signal that is ignored stays so.
+    """
+    restore = _terminal()
+
+    def stop(*_: object) -> None:
+        if _Interruption.came:
+            restore()
+            leave()
+        _Interruption.came = True
+        cancel()
+
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    return {number: signal.signal(number, stop) for number in numbers}
+
+
+def _terminal() -> Callable[[], None]:
+    """Return what puts the terminal back into its state of now: a prompt or a moving line may have changed it."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        return lambda: None
+    try:
+        state = termios.tcgetattr(0)
+    except (OSError, ValueError, termios.error):
+        return lambda: None
+
+    def restore() -> None:
+        try:
+            termios.tcsetattr(0, termios.TCSANOW, state)
+            os.write(2, _SHOW_CURSOR)
+        except (OSError, termios.error):
+            return
+
+    return restore
 
 
 def silence_logs() -> None:

@@ -6,12 +6,14 @@ It adds to the core what the core must not know: concurrency, trying again, and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Protocol
 
 from llm_gc.backends.base import Backend, Progress
 from llm_gc.conversation import Conversation, Turn
+from llm_gc.drivers.worker import Halted, Worker
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
 
@@ -42,7 +44,7 @@ class Watcher(Protocol):
 class Live:
     """Drives one conversation to its end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the conversation and its backend, and how they are driven
         self,
         conversation: Conversation,
         backend: Backend,
@@ -51,16 +53,19 @@ class Live:
         parallel: int = 1,
         sleep: Sleep = asyncio.sleep,
         told: int = 0,
+        worker: Worker | None = None,
     ) -> None:
         """Take ``parallel`` requests in flight for each model of each server.
 
-        Of the first turns in the conversation's log, as many as ``told``, nobody is told again.
+        Of the first turns in the conversation's log, as many as ``told``, nobody is told again. The conversation
+        computes in ``worker``.
         """
         self._conversation, self._backend = conversation, backend
         self._watchers = tuple(watchers)
         self._parallel, self._sleep = parallel, sleep
         self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
         self._told = told
+        self._worker = Worker() if worker is None else worker
 
     async def run(self) -> None:
         """Answer until the conversation has ended.
@@ -69,37 +74,54 @@ class Live:
         it is when a backend or a watcher raises; the replies that were there by then are settled first.
         """
         tasks: dict[asyncio.Task[Reply], Ask] = {}
-        asks: Iterable[Ask] = self._conversation.pending
         try:
+            asks = await self._worker.do(_rendered, self._conversation.pending)
             while True:
-                tasks.update({asyncio.create_task(self._answer(ask)): ask for ask in asks})
+                tasks.update({asyncio.create_task(self._answer(ask, unsent)): ask for ask, unsent in asks})
                 if not tasks:
                     return
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 finished = sorted((task for task in tasks if task in done), key=_is_broken)
-                asks = [new for task in finished for new in self._take(tasks.pop(task), task.result())]
+                asks = [new for task in finished for new in await self._take(task, tasks)]
         finally:
+            arrived = [task for task in tasks if task.done() and not _is_broken(task)]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for task in arrived:
+                self._keep(tasks[task], task.result())
 
-    def _take(self, ask: Ask, reply: Reply) -> tuple[Ask, ...]:
+    async def _take(self, task: asyncio.Task[Reply], tasks: dict[asyncio.Task[Reply], Ask]) -> list[_New]:
+        """Answer the conversation, which computes what is to be asked next."""
+        reply, ask = task.result(), tasks.pop(task)
         if self._conversation.outcome is not None:
-            return ()
-        new = self._conversation.answer(ask, reply)
+            return []
+        try:
+            return await self._worker.do(lambda: _rendered(self._conversation.answer(ask, reply)))
+        finally:
+            self._tell()
+
+    def _keep(self, ask: Ask, reply: Reply) -> None:
+        """Settle a reply that is there when all ends: it is kept, and nothing is asked because of it."""
+        if self._conversation.outcome is None:
+            with contextlib.suppress(Halted):
+                self._conversation.answer(ask, reply)
+            self._tell()
+
+    def _tell(self) -> None:
         log = self._conversation.log
         for turn in log[self._told :]:
             for watcher in self._watchers:
                 watcher.settled(turn)
         self._told = len(log)
-        return new
 
-    async def _answer(self, ask: Ask) -> Reply:
-        """Answer an ask, with as many tries as it is worth; waits and failed tries count in its seconds."""
-        try:
-            _ = ask.request
-        except TemplateError as error:
-            return Reply(failure=Failure("template", str(error)))
+    async def _answer(self, ask: Ask, unsent: Reply | None) -> Reply:
+        """Answer an ask, with as many tries as it is worth; waits and failed tries count in its seconds.
+
+        One whose request cannot be made has the reply that says so already, and is not sent.
+        """
+        if unsent is not None:
+            return unsent
         gate = self._gates.setdefault((ask.casting.host, ask.model), asyncio.Semaphore(self._parallel))
         async with gate:
             for watcher in self._watchers:
@@ -128,6 +150,23 @@ class Live:
     def _progress(self, ask: Ask, progress: Progress) -> None:
         for watcher in self._watchers:
             watcher.progress(ask, progress)
+
+
+_New = tuple[Ask, Reply | None]
+"""An ask that can be answered now; where its request cannot be rendered, with the reply that says so."""
+
+
+def _rendered(asks: Iterable[Ask]) -> list[_New]:
+    """Render the requests of asks, which takes its time."""
+    return [(ask, _unsent(ask)) for ask in asks]
+
+
+def _unsent(ask: Ask) -> Reply | None:
+    try:
+        _ = ask.request
+    except TemplateError as error:
+        return Reply(failure=Failure("template", str(error)))
+    return None
 
 
 def _in_time(ask: Ask, spent: float) -> Ask | None:

@@ -21,6 +21,7 @@ from llm_gc.drivers.past import Past, versions_now
 from llm_gc.drivers.resolved import digests, resolve
 from llm_gc.drivers.watching import Recorder, RunWatcher
 from llm_gc.drivers.windows import cast_with_needs
+from llm_gc.drivers.worker import Worker
 from llm_gc.errors import SessionError, Unanswered, UsageError
 from llm_gc.project import Loaded
 from llm_gc.recorded import conversation_of, header_of
@@ -49,6 +50,7 @@ class Run:
     transcript: Transcript | None = field(default=None, init=False)
     outcome: Outcome | None = field(default=None, init=False)
     path: Path | None = field(default=None, init=False)
+    _worker: Worker = field(default_factory=Worker, init=False)
 
     async def go(self) -> Transcript:
         """Run it.
@@ -80,10 +82,10 @@ class Run:
         try:
             header, conversation = await self._prepare(journal.id)
             if self.past is not None:
-                self.past.feed(conversation)
+                await self._worker.do(self.past.feed, conversation)
                 if conversation.outcome is not None:
                     raise UsageError(f"nothing is left to ask after that: {conversation.outcome.detail}")
-            journal.append(*self._first_lines(header, conversation))
+            journal.append(*await self._worker.do(self._first_lines, header, conversation))
         except BaseException:
             journal.discard()
             raise
@@ -94,16 +96,17 @@ class Run:
         past, taken = self.past, self._taken
         assert past is not None  # noqa: S101
         assert taken is not None  # noqa: S101
-        header, conversation = header_of(past.transcript), conversation_of(past.transcript)
-        past.feed(conversation)
+        header = header_of(past.transcript)
+        conversation = await self._worker.do(conversation_of, past.transcript, self._worker.visited)
+        await self._worker.do(past.feed, conversation)
         if conversation.outcome is None:
-            facts = await self._preflight(Stage(self.loaded.pipeline, self.inputs, self.loaded.files))
+            facts = await self._preflight(await self._stage())
             for warning in past.changed_models(facts):
                 self._trouble(warning)
             versions = versions_now(header.versions, facts, __version__)
             resumption = Resumption(sessions.stamp(self.now()), past.reaches(conversation), versions)
             header = replace(header, resumed=(*header.resumed, resumption))
-        journal = taken.reopen(self._first_lines(header, conversation))
+        journal = taken.reopen(await self._worker.do(self._first_lines, header, conversation))
         return journal, header, conversation
 
     def _first_lines(self, header: Header, conversation: Conversation) -> list[dict[str, Any]]:
@@ -118,7 +121,10 @@ class Run:
         self._recorder.journal = journal
         try:
             watchers = (self._recorder, *self.watchers)
-            await Live(conversation, self.backend, watchers, parallel=self.parallel, told=self._known).run()
+            live = Live(
+                conversation, self.backend, watchers, parallel=self.parallel, told=self._known, worker=self._worker
+            )
+            await live.run()
         except asyncio.CancelledError:
             conversation.interrupt(INTERRUPTED)
             raise
@@ -136,21 +142,25 @@ class Run:
     async def _prepare(self, id_: str) -> tuple[Header, Conversation]:
         """Ask the backend what is there, and make it part of the document: from here on nothing is asked outside."""
         loaded = self.loaded
-        stage = Stage(loaded.pipeline, self.inputs, loaded.files)
+        stage = await self._stage()
         facts = await self._preflight(stage)
         seed = self.seed if self.seed is not None else loaded.pipeline.seed
         seed = secrets.randbelow(2**31) if seed is None else seed
-        resolved = resolve(loaded, self.inputs, facts, seed)
+        resolved = await self._worker.do(resolve, loaded, self.inputs, facts, seed)
         about = sorted(((model, about) for (_, model), about in facts.models.items()), key=lambda item: item[0])
         windows = {model: facts.num_ctx for model, facts in about if facts.num_ctx is not None}
         versions = Versions(__version__, facts.backend, facts.server, digests(facts), windows)
         parent = self.past.parent if self.past is not None else None
         now = sessions.stamp(self.now())
         header = Header(id_, resolved.record, stage.inputs, seed, now, versions, rules=RULES, parent=parent)
-        return header, Conversation(resolved.pipeline, self.inputs, resolved.files)
+        inputs, visit = self.inputs, self._worker.visited
+        return header, await self._worker.do(Conversation, resolved.pipeline, inputs, resolved.files, visit)
+
+    async def _stage(self) -> Stage:
+        return await self._worker.do(Stage, self.loaded.pipeline, self.inputs, self.loaded.files)
 
     async def _preflight(self, stage: Stage) -> Facts:
-        castings = cast_with_needs(self.loaded, self.inputs)
+        castings = await self._worker.do(cast_with_needs, self.loaded, self.inputs)
         facts = await self.backend.preflight(castings, stage.bounds.load_timeout, self._preparing)
         for warning in facts.warnings:
             self._trouble(warning)
