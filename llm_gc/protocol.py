@@ -42,7 +42,8 @@ class Speaker(NamedTuple):
 class Message:
     """What was said, as templates see it; printed by itself it is its content.
 
-    ``data`` is the parsed structured reply. A failed turn is still a message: empty, and ``failed``.
+    ``data`` is the parsed structured reply, ``heard`` what the others are sent. A failed turn is still a message:
+    empty, and ``failed``; ``error`` says why.
     """
 
     role: str = ""
@@ -51,6 +52,8 @@ class Message:
     data: Any = None
     turn: int | None = None
     failed: bool = False
+    heard: str = ""
+    error: str | None = None
 
     def __str__(self) -> str:
         return self.content

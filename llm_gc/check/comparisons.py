@@ -27,6 +27,7 @@ _NUMBER_FILTERS = frozenset(("abs", "count", "float", "int", "length", "round", 
 _OF_MESSAGE: dict[str, Types] = {
     **dict.fromkeys(("content", "label", "role", "heard"), frozenset({"text"})),
     "failed": frozenset({"truth value"}),
+    "error": frozenset({"text", "nothing"}),
     "turn": frozenset({"number", "nothing"}),
 }
 _OF_SCHEMA = {"string": "text", "integer": "number", "number": "number", "boolean": "truth value", "null": "nothing",

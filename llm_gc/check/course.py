@@ -192,9 +192,9 @@ class Course:
                 lambda: self._run(steps, (*path, "scene"), inner, is_sure=is_sure),
             )
             told.turns = inner.turns
-            if inner.piles:
+            if inner.piles or step.result:
                 made = self._sizes.of(step.result, inner) + AROUND
-                told.say(name, max(made, *(pile.most for pile in inner.piles.values())))
+                told.say(name, max([made, *(pile.most for pile in inner.piles.values())]))
         if step.as_:
             told.held[step.as_] = told.newest_size
 

@@ -35,8 +35,8 @@ Stops = Sequence[tuple[Path, Stop]]
 class Flow:
     """The walk, and what it saw.
 
-    ``sights`` are the names by their path and use; ``never`` the steps that never run, with the reason; ``picks`` what
-    the ``by`` of a choice can give, where that can be told.
+    ``roles`` says what replies can be; ``sights`` are the names by their path and use; ``never`` the steps that never
+    run, with the reason; ``picks`` what the ``by`` of a choice can give, where that can be told.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -45,7 +45,7 @@ class Flow:
         self._known = Known()
         self._sights = Sights(subject, self._known)
         self._stops: list[Stops] = []
-        self._roles = Replies(subject.pipeline)
+        self.roles = Replies(subject)
         self.sights = self._sights.seen
         self.comparisons = self._sights.comparisons.suspects
         self.never: list[tuple[Path, str]] = []
@@ -126,7 +126,7 @@ class Flow:
             self._sights.read((*path, key), getattr(step, key))
         for role in roles:
             self._read_prompt(role)
-        values = {role: self._roles.message(step, role) for role in roles}
+        values = {role: self.roles.message(step, role) for role in roles}
         newest = union(values.values()) if values else UNKNOWN
 
         def said() -> bool:
@@ -189,7 +189,7 @@ class Flow:
 
     def _as_if_before(self, steps: Sequence[Runnable]) -> None:
         """Know what the steps set, as something that may have been before."""
-        for key, value in self._roles.left_by(steps):
+        for key, value in self.roles.left_by(steps):
             before = self._known.get(key)
             held = union([before.value, value]) if before else value
             self._known.set(key, Entry(held, before is not None and before.certain))
@@ -269,7 +269,7 @@ class Flow:
 
     def _read_result(self, path: Path, text: str | None, steps: Sequence[Runnable], *, alive: bool) -> None:
         """Read a result. After an early end another text stands in where it names what does not exist."""
-        for key, value in self._roles.left_by(steps):
+        for key, value in self.roles.left_by(steps):
             entry = self._known.get(key)
             if entry is None or not alive:
                 self._known.set(key, Entry(value, certain=not alive))

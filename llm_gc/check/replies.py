@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llm_gc.check.known import LAST, Key
+from llm_gc.check.subject import Subject
 from llm_gc.check.values import UNKNOWN, Value, message, union
-from llm_gc.pipeline import Pipeline
 from llm_gc.steps.choose import Choose
 from llm_gc.steps.do import Do
 from llm_gc.steps.fields import schema_of
@@ -20,21 +20,32 @@ from llm_gc.steps.set import Set
 
 
 class Replies:
-    """The formats of all replies, each read once."""
+    """The formats of all replies, each read once, and what is hidden of them."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, subject: Subject) -> None:
         """Take a pipeline."""
-        self._roles = pipeline.roles
-        self._messages: dict[int, Value] = {}
+        self._subject, self._roles = subject, subject.pipeline.roles
+        self._messages: dict[tuple[int, frozenset[str]], Value] = {}
         self._left: dict[int, list[tuple[Key, Value]]] = {}
 
     def message(self, step: Turn, role: str) -> Value:
         """Give the message that a role's reply in a step is."""
         found = self._roles.get(role)
         format_ = step.format if step.format is not None else found.format if found else None
-        if id(format_) not in self._messages:
-            self._messages[id(format_)] = message([schema_of(format_)])
-        return self._messages[id(format_)]
+        hidden = self.hides(step) & {role}
+        if (id(format_), hidden) not in self._messages:
+            self._messages[id(format_), hidden] = message([schema_of(format_)], hidden)
+        return self._messages[id(format_), hidden]
+
+    def hides(self, step: Turn) -> frozenset[str]:
+        """Return the roles of whose words in this step the others do not hear all: its ``result`` leaves them out."""
+        if step.result is None:
+            return frozenset()
+        compiled = self._subject.compiled(step.result)
+        for use in compiled.uses if compiled else ():
+            if use.whole and (len(use.words) == 1 or use.words[-1].word == "content"):
+                return frozenset()
+        return frozenset([step.say] if isinstance(step, Say) else self._roles)
 
     def left_by(self, steps: Sequence[Any]) -> Iterator[tuple[Key, Value]]:
         """Give what steps may leave to those after them: names, and the newest messages."""

@@ -61,7 +61,7 @@ def _whole_messages(uses: tuple[Use, ...]) -> Iterator[tuple[str, str]]:
     for use in uses:
         name, *rest = [word.word for word in use.words]
         role = rest.pop(0) if name == "said" and rest else ""
-        if use.whole and (not rest or rest[-1] in ("content", "")):
+        if use.whole and (not rest or rest[-1] in ("content", "heard", "")):
             yield name, role
 
 

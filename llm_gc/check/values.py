@@ -23,7 +23,8 @@ class Value:
 
     ``schemas`` are those that the data of a message or the data itself may have been made by, none among them for a
     message without data. ``item`` is what a list holds. ``failed`` tells that the turn may have failed, so that the
-    data are the defaults of the schema; ``absent`` that there may be nothing.
+    data are the defaults of the schema; ``absent`` that there may be nothing. ``hidden`` are the roles of whose words
+    in it the others may not hear all.
     """
 
     kind: Literal["message", "list", "data", "unknown"] = "unknown"
@@ -31,6 +32,7 @@ class Value:
     item: Value | None = None
     failed: bool = False
     absent: bool = False
+    hidden: frozenset[str] = frozenset()
 
 
 UNKNOWN = Value()
@@ -38,9 +40,9 @@ SILENT = Value("message", (None,), absent=True)
 """The message of somebody who said nothing, or nothing structured."""
 
 
-def message(schemas: Iterable[Schema | None]) -> Value:
+def message(schemas: Iterable[Schema | None], hidden: Iterable[str] = ()) -> Value:
     """Give the message that a reply of one of these formats is; it may have failed."""
-    return Value("message", tuple(schemas), failed=True)
+    return Value("message", tuple(schemas), failed=True, hidden=frozenset(hidden))
 
 
 def union(values: Iterable[Value]) -> Value:
@@ -56,7 +58,8 @@ def union(values: Iterable[Value]) -> Value:
     items = [value.item or UNKNOWN for value in found]
     item = union(items) if found[0].kind == "list" else None
     failed, absent = any(value.failed for value in found), any(value.absent for value in found)
-    return Value(found[0].kind, tuple(schemas.values()), item, failed, absent)
+    hidden = frozenset[str]().union(*(value.hidden for value in found))
+    return Value(found[0].kind, tuple(schemas.values()), item, failed, absent, hidden)
 
 
 def properties(schema: Schema | None) -> Mapping[str, Any] | None:

@@ -49,6 +49,7 @@ def _question(scope: StepScope, allowed: Sequence[str]) -> str:
 def _record(scope: StepScope, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
     ask, failed = exchange.ask, exchange.failure is not None
     content = "" if failed else exchange.reply.content
-    message = Message(ask.speaker.role, ask.label, content, data, None, failed)
+    error = exchange.failure.message if exchange.failure is not None else None
+    message = Message(ask.speaker.role, ask.label, content, data, None, failed, error=error)
     turn = Turn(None, exchange, message, earlier, heard=False, warnings=odd(exchange, earlier), is_pick=True)
     scope.branch.record(turn)

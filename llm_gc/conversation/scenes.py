@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from llm_gc.conversation.branch import all_failed
 from llm_gc.conversation.history import Said
 from llm_gc.conversation.stage import Stage, settle
 from llm_gc.conversation.turn import Ending
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def play(scope: StepScope, inner: Inner) -> Flow:
-    """Play it to its end, and let its result be heard here; one in which nobody spoke is not heard."""
+    """Play it to its end, and let its result be heard here; one in which nobody spoke has none but its own."""
     label = _text(scope, "speaker", inner.label)
     opening = None if inner.opening is None else _opening(scope, inner.opening)
     inside, steps, key, result = _enter(scope, inner, opening)
@@ -41,16 +42,13 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     scope.branch.keep(remembered, None)
     scope.branch.idle = inside.branch.idle
     scope.branch.densest = inside.branch.densest
-    spoke = inside.branch.spoken()
-    message = NOTHING
-    if spoke:
-        newest = spoke[-1]
-        failed = all(turn.message.failed for turn in spoke) or (ending is not None and ending.is_failed)
-        message = _message(inside, result, ending, failed=failed)
+    message = _message(inside, result, ending)
+    if message is not NOTHING:
         role, label = _identity(scope, label, inner.name)
-        message = replace(message, turn=newest.number, role=role, label=label)
-        heard, counts_as = "" if message.failed else message.content, newest.exchange.ask.id
-        scope.branch.history.add(Said(scope.speaker(role), message, heard, counts_as=counts_as))
+        newest = next(reversed(inside.branch.spoken()), None)
+        message = replace(message, turn=None if newest is None else newest.number, role=role, label=label)
+        counts_as = newest.exchange.ask.id if newest is not None else None
+        scope.branch.history.add(Said(scope.speaker(role), message, message.heard, counts_as=counts_as))
     if inner.name is not None:
         scope.branch.name(inner.name, message)
 
@@ -126,31 +124,40 @@ def _goes_on_outwards(scope: StepScope, ending: Ending) -> bool:
     return False
 
 
-def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None, *, failed: bool) -> Message:
-    """Give what is heard outside: the result; what was heard last, where there is none or an early end undid it."""
+def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None) -> Message:
+    """Return what is heard outside: the result, else what was heard last; ``NOTHING`` where nobody said anything."""
+    spoke = inside.branch.spoken()
+    failure = all_failed(spoke)
+    if ending is not None and ending.is_failed:
+        return Message(failed=True, error=ending.detail)
+    if failure is not None:
+        return Message(failed=True, error=failure.message)
     heard = inside.branch.history.last_heard
     last = NOTHING if heard is None else heard.message
     path, template = result
-    if failed:
-        return Message(failed=True)
-    if template is None:
-        return last
+    message = last if template is None else _result(inside, path, template, ending, last)
+    return message if spoke or message.heard else NOTHING
+
+
+def _result(inside: StepScope, path: Path, template: str, ending: Ending | None, last: Message) -> Message:
+    """Return the result as a message; ``last`` stands in where an early end, or that nobody spoke, undid it."""
     try:
         value = inside.stage.render(path, template, inside.moment().lookup)
     except TemplateError as error:
-        if ending is None:
+        if ending is None and inside.branch.spoken():
             raise error.within(inside.stage.pipeline.name) from error
         inside.visit("stood_in", str(error), inside.path)
         return last
     if isinstance(value, Message):
-        return value
+        return replace(value, heard=value.content)
     if value is None or isinstance(value, str):
-        return Message(content=as_text(value))
+        return Message(content=as_text(value), heard=as_text(value))
     data = freeze(plain(value))
     try:
-        return Message(content=json.dumps(data, ensure_ascii=False), data=data)
+        text = json.dumps(data, ensure_ascii=False)
     except ValueError as error:  # a number of thousands of digits
         raise TemplateError(str(error), path=path) from error
+    return Message(content=text, data=data, heard=text)
 
 
 def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]:

@@ -253,7 +253,7 @@ class StepScope(NamedTuple):
         """Let the narrator say something to everybody."""
         self._refuse_anew()
         if text.strip():
-            message = Message(NARRATOR, NARRATOR.capitalize(), text)
+            message = Message(NARRATOR, NARRATOR.capitalize(), text, heard=text)
             self.branch.history.add(Said(Speaker(NARRATOR), message, text))
 
     def end(self, detail: str, *, failed: bool) -> None:

@@ -69,8 +69,10 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    message = Message(speaker.role, stage.roles[speaker.role]["label"], content, data, number, failed)
     said, broken = stage.without_label(speaker.role, content), None
+    error = exchange.failure.message if exchange.failure is not None else None
+    label: str = stage.roles[speaker.role]["label"]
+    message = Message(speaker.role, label, content, data, number, failed, said, error)
     try:
         if words.label is not None:
             lookup = scope.moment()._replace(turn=number).lookup
@@ -78,8 +80,9 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
             message = replace(message, label=label or message.label)
         if words.result is not None and not failed:
             said = _told_instead(question, message)
-    except TemplateError as error:
-        said, broken = "", error
+    except TemplateError as found:
+        said, broken = "", found
+    message = replace(message, heard=said)
     others = [] if failed else stage.impersonated(speaker.role, content)
     spoken_as = (f"a line of the reply speaks as {other}" for other in others)
     warnings = (*odd(exchange, earlier), *_cut(exchange), *_tokens(content), *spoken_as)

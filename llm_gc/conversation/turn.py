@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llm_gc.protocol import Ask, Failure, FailureKind, Message, Reply, Speaker
@@ -30,7 +30,7 @@ class Exchange:
 
 def numbered(message: Message, turn: int) -> Message:
     """Give a message with the number of its turn."""
-    return Message(message.role, message.label, message.content, message.data, turn, message.failed)
+    return replace(message, turn=turn)
 
 
 @dataclass(frozen=True)

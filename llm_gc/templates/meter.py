@@ -97,7 +97,7 @@ def weigh(value: Any, *, written: bool = False) -> int:
         if isinstance(item, str):
             total += len(item)
         elif isinstance(item, Message):
-            total += 1 + len(item.content)
+            total += 1 + len(item.content) + len(item.heard)
             heap.append(item.data)
         elif isinstance(item, int):
             total += 1 + item.bit_length() // 3

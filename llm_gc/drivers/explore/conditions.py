@@ -24,7 +24,7 @@ MANY = 1_000
 _COUNTS = (-1, 0.5, MANY)
 """What a template may give that says how often: too little, no whole number, and too much."""
 
-_TEXTUAL = frozenset({"content", "wordcount", "extract"})
+_TEXTUAL = frozenset({"content", "heard", "wordcount", "extract"})
 """Words by which a condition looks into texts, of which there are more than can be tried."""
 
 

@@ -24,6 +24,8 @@ SHORT = 60
 
 ABSENT = "<absent>"
 
+_OF_MESSAGE = tuple(Message.__dataclass_fields__)
+
 
 def mark(number: int) -> str:
     """Give the mark of a made-up text."""
@@ -60,10 +62,14 @@ class Tree:
 
 
 class Projection:
-    """Projects the values of one state; the marks in them are numbered as they come."""
+    """Projects the values of one state; the marks in them are numbered as they come.
 
-    def __init__(self) -> None:
+    Where nothing asks why a turn failed, ``errors`` is not set, and all failures are alike.
+    """
+
+    def __init__(self, *, errors: bool = True) -> None:
         """Begin with no mark known."""
+        self._errors = errors
         self._numbers: dict[str, int] = {}
 
     def value(self, value: Any, tree: Tree) -> Hashable:
@@ -93,7 +99,8 @@ class Projection:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Message):
-            return (value.role, value.label, value.failed, self.text(value.content), self._exact(value.data))
+            texts = (self.text(value.content), self.text(value.heard), value.error if self._errors else None)
+            return (value.role, value.label, value.failed, *texts, self._exact(value.data))
         if isinstance(value, Mapping):
             return ("map", *[(key, self._exact(item)) for key, item in sorted(value.items())])
         if isinstance(value, list):
@@ -113,7 +120,7 @@ class Projection:
         if isinstance(value, str):
             return value if len(value) <= SHORT and _OPEN not in value else "<text>"
         if isinstance(value, Message):
-            return (value.role, value.failed, bool(value.content), self.shape(value.data))
+            return (value.role, value.failed, bool(value.content), bool(value.heard), self.shape(value.data))
         if isinstance(value, Mapping):
             return ("map", *[(key, self.shape(item)) for key, item in sorted(value.items())])
         if isinstance(value, list):
@@ -132,7 +139,7 @@ class Projection:
 def _kind(value: Any) -> Hashable:
     """Give what can be told of an item of a list that is only shown."""
     if isinstance(value, Message):
-        return (value.failed, bool(value.content), _kind(value.data))
+        return (value.failed, bool(value.content), bool(value.heard), _kind(value.data))
     if isinstance(value, Mapping):
         return tuple([(key, bool(item) if isinstance(item, (str, list)) else None) for key, item in value.items()])
     return bool(value) if isinstance(value, (str, list)) else type(value).__name__
@@ -141,7 +148,7 @@ def _kind(value: Any) -> Hashable:
 def _fields(value: Any) -> Mapping[str, Any] | None:
     """Give what a value has by name: a map its keys, a message its fields, nothing and none nothing."""
     if isinstance(value, Message):
-        return {key: getattr(value, key) for key in ("role", "label", "content", "data", "turn", "failed")}
+        return {key: getattr(value, key) for key in _OF_MESSAGE}
     if isinstance(value, Mapping):
         return value
     return {} if value is None else None

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from llm_gc.conversation import Files
 from llm_gc.drivers.explore.hinges import hinges
 from llm_gc.errors import TemplateError
+from llm_gc.pipeline import Pipeline
 from llm_gc.templates import Templates
-from llm_gc.texts import TextKind
+from llm_gc.texts import TextKind, texts
 
 Chain = tuple[str, ...]
 
@@ -89,3 +91,10 @@ def decided(live: Live, *names: str | None) -> bool:
 def words(text: str) -> frozenset[str]:
     """Give all that looks like a word in a text, words in quotes too: more than it reads, and never less."""
     return frozenset(_WORD.findall(text))
+
+
+def all_words(pipeline: Pipeline, files: Files) -> frozenset[str]:
+    """Give all words in all texts, those of prompt files and of scenes' pipelines too."""
+    found = [words(text.text) for text in texts(pipeline)] + [words(text) for text in files.prompts.values()]
+    found += [all_words(scene, inner) for scene, inner in files.scenes.values()]
+    return frozenset().union(*found)

@@ -19,7 +19,7 @@ from llm_gc.drivers.explore.conditions import Conditions
 from llm_gc.drivers.explore.liveness import Liveness
 from llm_gc.drivers.explore.loops import Loops
 from llm_gc.drivers.explore.parts import parts
-from llm_gc.drivers.explore.reads import words
+from llm_gc.drivers.explore.reads import all_words
 from llm_gc.drivers.explore.replies import Matters, Replies, Way
 from llm_gc.drivers.explore.seen import Seen
 from llm_gc.drivers.explore.state import Key, States
@@ -29,7 +29,7 @@ from llm_gc.errors import TemplateError
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Ask, Failure, Reply
 from llm_gc.steps.limits import Limits, Repetition
-from llm_gc.texts import models, texts
+from llm_gc.texts import models
 
 MAX_STATES = 20_000
 FEW = 500
@@ -100,7 +100,7 @@ class Search:
         self._states = states(pipeline, files, liveness, costs=seconds or tokens, echoes=echoes)
         across = any(isinstance(limit.repetition, Repetition) and limit.repetition.across for limit in limits)
         matters = Matters(tokens, seconds, echoes or self.conditions.compares, across)
-        self._replies = Replies(pipeline, files, self.conditions, _words(pipeline, files), matters)
+        self._replies = Replies(pipeline, files, self.conditions, all_words(pipeline, files), matters)
         self._walker = Walker(windowless(pipeline), inputs, windowless_files(files))
         self._seen = Seen(Windows(pipeline, inputs, files))
         self._nodes: list[Node] = []
@@ -236,10 +236,3 @@ class Search:
 
 def _inner(files: Files) -> list[Pipeline]:
     return [one for scene, inner in files.scenes.values() for one in (scene, *_inner(inner))]
-
-
-def _words(pipeline: Pipeline, files: Files) -> frozenset[str]:
-    """Give all words in all texts, those of prompt files and of scenes' pipelines too."""
-    found = [words(text.text) for text in texts(pipeline)] + [words(text) for text in files.prompts.values()]
-    found += [_words(scene, inner) for scene, inner in files.scenes.values()]
-    return frozenset().union(*found)

@@ -16,7 +16,7 @@ from llm_gc.conversation.branch import Branch
 from llm_gc.conversation.history import Said
 from llm_gc.drivers.explore.liveness import Liveness
 from llm_gc.drivers.explore.projection import ABSENT, Projection, Tree
-from llm_gc.drivers.explore.reads import HEARD, JOINED, NOTHING, PREVIOUS, decided
+from llm_gc.drivers.explore.reads import HEARD, JOINED, NOTHING, PREVIOUS, all_words, decided
 from llm_gc.pipeline import Pipeline
 from llm_gc.protocol import Path
 from llm_gc.steps.fields import View
@@ -45,6 +45,7 @@ class States:
         self._turn_matters = decided(live, "turn")
         self._endless = frozenset(() if decided(live, "round") else _endless(pipeline, files, ()))
         self._may_hear_nothing = any(_without_opening(one) for one in (pipeline, *_inner(files)))
+        self._errors = "error" in all_words(pipeline, files)
         self._tree = lru_cache(maxsize=None)(self._plant)
         self._standing = lru_cache(maxsize=4096)(self._without_rounds)
 
@@ -53,7 +54,7 @@ class States:
         pending = conversation.pending
         tree = self._tree(tuple([(ask.step, ask.is_pick) for ask in pending]))
         succeeded = any(not turn.message.failed for turn in conversation.log if not turn.is_pick)
-        counted, values, memory = self._branch(Projection(), tree, conversation.branch)
+        counted, values, memory = self._branch(Projection(errors=self._errors), tree, conversation.branch)
         ended = tuple([ending and (ending.reason, *ending.why[2:]) for ending in conversation.flow_endings])
         ids = tuple([ask.id for ask in pending])
         standing = tuple([(self._standing(ask.id), ask.speaker) for ask in pending])
