@@ -118,6 +118,7 @@ class History:
         self._orders: dict[Speaker, Order] = {}
         self._origins: dict[Speaker, tuple[Speaker, int]] = {}
         self._heard: dict[Speaker, dict[int, Said]] = {}
+        self._labels: set[str] = set()
 
     def __len__(self) -> int:
         """Count the entries, the parent's too."""
@@ -135,6 +136,7 @@ class History:
         earlier._entries = self._entries[: end - self._start]
         earlier._said, earlier._told = _until(self._said, end), _until(self._told, end)
         earlier._asked = {speaker: position for speaker, position in self._asked.items() if position < end}
+        earlier._labels = {entry.message.label for entry in earlier._entries if isinstance(entry, Said)}
         earlier._origins = {speaker: origin for speaker, origin in self._origins.items() if origin[1] < end}
         later = self._origins.keys() - earlier._origins.keys()
         orders = {speaker: order for speaker, order in self._orders.items() if speaker not in later}
@@ -163,6 +165,8 @@ class History:
         is_said, position = isinstance(entry, Said), len(self)
         index = self._said if is_said else self._told
         index.setdefault(entry.speaker, []).append(position)
+        if isinstance(entry, Said):
+            self._labels.add(entry.message.label)
         if not is_said or entry.id is not None:  # type: ignore[union-attr]
             self._asked.setdefault(entry.speaker, position)
         self._entries.append(entry)
@@ -271,6 +275,14 @@ class History:
         """Give everybody who has spoken, failed or not."""
         mine = set(self._said)
         return mine | self._parent.speakers() if self._parent else mine
+
+    def words(self) -> str:
+        """Return all that was said."""
+        return "\n".join(entry.message.content for entry in self.said(len(self)))
+
+    def labels(self) -> set[str]:
+        """Return the labels under which something was said."""
+        return self._labels | self._parent.labels() if self._parent else self._labels
 
     def said(self, end: int) -> Iterator[Said]:
         """Give what was said before ``end``, the newest first."""

@@ -46,7 +46,9 @@ def play(scope: StepScope, inner: Inner) -> Flow:
     if message is not NOTHING:
         role, label = _identity(scope, label, inner.name)
         newest = next(reversed(inside.branch.spoken()), None)
-        message = replace(message, turn=None if newest is None else newest.number, role=role, label=label)
+        heard = scope.marked(message.heard, [label], inside.branch.history.words)
+        number = None if newest is None else newest.number
+        message = replace(message, turn=number, role=role, label=label, heard=heard)
         counts_as = newest.exchange.ask.id if newest is not None else None
         scope.branch.history.add(Said(scope.speaker(role), message, message.heard, counts_as=counts_as))
     if inner.name is not None:

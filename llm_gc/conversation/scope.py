@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple, cast
@@ -21,6 +21,7 @@ from llm_gc.conversation.turn import Ending
 from llm_gc.conversation.visit import Visit, VisitKind
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenList, freeze
+from llm_gc.labels import Labels, key, labels_of
 from llm_gc.protocol import Ask, Flow, Inner, Message, Path, Reply, Runnable, Speaker, Speech, Step
 from llm_gc.steps.fields import Stop
 
@@ -213,6 +214,15 @@ class StepScope(NamedTuple):
 
     # --- Speaking
 
+    def marked(self, text: str, own: Iterable[str], words: Callable[[], str] | None = None) -> str:
+        """Return what somebody with these labels says, its lines marked that begin like another participant's label."""
+        return self.labels.marked(text, {key(label) for label in own}, words)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of all who take part in this scene."""
+        return labels_of(self.stage.participants | self.branch.history.labels())
+
     def ask(self, ask: Ask) -> Generator[Step, Any, Reply]:
         """Yield an ask and give its reply, counted."""
         self.branch.idle = 0
@@ -253,8 +263,9 @@ class StepScope(NamedTuple):
         """Let the narrator say something to everybody."""
         self._refuse_anew()
         if text.strip():
-            message = Message(NARRATOR, NARRATOR.capitalize(), text, heard=text)
-            self.branch.history.add(Said(Speaker(NARRATOR), message, text))
+            label, history = NARRATOR.capitalize(), self.branch.history
+            heard = self.marked(text, [label], history.words)
+            history.add(Said(Speaker(NARRATOR), Message(NARRATOR, label, text, heard=heard), heard))
 
     def end(self, detail: str, *, failed: bool) -> None:
         """End the scene."""

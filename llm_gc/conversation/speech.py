@@ -17,6 +17,7 @@ from llm_gc.conversation.stage import Repeats
 from llm_gc.conversation.turn import Ending, Exchange, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.frozen import FrozenDict, as_text
+from llm_gc.labels import key
 from llm_gc.protocol import Failure, Flow, Message, Speaker, Speech
 from llm_gc.steps.fields import View
 from llm_gc.steps.stops import says
@@ -76,14 +77,16 @@ def _record(question: Question, exchange: Exchange, earlier: tuple[Exchange, ...
     try:
         if words.label is not None:
             lookup = scope.moment()._replace(turn=number).lookup
-            label = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
-            message = replace(message, label=label or message.label)
+            own = as_text(stage.render((*scope.path, "speaker"), words.label, lookup))
+            message = replace(message, label=own or label)
+        message = replace(message, heard=scope.marked(said, [label, message.label]))
+        said = message.heard
         if words.result is not None and not failed:
-            said = _told_instead(question, message)
+            said = scope.marked(_told_instead(question, message), [label, message.label], lambda: content)
     except TemplateError as found:
         said, broken = "", found
     message = replace(message, heard=said)
-    others = [] if failed else stage.impersonated(speaker.role, content)
+    others = scope.labels.found(content, {key(label), key(message.label)})
     spoken_as = (f"a line of the reply speaks as {other}" for other in others)
     warnings = (*odd(exchange, earlier), *_cut(exchange), *_tokens(content), *spoken_as)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)

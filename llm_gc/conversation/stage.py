@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from llm_gc.control_tokens import MASK, broken, masked_tokens, starts
+from llm_gc.conversation.copies import NARRATOR
 from llm_gc.conversation.visit import Visit
 from llm_gc.duration import seconds
 from llm_gc.errors import TemplateError
@@ -16,7 +17,10 @@ from llm_gc.frozen import FrozenDict, as_text, freeze
 from llm_gc.pipeline import Limits, Pipeline, Render
 from llm_gc.protocol import Casting, Message, Path, Speaker
 from llm_gc.steps.limits import Repetition
+from llm_gc.steps.say import Turn
+from llm_gc.steps.scene import Scene
 from llm_gc.templates import Lookup, Templates, is_file
+from llm_gc.texts import models
 
 
 class Repeats(NamedTuple):
@@ -253,15 +257,20 @@ class Stage:
         label: str = self.roles[speaker.role]["label"]
         return f"{label} {speaker.copy + 1}" if speaker.copy else label
 
+    @cached_property
+    def participants(self) -> frozenset[str]:
+        """The labels that are known before anybody speaks: those of the roles, the narrator, scenes and steps."""
+        labels = [NARRATOR.capitalize(), *(about["label"] for about in self.roles.values())]
+        for _, model in models(self.pipeline.turns):
+            if isinstance(model, (Turn, Scene)) and model.speaker and model.speaker not in self.roles:
+                labels += [model.speaker] if "{" not in model.speaker else []
+            elif isinstance(model, Scene):
+                labels.append(model.as_ or "scene")
+        return frozenset(labels)
+
     def without_label(self, role: str, content: str) -> str:
         """Give a reply without its speaker's own label at its front."""
         return self._labels[role].sub("", content, count=1)
-
-    def impersonated(self, role: str, content: str) -> list[str]:
-        """Give the labels of others with which a line of the reply opens."""
-        lines = content.splitlines()
-        others = ((name, label) for name, label in self._labels.items() if name != role)
-        return [self.roles[name]["label"] for name, label in others if any(label.match(line) for line in lines)]
 
 
 def _label_at_start(label: str) -> str:
