@@ -9,6 +9,7 @@ from llm_gc.cli.output import out
 from llm_gc.cli.screen import Notes
 from llm_gc.cli.voices import Plain, Styled
 from llm_gc.cli.wrap import Wrap
+from llm_gc.labels import MARK
 from llm_gc.printable import clean
 from llm_gc.protocol import Message
 from llm_gc.records import AttemptRecord, Transcript, TurnRecord
@@ -103,12 +104,18 @@ class Teller:
             Plain().end(Message(f"{turn.role} ({what})", content=text))
 
 
+def _is_only_marked(turn: TurnRecord) -> bool:
+    """Return whether the others heard what was said, but for marks before lines that speak as somebody else."""
+    lines, said = turn.content.splitlines(), (turn.said or "").splitlines()
+    return len(lines) == len(said) and all(now in (then, MARK + then) for then, now in zip(lines, said, strict=True))
+
+
 def _notes(turn: TurnRecord) -> list[str]:
     """Give what is odd about a turn, and what the others made of it."""
     notes = list(turn.warnings)
     if turn.error is None and not turn.heard and not turn.is_pick:
         notes.append("nobody else heard this")
-    elif turn.said is not None and turn.error is None and turn.heard:
+    elif turn.said is not None and turn.error is None and turn.heard and not _is_only_marked(turn):
         notes.append(f"the others heard instead: {turn.said}")
     if turn.tool_calls:
         notes.append(f"a call of {len(turn.tool_calls)} tool(s) was refused; none are offered")

@@ -53,7 +53,8 @@ class Plan:
     """The turns in order, what was assumed behind the last one, and how it ends.
 
     ``stops`` are further ends that may come after any turn, ``limits`` those that may come by what the replies cost.
-    ``is_cut`` tells that the plan was given up where the conversation goes on.
+    ``is_cut`` tells that the plan was given up where the conversation goes on, ``is_failed`` that it has then failed by
+    its author's word.
     """
 
     turns: tuple[PlannedTurn, ...]
@@ -63,6 +64,7 @@ class Plan:
     stops: tuple[Assumption, ...] = ()
     limits: tuple[str, ...] = ()
     is_cut: bool = False
+    is_failed: bool = False
 
     @property
     def spoken(self) -> int:
@@ -108,12 +110,18 @@ class _Planning:
         conversation = Conversation(self.decisions.pipeline, self.inputs, self.decisions.files, self._visit)
         while conversation.outcome is None and len(self.turns) < MOST_ASKS:
             ask = conversation.pending[0]
-            conversation.answer(ask, self._turn(ask))
+            conversation.answer(ask, self._turn(ask, conversation.speaker_of(ask).copy))
         outcome = conversation.outcome
-        reason, detail = ("", "") if outcome is None else (outcome.reason, outcome.detail)
-        assumed, stops = tuple(self._assumed), tuple(self.decisions.stops)
-        limits = tuple(self._limits(conversation.stage.bounds))
-        self.plan = Plan(tuple(self.turns), reason, detail, assumed, stops, limits, outcome is None)
+        self.plan = Plan(
+            turns=tuple(self.turns),
+            reason="" if outcome is None else outcome.reason,
+            detail="" if outcome is None else outcome.detail,
+            assumptions=tuple(self._assumed),
+            stops=tuple(self.decisions.stops),
+            limits=tuple(self._limits(conversation.stage.bounds)),
+            is_cut=outcome is None,
+            is_failed=outcome is not None and outcome.is_failed,
+        )
         return self
 
     def _limits(self, bounds: Bounds) -> Iterator[str]:
@@ -127,8 +135,8 @@ class _Planning:
         if bounds.max_time is not None:
             yield f"max_time, {bounds.max_time:g}s, may be over before that"
 
-    def _turn(self, ask: Ask) -> Reply:
-        """Plan a turn, and give what stands in for its reply."""
+    def _turn(self, ask: Ask, copy: int) -> Reply:
+        """Plan a turn by a copy of a role, and give what stands in for its reply."""
         messages, prompt, trouble = tuple[Mapping[str, str], ...](), 0, ""
         number = sum(not turn.is_pick for turn in self.turns) + 1
         try:
@@ -145,7 +153,7 @@ class _Planning:
             PlannedTurn(
                 number=number,
                 role=ask.speaker.role,
-                label=ask.label,
+                label=f"{ask.label} {copy + 1}" if copy else ask.label,
                 model=None if human else ask.model,
                 host=mask(ask.casting.host) if ask.casting.host else None,
                 place=self.decisions.place(ask.step),

@@ -40,9 +40,9 @@ def summary(plan: Plan, inputs: Mapping[str, Supplied], unknown: set[str]) -> It
     if plan.is_cut:
         yield f"It goes on, without an end that is known; {_count(len(plan.turns), 'request')} of it were planned."
     elif plan.assumptions or any(turn.assumptions for turn in plan.turns):
-        yield f"If all that is so, it ends here: {plan.detail} ({plan.reason})."
+        yield f"If all that is so, it ends here: {plan.detail} ({_reason(plan)})."
     else:
-        yield f"It ends here at the latest: {plan.detail} ({plan.reason})."
+        yield f"It ends here at the latest: {plan.detail} ({_reason(plan)})."
     yield from (f"It may end after any turn, where {stop}." for stop in plan.stops)
     yield from (f"It may end sooner: {limit}." for limit in plan.limits)
     switches = _count(plan.switches, "change of model", "changes of model")
@@ -72,6 +72,10 @@ def as_data(plan: Plan, inputs: Mapping[str, Supplied], unknown: set[str]) -> di
         for name, one in inputs.items()
     }
     return {"inputs": given, "switches": plan.switches, **asdict(plan)}
+
+
+def _reason(plan: Plan) -> str:
+    return f"{plan.reason}, failed" if plan.is_failed else plan.reason
 
 
 def _sizes(turn: PlannedTurn) -> str:

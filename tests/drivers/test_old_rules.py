@@ -29,6 +29,7 @@ from llm_gc.transcript import dumps, messages_of, plain
 from tests.commands import llm_gc
 from tests.drivers.acting import Actor
 from tests.drivers.test_past import answer, fork, resume
+from tests.drivers.test_run import loaded
 from tests.talks import said
 
 DATA = Path(__file__).parent.parent / "data" / "rules-1"
@@ -136,3 +137,25 @@ def load_session_of(transcript: Transcript, folder: Path) -> Transcript:
     path.write_text(dumps(transcript), encoding="utf-8")
     assert json.loads(path.read_text(encoding="utf-8")) == plain(transcript)
     return load_session(path)
+
+
+def test_an_empty_reply_of_then_is_not_asked_again(tmp_path: Path) -> None:
+    """It was asked for once then, and failed; the conversation goes on from there as it did."""
+    made = loaded(tmp_path, ["anna", "ben", "anna"])
+    run = Run(
+        made, {"task": "plan"}, Actor(lambda ask: said("" if ask.id[:7] == "turns.1" else "ok")), sessions=tmp_path
+    )
+    now = asyncio.run(run.go())
+    empty = now.turns[1]
+    assert (empty.id, len(empty.attempts)) == ("turns.1#2", 2)
+    first = empty.attempts[0]
+    assert first.request is not None
+    once = replace(
+        empty, id=first.id, request=first.request, attempts=(replace(first, request=None),), error=first.error
+    )
+    old = replace(now, turns=(now.turns[0], once, now.turns[2]), rules=1)
+    assert replay(old, restored(old)).difference is None
+    backend = Actor(lambda ask: said("new"))
+    new = fork(old, 3, backend, tmp_path / "fork")
+    assert backend.asked == ["turns.2"]
+    assert [turn.error and turn.error.kind for turn in new.turns] == [None, "empty", None]

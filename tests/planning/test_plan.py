@@ -143,7 +143,7 @@ def test_branches_come_in_declared_order(tmp_path: Path) -> None:
     plan = planned(tmp_path, "turns: [{parallel: [anna], times: 2}, ben]")
     assert labels(plan) == ["Anna", "Anna 2", "Ben"]
     assert text_of(plan, 2) == "You plan.\nBegin."
-    assert "⟨Anna, turn 1: up to 400 tokens⟩\n\nAnna 2: ⟨Anna 2, turn 2: up to 400 tokens⟩" in text_of(plan, 3)
+    assert "⟨Anna, turn 1: up to 400 tokens⟩\n\nAnna 2: ⟨Anna, turn 2: up to 400 tokens⟩" in text_of(plan, 3)
     assert plan.turns[2].prompt >= 800
 
 
