@@ -42,12 +42,12 @@ fix: .venv/.dev ## Mend what the linter can mend, and format
 	$(BIN)/ruff format
 
 schemas: .venv/.runtime ## Write schemas/*.json from the models
-	$(BIN)/python -m llm_gc.schema
+	$(BIN)/python -m llm_gc.analysis.document_schemas
 
 docs: .venv/.runtime ## Write the tables of docs/ and pipelines/README.md from the models
-	$(BIN)/python -m llm_gc.manual
-	$(BIN)/python -m llm_gc.check.pages
-	$(BIN)/python -m llm_gc.gallery
+	$(BIN)/python -m tools.manual
+	$(BIN)/python -m llm_gc.analysis.rule_pages
+	$(BIN)/python -m tools.gallery
 
 wheel: .venv/.runtime ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m hatchling build

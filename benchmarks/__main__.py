@@ -49,7 +49,7 @@ class _stand_in:  # noqa: N801  # used as a function
     """A model server without latency, in its own process."""
 
     def __enter__(self) -> tuple[str, dict[str, str]]:
-        """Give its address, and an environment that names it."""
+        """Return its address, and an environment that names it."""
         models = [word for model in MODELS for word in ("--model", model)]
         command = [sys.executable, "-m", "tests.standin", "--port", "0", *models, "--reply", "A plan in five words."]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

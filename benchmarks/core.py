@@ -9,8 +9,8 @@ from time import process_time
 from typing import Any
 
 from llm_gc.cli import GC_THRESHOLD
-from llm_gc.conversation import Conversation
-from llm_gc.pipeline import Pipeline
+from llm_gc.core import Conversation
+from llm_gc.language.pipeline import Pipeline
 from llm_gc.protocol import Reply, Tokens
 
 REPLY = Reply("A plan in a few plain words, as long as a small model's. " * 4, tokens=Tokens(100, 50), seconds=1.0)
@@ -30,7 +30,7 @@ def print_core() -> None:
 
 
 def _turn(history: int) -> float:
-    """Give the seconds of one turn, its request rendered, as the median over a few conversations."""
+    """Return the seconds of one turn, its request rendered, as the median over a few conversations."""
 
     def one() -> float:
         conversation = _talk([{"repeat": ["anna", "ben"]}], {"max_turns": history + TURNS + 1})

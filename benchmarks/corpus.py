@@ -14,7 +14,7 @@ def write(folder: Path, count: int) -> None:
 
 
 def pipeline(number: int, *, lines: int = 200, steps: int | None = None) -> str:
-    """Give one pipeline of so many lines; with ``steps``, of so many steps, however many lines that takes."""
+    """Return one pipeline of so many lines; with ``steps``, of so many steps, however many lines that takes."""
     head = [
         "# yaml-language-server: $schema=../schemas/pipeline.schema.json",
         f"name: case-{number}",

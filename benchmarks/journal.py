@@ -10,11 +10,11 @@ from pathlib import Path
 from time import perf_counter, process_time, sleep
 
 from benchmarks.core import REPLY
-from llm_gc.conversation import Conversation
-from llm_gc.drivers.watching import Recorder
-from llm_gc.pipeline import Pipeline
-from llm_gc.records import Header, PipelineRecord, Versions
+from llm_gc.core import Conversation
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.runtime.observers import Recorder
 from llm_gc.sessions import load_session, reserve
+from llm_gc.transcript.records import Header, PipelineRecord, Versions
 
 TURN = 0.05
 """The seconds of a turn to which the cost is compared."""
@@ -35,7 +35,7 @@ def print_journal() -> None:
 
 
 def _written(folder: Path, turns: int) -> list[tuple[str, float, float]]:
-    """Have a conversation and write it; give the medians of a turn after so many, then the end and the reading."""
+    """Run and write a conversation; return the median per turn after so many, then those of the end and of reading."""
     roles = {"anna": {"model": "m", "prompt": "You are {{ role.label }}."}, "ben": {"model": "m"}}
     limits = {"max_turns": turns + TURNS}
     document = {"name": "journal", "roles": roles, "turns": [{"repeat": ["anna", "ben"]}], "opening": "Begin."}

@@ -26,7 +26,7 @@ class Measured:
     samples: tuple[Sample, ...]
 
     def median(self, figure: str) -> float:
-        """Give the median of a figure."""
+        """Return the median of a figure."""
         return float(statistics.median(getattr(sample, figure) for sample in self.samples))
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from benchmarks.measure import measure
 from llm_gc import project
 from llm_gc.cli.rehearse import GC_THRESHOLD
-from llm_gc.drivers.explore.search import Exploration, Search
-from llm_gc.drivers.explore.supplied import supply
+from llm_gc.model_checker.default_inputs import default_inputs
+from llm_gc.model_checker.search import Exploration, Search
 from llm_gc.project import Loaded
 
 PIPELINES = Path(__file__).resolve().parent.parent / "pipelines"
@@ -24,7 +24,7 @@ ROUNDS = (2, 4, 8)
 
 
 def print_rehearse() -> None:
-    """Print how fast states are come to in two pipelines, their growth with rounds, and the memory of the largest."""
+    """Print how fast states are reached in two pipelines, their growth with rounds, and the memory of the largest."""
     gc.set_threshold(GC_THRESHOLD)  # as the command does
     print(f"\nrehearsal, CPU, medians of {RUNS} runs")
     print("states: different ones, each gone on from in every way; come to: those, endings, and known ones once more\n")
@@ -39,7 +39,7 @@ def print_rehearse() -> None:
 
 
 def _row(title: str, loaded: Loaded, given: Mapping[str, Any]) -> None:
-    inputs = {name: one.value for name, one in supply(loaded.pipeline, given).items()}
+    inputs = {name: one.value for name, one in default_inputs(loaded.pipeline, given).items()}
     timed = [_explored(loaded, inputs) for _ in range(RUNS + 1)][1:]
     seconds, found = statistics.median(seconds for seconds, _ in timed), timed[0][1]
     states, come_to = len(found.nodes), found.generated

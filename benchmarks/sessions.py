@@ -49,7 +49,7 @@ def print_sessions(rounds: int) -> None:
 
 def _make(folder: Path) -> None:
     """Write the sessions that are looked at."""
-    from llm_gc.transcript import dumps
+    from llm_gc.transcript.encode import dumps
     from tests.shown import long, rich
 
     (folder / "many").mkdir()

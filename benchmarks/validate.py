@@ -17,7 +17,7 @@ import yaml
 
 from benchmarks.corpus import pipeline, write
 from benchmarks.measure import Measured, measure
-from llm_gc.project import Library, Reading
+from llm_gc.project import Library, PipelineReading
 from llm_gc.source import read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ def print_steps() -> None:
 
 
 def _load(names: Sequence[str]) -> float:
-    """Give the seconds that libyaml's loader needs for the texts of all files."""
+    """Return the seconds that libyaml's loader needs for the texts of all files."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     texts = [Path(name).read_text(encoding="utf-8") for name in names]
     began = process_time()
@@ -79,10 +79,10 @@ def _load(names: Sequence[str]) -> float:
 
 
 def _checked(text: str) -> float:
-    """Give the seconds that a check of a pipeline takes, its reading included."""
+    """Return the seconds that a check of a pipeline takes, its reading included."""
     began = process_time()
     library = Library()
-    found = Reading(library).examine(library.put(read(text, "case.yaml"), ROOT / "case.yaml")).findings
+    found = PipelineReading(library).examine(library.put(read(text, "case.yaml"), ROOT / "case.yaml")).findings
     taken = process_time() - began
     assert not found, found[0]
     return taken

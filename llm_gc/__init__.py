@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from llm_gc.api import run, run_async
-    from llm_gc.conversation import Conversation
+    from llm_gc.core import Conversation
     from llm_gc.errors import (
         LlmGcError,
         ModelMissing,
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
         SessionError,
         UsageError,
     )
-    from llm_gc.records import Transcript, TurnRecord
     from llm_gc.sessions import load_session
-    from llm_gc.transcript import messages_of
+    from llm_gc.transcript.encode import messages_of
+    from llm_gc.transcript.records import Transcript, TurnRecord
 
 _HOMES = {
-    "Conversation": "conversation",
+    "Conversation": "core",
     "LlmGcError": "errors",
     "ModelMissing": "errors",
     "PipelineError": "errors",
     "ServerError": "errors",
     "ServerUnreachable": "errors",
     "SessionError": "errors",
-    "Transcript": "records",
-    "TurnRecord": "records",
+    "Transcript": "transcript.records",
+    "TurnRecord": "transcript.records",
     "UsageError": "errors",
     "load_session": "sessions",
-    "messages_of": "transcript",
+    "messages_of": "transcript.encode",
     "run": "api",
     "run_async": "api",
 }

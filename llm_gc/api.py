@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc import backends, project
-from llm_gc.backends.base import Backend
+from llm_gc.backends.dispatch import ByPlayer
 from llm_gc.backends.human import Answers, Human, people
-from llm_gc.backends.router import Router
-from llm_gc.drivers.run import Run
-from llm_gc.drivers.watching import Unmoved
+from llm_gc.backends.interface import Backend
 from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
-from llm_gc.inputs import resolve
-from llm_gc.placing import placed
-from llm_gc.printable import clean
-from llm_gc.records import Transcript
+from llm_gc.language.inputs import resolve
+from llm_gc.runtime.observers import NullObserver
+from llm_gc.runtime.run import Run
+from llm_gc.runtime.server_override import placed
+from llm_gc.transcript.records import Transcript
+from llm_gc.values.safe_text import clean
 
 
 async def run_async(  # noqa: PLR0913  # one for each thing that a run can be told
@@ -33,7 +33,7 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     answers: Sequence[str] | None = None,
     **more_inputs: Any,
 ) -> Transcript:
-    """Run a pipeline and give its transcript; each input is a keyword, or stands in ``inputs``.
+    """Run a pipeline and return its transcript; each input is a keyword, or is in ``inputs``.
 
     ``backend`` is a name (``ollama``, ``openai``, ``rehearsal``, ``auto``) or an object of your own, closed when all is
     over; without it each role is asked of the kind of server that it says, of Ollama where it says none. Where ``auto``
@@ -60,7 +60,7 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     given = Answers(answers or ())
     roles = list(people(loaded.pipeline, loaded.files))
     if roles and answers is not None:
-        speaks = Router(speaks, Human(given))
+        speaks = ByPlayer(speaks, Human(given))
     elif roles and speaks is not backend:
         raise UsageError(f'the role {roles[0]!r} is a person; give what people answer, as in answers=["…"]')
     try:
@@ -83,7 +83,7 @@ def run(  # noqa: PLR0913  # as run_async
     answers: Sequence[str] | None = None,
     **more_inputs: Any,
 ) -> Transcript:
-    """Run a pipeline and give its transcript; as ``run_async``, for programs that are not asynchronous."""
+    """Run a pipeline and return its transcript; as ``run_async``, for programs that are not asynchronous."""
     if _runs_already():
         raise UsageError("an event loop runs here already, as in a notebook: await llm_gc.run_async(…) instead")
     options: Any = {"backend": backend, "host": host, "seed": seed, "sessions": sessions, "answers": answers}
@@ -102,7 +102,7 @@ def _runs_already() -> bool:
     return True
 
 
-class _Warner(Unmoved):
+class _Warner(NullObserver):
     """The watcher of a program that has nobody to look: troubles are warnings."""
 
     def trouble(self, message: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from llm_gc.logins import mask_all
+from llm_gc.values.safe_text import mask_all
 
 Fault = Literal["author", "user", "model", "server", "machine"]
 Severity = Literal["error", "warning"]
@@ -26,7 +26,7 @@ EXIT_CODES = {
 class LlmGcError(Exception):
     """An error with a message for people: what is wrong, where, and what to do. Each argument is a line of it.
 
-    ``exit_code`` is what the command line ends with; ``fault`` says whose turn it is to mend it.
+    ``exit_code`` is what the command line ends with; ``fault`` says whose turn it is to fix it.
     """
 
     exit_code: ClassVar[int] = FAILED
@@ -38,7 +38,7 @@ class LlmGcError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The lines of the message, without logins: what stands in one of them cannot begin another."""
+        """The lines of the message, without logins: what is in one of them cannot begin another."""
         return tuple(mask_all(str(line)) for line in self.args)
 
 
@@ -82,7 +82,7 @@ class Finding:
         return f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
 
     def __str__(self) -> str:
-        """Give the finding as one line: ``file:line:column: error: message. Hint [code]``."""
+        """Return the finding as one line: ``file:line:column: error: message. Hint [code]``."""
         return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.text} [{self.code}]"
 
 
@@ -101,8 +101,8 @@ class PipelineError(LlmGcError):
 class TemplateError(LlmGcError):
     """A template or an expression that failed while it was compiled or rendered.
 
-    ``file`` is its name under ``prompts/``, empty where it stands in the document itself; ``path`` is where it is used
-    there; ``line`` and ``column`` are the template's own, from 1, none where nobody knows. ``pipeline`` and ``step``
+    ``file`` is its name under ``prompts/``, empty where it is in the document itself; ``path`` is where it is used
+    there; ``line`` and ``column`` are the template's own, from 1, None where nobody knows. ``pipeline`` and ``step``
     say in which pipeline, and at which step of it; they are known while it runs. ``others`` are further mistakes in the
     same text, of those that can be told side by side.
     """
@@ -124,7 +124,7 @@ class TemplateError(LlmGcError):
         self.others: tuple[TemplateError, ...] = ()
 
     def __str__(self) -> str:
-        """Give it as one line: ``pipeline NAME, STEP, FILE (used at PATH), line N: message``, as far as it is known."""
+        """Return ``pipeline NAME, STEP, FILE (used at PATH), line N: message``, as far as it is known."""
         used = ".".join(map(str, self.path))
         place = f"{self.file} (used at {used})" if self.file and used else self.file or used
         step = "" if self.path[: len(self.step)] == self.step else ".".join(map(str, self.step))
@@ -138,11 +138,11 @@ class TemplateError(LlmGcError):
         return (str(self),)
 
     def at(self, path: tuple[str | int, ...]) -> TemplateError:
-        """Give the same error, used at ``path``."""
+        """Return the same error, used at ``path``."""
         return self if self.path else TemplateError(self.message, self.file, self.line, path, self.column)
 
     def within(self, pipeline: str, step: tuple[str | int, ...] = ()) -> TemplateError:
-        """Give the same error, raised in a pipeline at a step."""
+        """Return the same error, raised in a pipeline at a step."""
         error = TemplateError(self.message, self.file, self.line, self.path, self.column)
         error.pipeline, error.step = pipeline, step
         return error
@@ -176,7 +176,7 @@ class SessionError(LlmGcError):
 
 
 class UnreadableSession(SessionError):
-    """The session that was named cannot be read, or is none that can be gone on from."""
+    """The session that was named cannot be read, or is none that can be continued from."""
 
     exit_code = USAGE
     fault = "user"

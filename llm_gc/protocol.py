@@ -1,7 +1,7 @@
 """The frozen words that everything is made of: what is asked, what is answered, what was said.
 
 Theory of operation. A step is a generator (a *flow*). It yields an ``Ask`` when it needs a reply and is sent a
-``Reply``; it yields ``Together`` when several flows may go on at once and is sent what became of each. A
+``Reply``; it yields ``Together`` when several flows may continue at once and is sent what became of each. A
 ``Conversation`` walks the flows and hands the asks out; whoever answers them (a model server, a stand-in, a script,
 an earlier transcript) decides nothing else. No value here knows a clock, a disk, a network or chance: time enters
 only as the seconds in a ``Reply``.
@@ -16,11 +16,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 Kind = Literal["system", "user", "assistant"]
 Path = tuple[str | int, ...]
-"""Where something stands in the pipeline's document: ``("turns", 0, "repeat", 1)``."""
+"""Where something is in the pipeline's document: ``("turns", 0, "repeat", 1)``."""
 
 
 class PromptFile(str):
-    """The name of a file under ``prompts/`` where a text may stand: one word that ends as such files do.
+    """The name of a file under ``prompts/`` where a text may be: one word that ends as such files do.
 
     It equals the plain text of the same letters, and only where it is read as a template does it stand for the file.
     """
@@ -101,7 +101,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Casting:
+class ModelConfig:
     """How a role is played: its model, where it runs, and everything that is sent along with the messages.
 
     ``options`` are the server's names with what was declared, ``num_predict`` and ``seed`` not yet among them.
@@ -138,7 +138,7 @@ class Ask:
     step: Path
     speaker: Speaker
     label: str
-    casting: Casting
+    casting: ModelConfig
     options: Mapping[str, Any]
     timeout: float
     load_timeout: float
@@ -193,7 +193,7 @@ FailureKind = Literal[
 
 
 class Failure(NamedTuple):
-    """Why there is no reply, in words for people; ``retry`` tells whether the same ask may succeed at once."""
+    """Why there is no reply, in words for people; ``retry`` says whether the same ask may succeed at once."""
 
     kind: FailureKind
     message: str
@@ -240,7 +240,7 @@ class Latency:
 
 
 class Attempt(NamedTuple):
-    """A try that came to nothing: what had arrived until then is recorded, and never heard."""
+    """A try that failed: what had arrived until then is recorded, and never heard."""
 
     failure: Failure
     content: str = ""
@@ -251,7 +251,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to an ask: a text, or the failure that stands in its place.
+    """An answer to an ask: a text, or the failure that is in its place.
 
     ``seconds`` is all the time that the ask took, loading, retries and their waits included. ``model`` is the name of
     who really spoke where it is not the model asked for. ``tool_calls`` were offered by nobody and are refused.
@@ -275,17 +275,17 @@ class Reply:
         return self.cut_by is not None or self.done_reason == "length"
 
 
-class Together(NamedTuple):
-    """Several flows that go on independently; whoever yields this is sent when all of them are done."""
+class Fork(NamedTuple):
+    """Several flows that continue independently; whoever yields this is sent when all of them are done."""
 
     flows: tuple[Flow, ...]
 
 
-Step = Ask | Together
-Flow = Generator[Step, Any, None]
+Effect = Ask | Fork
+Flow = Generator[Effect, Any, None]
 
 
-class Runnable(Protocol):
+class StepProtocol(Protocol):
     """What a scope can run: a step."""
 
     @property
@@ -299,7 +299,7 @@ class Runnable(Protocol):
         """Do what is to be done where ``when`` is false."""
 
 
-class Speech(NamedTuple):
+class TurnSpec(NamedTuple):
     """What a step says about one turn; whatever is none is as the role has it."""
 
     role: str
@@ -314,10 +314,10 @@ class Speech(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Inner:
+class SceneSpec:
     """What a step says about a conversation inside this one; ``steps`` or, for another pipeline, ``file``."""
 
-    steps: Sequence[Runnable] | None = None
+    steps: Sequence[StepProtocol] | None = None
     file: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     opening: str | None = None
@@ -333,22 +333,22 @@ class Scope(Protocol):
 
     @property
     def path(self) -> Path:
-        """Where the step stands in the document."""
+        """Where the step is in the document."""
 
-    def run(self, key: str, steps: Sequence[Runnable]) -> Flow:
-        """Run the steps that stand under ``key``, one after the other."""
+    def run(self, key: str, steps: Sequence[StepProtocol]) -> Flow:
+        """Run the steps that are under ``key``, one after the other."""
 
     def rounds(self, times: int | None) -> Generator[Scope]:
-        """Give a scope for each round, numbered from 1; without ``times``, until a round in which nobody spoke."""
+        """Return a scope for each round, numbered from 1; without ``times``, until a round in which nobody spoke."""
 
     def each(self, name: str, items: Sequence[Any]) -> Generator[Scope]:
-        """Give a scope for each item, under whose ``name`` it stands."""
+        """Return a scope for each item, under whose ``name`` it is."""
 
     def evaluate(self, key: str, expression: Any) -> Any:
-        """Evaluate the expression that stands under ``key``; a value that is not text stands for itself."""
+        """Evaluate the expression that is under ``key``; a value that is not text stands for itself."""
 
     def render(self, key: str, template: Any) -> Any:
-        """Render the template that stands under ``key``; a value that is not text stands for itself."""
+        """Render the template that is under ``key``; a value that is not text stands for itself."""
 
     def number(self, key: str, template: Any) -> int:
         """Render a template that must give a whole number."""
@@ -362,31 +362,31 @@ class Scope(Protocol):
     def set(self, name: str, value: Any) -> None:
         """Set a variable."""
 
-    def speak(self, words: Speech) -> Flow:
-        """Let a role speak once."""
+    def speak(self, words: TurnSpec) -> Flow:
+        """Run one turn of a role."""
 
-    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Step, Any, str | None]:
-        """Let a role choose who speaks; give the name."""
+    def pick(self, chooser: str, allowed: Sequence[str], fallback: str | None) -> Generator[Effect, Any, str | None]:
+        """Ask a role who speaks next, and return the name."""
 
     def draw(self, count: int) -> int:
         """Draw a number below ``count``, the same one in every run with the same seed."""
 
     def previous(self) -> str | None:
-        """Give the role that spoke last."""
+        """Return the role that spoke last."""
 
     def roles(self) -> Sequence[str]:
-        """Give all roles, in the order in which they are declared."""
+        """Return all roles, in the order in which they are declared."""
 
     def post(self, text: str) -> None:
-        """Let the narrator say something to everybody."""
+        """Add a message of the narrator that everybody hears."""
 
     def end(self, detail: str, *, failed: bool) -> None:
         """End the scene, perhaps as one that has failed; this does not return."""
 
     def together(
-        self, key: str, steps: Sequence[Runnable], items: Sequence[Any] | None, name: str | None
-    ) -> Generator[Step, Any, Sequence[Message]]:
-        """Run each step (once for each item) side by side; give the last message of each, in declared order."""
+        self, key: str, steps: Sequence[StepProtocol], items: Sequence[Any] | None, name: str | None
+    ) -> Generator[Effect, Any, Sequence[Message]]:
+        """Run each step (once for each item) side by side; return the last message of each, in declared order."""
 
-    def play(self, inner: Inner) -> Flow:
+    def play(self, inner: SceneSpec) -> Flow:
         """Play a conversation of its own inside this one; its result is heard here."""

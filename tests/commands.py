@@ -25,13 +25,13 @@ class Result:
 
 
 def environ(**more: str) -> dict[str, str]:
-    """Give an environment in which the checkout's package is found, and no server of the user's."""
+    """Return an environment in which the checkout's package is found, and no server of the user's."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OLLAMA", "COV_"))}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
 def command(*args: str) -> list[str]:
-    """Give the words that call llm-gc."""
+    """Return the words that call llm-gc."""
     return [sys.executable, "-m", "llm_gc", *args]
 
 
@@ -59,5 +59,5 @@ def copy_m1(folder: Path, file: str = "m1.yaml") -> Path:
 
 
 def transcripts(folder: Path) -> list[Any]:
-    """Give the transcripts in a folder's sessions/, oldest first."""
+    """Return the transcripts in a folder's sessions/, oldest first."""
     return [json.loads(file.read_text(encoding="utf-8")) for file in sorted((folder / "sessions").glob("*.json"))]

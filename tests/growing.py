@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from llm_gc.conversation import Conversation
-from llm_gc.pipeline import Pipeline
+from llm_gc.core import Conversation
+from llm_gc.language.base import Step
+from llm_gc.language.pipeline import Pipeline
 from llm_gc.protocol import Ask
-from llm_gc.steps.base import Step
 
 BRANCH = re.compile(r"\bparallel((?::[0-9]+)?\.[0-9]+)")
 
 
 def messages(ask: Ask) -> list[tuple[str, str]]:
-    """Give what an ask sends, as pairs."""
+    """Return what an ask sends, as pairs."""
     return [(message["role"], message["content"]) for message in ask.request.messages]
 
 
 def extends(longer: list[tuple[str, str]], shorter: list[tuple[str, str]]) -> bool:
-    """Tell whether a prompt begins with another: all messages but its last equal, and the last a prefix."""
+    """Return whether a prompt begins with another: all messages but its last equal, and the last a prefix."""
     head, last = shorter[:-1], shorter[-1]
     if longer[: len(head)] != head or len(longer) < len(shorter):
         return False
@@ -28,7 +28,7 @@ def extends(longer: list[tuple[str, str]], shorter: list[tuple[str, str]]) -> bo
 
 
 def sees_all(pipeline: Pipeline, ask: Ask) -> bool:
-    """Tell whether a speaker sees all in the turn that is asked for; to choose, it sees what its role sees."""
+    """Return whether a speaker sees all in the turn that is asked for; to choose, it sees what its role sees."""
     step: object = pipeline
     for key in ask.step:
         step = step[key] if isinstance(key, int) else getattr(step, {"else": "else_"}.get(key, key))  # type: ignore[index]
@@ -40,7 +40,7 @@ def sees_all(pipeline: Pipeline, ask: Ask) -> bool:
 
 
 def pairs(conversation: Conversation, counts: Callable[[Ask], bool]) -> Iterator[tuple[Ask, Ask]]:
-    """Give each ask that counts with the earlier one that it must begin with, if there is one.
+    """Yield each ask that counts with the earlier one that it must begin with, if there is one.
 
     The conversation, which has ended, is had once more. A repair is no part of what stays.
     """
@@ -58,26 +58,26 @@ def pairs(conversation: Conversation, counts: Callable[[Ask], bool]) -> Iterator
 
 
 def _newest(conversation: Conversation, ask: Ask, asked: Mapping[str, Ask]) -> Ask | None:
-    """Give the newest of those that were asked which its speaker was sent, by the names that are known at that ask."""
+    """Return the newest of the asked that its speaker was sent, by the names that are known at that ask."""
     own = [turn.exchange.ask for turn in conversation.turns if turn.speaker == ask.speaker]
     before = [asked[_first(one)] for one in own if _first(one) in asked and _hears(ask, one)]
     return before[-1] if before else asked.get(_first(ask))
 
 
 def _first(ask: Ask) -> str:
-    """Give the id of the first attempt at a turn."""
+    """Return the id of the first attempt at a turn."""
     return ask.id.partition("#")[0]
 
 
 def _hears(ask: Ask, earlier: Ask) -> bool:
-    """Tell whether two asks are of the same scene, and not of two branches of one block."""
+    """Return whether two asks are of the same scene, and not of two branches of one block."""
     mine, other = _branches(ask), _branches(earlier)
     same = all(mine[block] == other[block] for block in mine.keys() & other.keys())
     return same and _scene(ask) == _scene(earlier)
 
 
 def _branches(ask: Ask) -> dict[str, str]:
-    """Give the branch of each block that an ask stands in, the outermost block first."""
+    """Return the branch of each block that an ask is in, the outermost block first."""
     return {ask.id[: found.end() - len(found[1])]: found[1] for found in BRANCH.finditer(ask.id)}
 
 

@@ -29,7 +29,7 @@ def called(*args: str, cwd: Path, stdin: str = "") -> Result:
 
 @contextmanager
 def _streams(args: tuple[str, ...], stdin: str) -> Iterator[tuple[io.BytesIO, io.BytesIO]]:
-    """Let the process have other streams and arguments for a while."""
+    """Replace the streams and arguments of the process for a while."""
     before = sys.argv, sys.stdin, sys.stdout, sys.stderr
     logged = logging.root.manager.disable
     threshold = gc.get_threshold()

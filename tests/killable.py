@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from llm_gc import project
-from llm_gc.backends.base import Notify, ignore
+from llm_gc.backends.interface import Notify, ignore
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.conversation import Turn
-from llm_gc.drivers.run import Run
-from llm_gc.drivers.watching import Unmoved
-from llm_gc.inputs import resolve
+from llm_gc.core import Turn
+from llm_gc.language.inputs import resolve
 from llm_gc.protocol import Ask, Reply
+from llm_gc.runtime.observers import NullObserver
+from llm_gc.runtime.run import Run
 from tests.commands import M1
 
 PAUSE = 0.004
@@ -36,7 +36,7 @@ class Slow(Rehearsal):
         return await super().reply(replace(ask, stops=()), notify)
 
 
-class Telling(Unmoved):
+class Telling(NullObserver):
     """Tells whoever holds the other end of the pipe what is over."""
 
     def settled(self, turn: Turn) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from llm_gc.conversation import Conversation
+from llm_gc.core import Conversation
 from llm_gc.protocol import Ask, Attempt, Failure, Latency, Reply, Tokens
-from llm_gc.records import Header, PipelineRecord, Transcript, Versions
-from llm_gc.transcript import finish
+from llm_gc.transcript.encode import finish
+from llm_gc.transcript.records import Header, PipelineRecord, Transcript, Versions
 from tests.talks import talk
 
 WINDOW = 4096
@@ -90,7 +90,7 @@ TURNS: list[Any] = [
 
 
 def header(name: str, document: Mapping[str, Any], **inputs: Any) -> Header:
-    """Give what was known before the first turn."""
+    """Return what was known before the first turn."""
     models = sorted({role["model"] for role in document["roles"].values()})
     return Header(
         id=f"20260102T030405Z-{name}",
@@ -103,7 +103,7 @@ def header(name: str, document: Mapping[str, Any], **inputs: Any) -> Header:
 
 
 def reply(ask: Ask, content: str, chance: Random, **more: Any) -> Reply:
-    """Give a reply that took about as long as a small model on a small machine takes."""
+    """Return a reply that took about as long as a small model on a small machine takes."""
     prompt = sum(len(message["content"]) for message in ask.request.messages) // CHARACTERS_PER_TOKEN + 12
     completion = len(content) // CHARACTERS_PER_TOKEN + 1
     load = chance.choice([0.02, 0.02, 0.03, 2.4])
@@ -116,7 +116,7 @@ def reply(ask: Ask, content: str, chance: Random, **more: Any) -> Reply:
 
 
 def timed_out(ask: Ask, seconds: float = 30.0) -> Reply:
-    """Give a reply that did not end in time."""
+    """Return a reply that did not end in time."""
     words = f"{ask.model} did not end within {seconds:g} s: 211 tokens at 7.0 tokens/s; timeout: 74s would have done."
     return Reply(
         "The function should", failure=Failure("timeout", words), seconds=seconds, latency=Latency(total=seconds)
@@ -124,7 +124,7 @@ def timed_out(ask: Ask, seconds: float = 30.0) -> Reply:
 
 
 def answered(conversation: Conversation, header: Header, replies: Iterable[Reply]) -> Transcript:
-    """Give the transcript of a conversation that was answered so, and interrupted where replies ran out."""
+    """Return the transcript of a conversation that was answered so, and interrupted where replies ran out."""
     for given in replies:
         conversation.answer(conversation.pending[0], given)
         if conversation.outcome is not None:
@@ -135,7 +135,7 @@ def answered(conversation: Conversation, header: Header, replies: Iterable[Reply
 
 
 def rich() -> Transcript:
-    """Give a conversation with some of everything: branches, picks, a scene, failures, repairs, thinking, data."""
+    """Return a conversation with some of everything: branches, picks, a scene, failures, repairs, thinking, data."""
     conversation = talk(TURNS, roles=ROLES, opening="Write a function that parses durations.", limits={"max_turns": 30})
     chance = Random(7)
     tried = Attempt(Failure("broken", "The connection broke off after 12 tokens.", retry=True), "Here is a", "", 1.9)
@@ -163,7 +163,7 @@ def rich() -> Transcript:
 
 
 def hostile(*contents: str) -> Transcript:
-    """Give a conversation in which models wrote these things, as what they thought as well."""
+    """Return a conversation in which models wrote these things, as what they thought as well."""
     conversation = talk(
         (["anna", "ben"] * len(contents))[: len(contents)], roles={"anna": {}, "ben": {"label": "<b>Ben</b>"}}
     )
@@ -174,7 +174,7 @@ def hostile(*contents: str) -> Transcript:
 
 
 def long(turns: int) -> Transcript:
-    """Give a conversation of so many turns of about a kilobyte, every fifth with code."""
+    """Return a conversation of so many turns of about a kilobyte, every fifth with code."""
     roles = {name: {"model": "m", "num_ctx": WINDOW, "sees": {"last": 4}} for name in ("anna", "ben")}
     conversation = talk([{"repeat": ["anna", "ben"]}], roles=roles, limits={"max_turns": turns})
     chance = Random(3)

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import llm_gc
-from llm_gc.backends.base import Facts, Notify, ignore
+from llm_gc.backends.interface import Facts, Notify, ignore
 from llm_gc.errors import ServerUnreachable, Unanswered
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.protocol import Ask, ModelConfig, Reply
 from tests.commands import M1, environ
-from tests.drivers.acting import Actor, Stuck
+from tests.runtime.acting import Actor, Stuck
 from tests.sessions.test_journal import full, names
 from tests.talks import said
 
@@ -220,7 +220,7 @@ def test_an_error_of_a_backend_of_one_s_own_comes_out(tmp_path: Path) -> None:
 
     class Away(Actor):
         async def preflight(self, castings: Any, load_timeout: float, notify: Notify = ignore) -> Facts:
-            assert castings == [Casting("m")]
+            assert castings == [ModelConfig("m")]
             raise ServerUnreachable("my server is away")
 
     with pytest.raises(llm_gc.ServerUnreachable, match="my server is away"):

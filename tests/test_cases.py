@@ -1,6 +1,6 @@
 """The files under tests/cases: `ok` has nothing wrong with it, `err` has exactly the findings in the `.out` beside it.
 
-Dropping a file there is adding a test. `CASES=write pytest tests/test_cases.py` writes the `.out` files anew.
+Dropping a file there is adding a test. `CASES=write pytest tests/test_cases.py` writes the `.out` files again.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from llm_gc import project
-from llm_gc.check.pages import pages
-from llm_gc.check.rules import RULES
+from llm_gc.analysis.rule_pages import pages
+from llm_gc.analysis.rules import RULES
 from llm_gc.errors import PipelineError
 from llm_gc.validation import validate
 
@@ -26,7 +26,7 @@ JARGON = re.compile(r"pydantic|jsonschema|anyOf|oneOf|\bNone\b|\bdict\b|(?<!!)\b
 
 
 def findings(file: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give what is found in a file, a line each, as seen from its folder."""
+    """Return what is found in a file, a line each, as seen from its folder."""
     monkeypatch.chdir(file.parent)
     report = validate([file.name])
     assert not report.wrong

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 import llm_gc
-from llm_gc.records import Transcript
+from llm_gc.transcript.records import Transcript
 from tests import commands
 from tests.standin import Model, Say, StandIn
 from tests.standin.call import chat
@@ -42,14 +42,14 @@ def pipeline(folder: Path, **limits: Any) -> Path:
 
 
 def served(path: PromptPath, tokens: Callable[[str], int]) -> StandIn:
-    """Give a server with such a model, and a script in which each turn can be told by its number."""
+    """Return a server with such a model, and a script in which each turn can be told by its number."""
     server = StandIn([Model("m", path=path, tokens=tokens)])
     server.script(*(Say(f"<{number}> {WORDS * (2 + number % 4)}".strip()) for number in range(TURNS)))
     return server
 
 
 def is_whole(request: Request, path: PromptPath, tokens: Callable[[str], int]) -> bool:
-    """Tell whether a server that may shorten would have left this request as it is."""
+    """Return whether a server that may shorten would have left this request as it is."""
     model, body = Model("m", path=path, tokens=tokens), {**request.json, "truncate": True, "shift": True}
     prompt = build(model, chat(body), body["options"], WINDOW)
     return (prompt.text, prompt.tokens) == (request.prompt, request.prompt_tokens)

@@ -11,14 +11,14 @@ import pytest
 import llm_gc
 from llm_gc import project
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.files import pipelines_in
+from llm_gc.files.locations import pipelines_in
 from tests.commands import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
-    """Give every code block of a language, with its document's name and number."""
+    """Return every code block of a language, with its document's name and number."""
     found = [
         (f"{document.name}-{number}", text)
         for document in DOCUMENTS
@@ -31,7 +31,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def named_files() -> Iterator[tuple[str, str]]:
-    """Give the blocks that open with a comment that is the name of a file: those that other blocks name."""
+    """Yield the blocks that open with a comment that is the name of a file: those that other blocks name."""
     for language, opening in (("yaml", r"# (\S+\.yaml)\n"), ("jinja", r"\{# (\S+\.j2) #\}\n")):
         for _, text in blocks(language):
             if found := re.match(opening, text):
@@ -59,7 +59,7 @@ def test_the_first_pipeline_is_short() -> None:
 
 @pytest.mark.parametrize("text", [text for _, text in blocks("python")], ids=[name for name, _ in blocks("python")])
 def test_python_in_a_document(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It runs as it stands, in an empty folder."""
+    """It runs as it is, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     exec(compile(text, "README.md", "exec"), {})  # that is the test
 

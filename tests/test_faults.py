@@ -21,7 +21,7 @@ IDS = [f"turns.0.repeat:{number}.{index}" for number in range(1, ROUNDS + 1) for
 
 
 def killed(folder: Path, chance: Random) -> list[str]:
-    """Kill a run with -9 at some moment; give the turns that it said were over."""
+    """Kill a run with -9 at some moment; return the turns that it said were over."""
     words = [sys.executable, "-m", "tests.killable", str(folder), str(chance.choice([1, 1, 4, 12]))]
     process = subprocess.Popen(words, cwd=ROOT, env=environ(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -36,7 +36,7 @@ def killed(folder: Path, chance: Random) -> list[str]:
 
 
 def journal_lines(data: bytes) -> list[Any]:
-    """Give the values of a journal's whole lines; what has no end was being written, and is nothing yet."""
+    """Return the values of a journal's whole lines; what has no end was being written, and is nothing yet."""
     *whole, _torn = data.split(b"\n")
     return [json.loads(line) for line in whole]
 
@@ -151,7 +151,7 @@ def test_a_run_writes_nothing_but_its_session(tmp_path: Path, more: tuple[str, .
 
 
 def _is_path(event: str, argument: str) -> bool:
-    """Tell an event's paths from its modes and flags."""
+    """Return whether an argument of an event is a path, and not a mode or flag."""
     return event in ("open", "os.mkdir", "os.rename", "os.remove") and not argument.lstrip("-").isdigit()
 
 

@@ -49,7 +49,7 @@ def test_an_old_transcript_can_be_read(file: Path) -> None:
 
 @of_each
 def test_an_old_transcript_can_be_replayed(file: Path, tmp_path: Path) -> None:
-    """Its recorded pipeline still sends what it sent, and comes to the same end."""
+    """Its recorded pipeline still sends what it sent, and reaches the same end."""
     replayed = run_here("replay", str(file), "--as-recorded", cwd=tmp_path)
     assert (replayed.code, replayed.err) == (0, "")
 
@@ -61,7 +61,7 @@ def test_an_old_transcript_can_be_shown(file: Path, tmp_path: Path) -> None:
 
 
 def test_an_old_journal_can_be_resumed(tmp_path: Path) -> None:
-    """A conversation that was interrupted then goes on now, after the turns that it has."""
+    """A conversation that was interrupted then continues now, after the turns that it has."""
     journal = Path(shutil.copy(JOURNAL, tmp_path))
     turns = len(journal.read_text(encoding="utf-8").splitlines()) - 1
     resumed = command("resume", journal.name, "--anyway", "--json", cwd=tmp_path)

@@ -20,13 +20,13 @@ BAD = "name: bad\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [ana
 
 
 def blocks(language: str) -> list[str]:
-    """Give the code blocks of a language in the page."""
+    """Return the code blocks of a language in the page."""
     text = PAGE.read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def fits(schema: str, file: Path) -> str:
-    """Hold a file against one of the schemas that check-jsonschema brings; give what it says."""
+    """Hold a file against one of the schemas that check-jsonschema brings; return what it says."""
     words = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)]
     return subprocess.run(words, capture_output=True, text=True, check=False, env=environ()).stdout.strip()
 
@@ -51,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def action() -> Any:
-    """Give the action."""
+    """Return the action."""
     return yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 

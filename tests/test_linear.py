@@ -22,23 +22,23 @@ from typing import Any, NamedTuple
 import pytest
 
 import llm_gc
-from llm_gc.conversation import structured
+from llm_gc.core import structured
 from llm_gc.errors import TemplateError
-from llm_gc.filters import extract, from_json
-from llm_gc.frozen import freeze
-from llm_gc.graph import _inside
-from llm_gc.steps.fields import Stop
-from llm_gc.steps.stops import says
+from llm_gc.language.fields import Stop
+from llm_gc.language.stop_tokens import says
+from llm_gc.reports.mermaid import _inside
 from llm_gc.templates import Templates
+from llm_gc.templates.filters import extract, from_json
+from llm_gc.values.frozen import freeze
 
 LENGTH = 80_000
 SEARCHES = ("findall", "finditer", "fullmatch", "match", "search", "split", "sub")
-OURS = "llm_gc.manual"
+OURS = "tools.manual"
 """What reads only the project's own files."""
 
 
 class Ours(NamedTuple):
-    """A pattern of ours, where it stands, and how it is used; empty where that cannot be seen."""
+    """A pattern of ours, where it is, and how it is used; empty where that cannot be seen."""
 
     written: Any
     flags: int

@@ -33,7 +33,7 @@ def m1(server: StandIn, folder: Path, *args: str, task: str = "sort a list") -> 
 
 
 def roles(transcript: Any) -> list[str]:
-    """Give who spoke."""
+    """Return who spoke."""
     return [turn["role"] for turn in transcript["turns"]]
 
 
@@ -130,7 +130,7 @@ def test_the_same_seed_sends_the_same_requests(server: StandIn, tmp_path: Path) 
 
 
 def test_a_hang_is_given_up(server: StandIn, tmp_path: Path) -> None:
-    """The turn fails, the server sees the connection close, the next speaker goes on, and all is well in the end."""
+    """The turn fails, the server sees the connection close, the next speaker continues, and all is well in the end."""
     text = Path(M1).read_text(encoding="utf-8").replace("on_error: continue", "first_token: 700ms")
     copy_m1(tmp_path).write_text(text, encoding="utf-8")
     server.script(Say("a plan"), Hang(), Say("another plan"), Say(APPROVAL))
@@ -174,7 +174,7 @@ def test_a_busy_server_is_asked_again(server: StandIn, tmp_path: Path) -> None:
 
 
 def test_a_broken_connection_fails_open(server: StandIn, tmp_path: Path) -> None:
-    """A reply that breaks off each time is a failed turn; the conversation goes on."""
+    """A reply that breaks off each time is a failed turn; the conversation continues."""
     server.script(Cut(), Cut(), Cut(), Say("Where is the plan?"))
     result = m1(server, tmp_path, "--rounds", "1")
     (transcript,) = transcripts(tmp_path)

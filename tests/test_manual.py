@@ -10,15 +10,15 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from llm_gc import manual
-from llm_gc.conversation import Conversation
-from llm_gc.conversation.turn import Reason, Status
-from llm_gc.pipeline import Pipeline
+from llm_gc.analysis.document_schemas import pipeline_schema
+from llm_gc.core import Conversation
+from llm_gc.core.outcome import Reason, Status
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.language.steps import KINDS
 from llm_gc.protocol import Message
-from llm_gc.schema import pipeline_schema
-from llm_gc.steps import KINDS
 from tests.commands import ROOT
 from tests.talks import said
+from tools import manual
 
 TEXT = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
 MODELS = manual.models()
@@ -27,7 +27,7 @@ TABLES = {name for found in manual.PLACE.finditer(TEXT) for name in found["name"
 
 
 def blocks(info: str, text: str = TEXT) -> list[str]:
-    """Give the code blocks that are marked so."""
+    """Return the code blocks that are marked so."""
     return re.findall(rf"^```{info}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
@@ -36,14 +36,14 @@ FRAGMENTS = [yaml.safe_load(text) for text in blocks("yaml fragment")]
 
 
 def section(title: str) -> str:
-    """Give what stands under a heading, up to the next one of its rank."""
+    """Return what is under a heading, up to the next one of its rank."""
     found = re.search(rf"^(#+) {re.escape(title)}\n(.*?)(?=^\1 |\Z)", TEXT, re.DOTALL | re.MULTILINE)
     assert found is not None
     return found[2]
 
 
 def keys(data: Any) -> Iterator[str]:
-    """Give every key of every map in a document."""
+    """Yield every key of every map in a document."""
     if isinstance(data, dict):
         yield from data
         data = list(data.values())
@@ -59,7 +59,7 @@ def test_the_tables_are_fresh() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_of_the_schema_is_described(part: str) -> None:
-    """All its keys stand in tables: in its own, or in that of the part that it has them from."""
+    """All its keys are in tables: in its own, or in that of the part that it has them from."""
     described = {
         key
         for model in MODELS[part].__mro__

@@ -11,8 +11,8 @@ import pytest
 
 from llm_gc import project
 from llm_gc.errors import PipelineError, UsageError
-from llm_gc.testing import finding, reading
-from llm_gc.testing.session import Session
+from llm_gc.testing import reading, selection
+from llm_gc.testing.playing import CaseRun
 from llm_gc.validation import validate
 from tests.commands import llm_gc
 from tests.standin import StandIn
@@ -38,7 +38,7 @@ NAMED = {
         f'{{"type": "object", "title": "{SECRET}"}}',
     ),
 }
-"""What names a file: the pipeline's text, the file's name, and what stands in it."""
+"""What names a file: the pipeline's text, the file's name, and what is in it."""
 
 
 def _name(home: Path, secret: Path) -> str:
@@ -118,7 +118,7 @@ def write(repository: Path, kind: str, way: Callable[[Path, Path], str]) -> Path
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", NAMED)
 def test_nothing_outside_is_read(repository: Path, kind: str, way: Callable[[Path, Path], str]) -> None:
-    """By no name and by no link; the finding names the file, and nothing of what stands in it is told."""
+    """By no name and by no link; the finding names the file, and nothing of what is in it is told."""
     path = write(repository, kind, way)
     with pytest.raises(PipelineError) as caught:
         project.load(str(path))
@@ -217,7 +217,7 @@ def test_a_folder_of_pipelines_that_is_a_link(repository: Path, target: str) -> 
     (wrong,) = report.wrong
     assert wrong.startswith("pipelines is a link that leads out of the project, to ")
     with pytest.raises(UsageError, match="pipelines is a link that leads out of the project, to "):
-        finding.find(("pipelines",))
+        selection.find(("pipelines",))
 
 
 @pytest.mark.parametrize("name", ["leak.yaml", "leak.test.yaml"])
@@ -233,7 +233,7 @@ def test_a_file_that_is_found_in_a_folder(repository: Path, name: str, way: Call
     (wrong,) = report.wrong
     assert wrong.startswith(f"pipelines/{name} is a")
     if name.endswith(".test.yaml"):
-        (tested,) = Session(finding.find(("pipelines",))).go()
+        (tested,) = CaseRun(selection.find(("pipelines",))).go()
         assert str(tested.broken).startswith(f"pipelines/{name} is a")
 
 
@@ -271,7 +271,7 @@ def test_a_user_may_name_any_test(repository: Path) -> None:
     (outside / "p.yaml").write_text(INNER)
     (outside / "p.test.yaml").write_text(f"cases: [{{name: c, expect: {{opening: {SECRET}}}}}]\n")
     (repository / "x.test.yaml").symlink_to(outside / "p.test.yaml")
-    (found,) = finding.find(("x.test.yaml",))
+    (found,) = selection.find(("x.test.yaml",))
     assert found == outside / "p.test.yaml"
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import llm_gc
 from llm_gc import project
-from llm_gc.backends.base import Facts, Notify, ignore
+from llm_gc.backends.interface import Facts, Notify, ignore
 from llm_gc.errors import PipelineError, UsageError
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.protocol import Ask, ModelConfig, Reply
 
 EDITOR = """\
 name: review
@@ -27,7 +27,7 @@ turns: [{repeat: [writer, editor], times: 2}]
 class Polite:
     """A backend of somebody's own, which answers for everybody."""
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         return Facts("polite")
 
     async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:

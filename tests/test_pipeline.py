@@ -9,20 +9,20 @@ import pytest
 from pydantic import ValidationError
 
 from llm_gc.errors import TemplateError
-from llm_gc.files import pipelines_in
-from llm_gc.frozen import freeze
-from llm_gc.pipeline import LOAD_OPTIONS, Pipeline
+from llm_gc.files.locations import pipelines_in
+from llm_gc.language.fields import is_schema, schema_of
+from llm_gc.language.pipeline import LOAD_OPTIONS, Pipeline
 from llm_gc.project import document
 from llm_gc.source import load
-from llm_gc.steps.fields import is_schema, schema_of
 from llm_gc.templates import Templates
+from llm_gc.values.frozen import freeze
 from tests.talks import pipeline
 
 ROOT = Path(__file__).parent.parent
 
 
 def castings(roles: dict[str, Any], **inputs: Any) -> dict[str, Any]:
-    """Give how roles are played, their templates rendered over inputs."""
+    """Return how roles are played, their templates rendered over inputs."""
     templates = Templates()
 
     def render(_path: Any, value: Any) -> Any:

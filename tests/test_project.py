@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(name: str, content: str | bytes) -> Path:
-    """Write a file, and the folders it stands in."""
+    """Write a file, and the folders it is in."""
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -44,14 +44,14 @@ def write(name: str, content: str | bytes) -> Path:
 
 
 def refused(name: str) -> list[str]:
-    """Give the findings about a file that is refused."""
+    """Return the findings about a file that is refused."""
     with pytest.raises(PipelineError) as caught:
         project.load(name)
     return [str(finding) for finding in caught.value.findings]
 
 
 def with_prompt(prompt: str) -> list[str]:
-    """Give the findings about a pipeline whose role has this prompt."""
+    """Return the findings about a pipeline whose role has this prompt."""
     write("p.yaml", f"name: p\nroles: {{anna: {{model: m, prompt: {prompt}}}}}\nturns: [anna]\nopening: Begin.\n")
     return refused("p.yaml")
 
@@ -181,7 +181,7 @@ INNER = ["anna", "model", "prompt", "sees", "format", "options", "max_turns", "t
     )
 )
 def test_any_document_is_read_or_refused(document: dict[str, Any]) -> None:
-    """Whatever stands under the keys of a pipeline, no rule falls over it."""
+    """Whatever is under the keys of a pipeline, no rule falls over it."""
     import json
 
     base = {"name": "p", "roles": {"anna": {"model": "m"}}, "turns": ["anna"]}

@@ -27,7 +27,7 @@ def test_a_test_that_a_document_names_is_there(file: str, name: str) -> None:
 
 
 def test_a_file_that_the_page_on_servers_names_is_there() -> None:
-    """Whatever stands in it as a path of this project."""
+    """Whatever is in it as a path of this project."""
     named = FILE.findall(Path(ROOT / "docs" / "ollama.md").read_text(encoding="utf-8"))
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []

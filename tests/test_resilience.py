@@ -21,17 +21,17 @@ import pytest
 
 from llm_gc import project
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.conversation import Turn
-from llm_gc.drivers.past import interrupted, nothing_left
-from llm_gc.drivers.replay import replay
-from llm_gc.drivers.run import Run
-from llm_gc.drivers.watching import Unmoved
+from llm_gc.core import Turn
 from llm_gc.errors import SessionError
-from llm_gc.inputs import resolve
-from llm_gc.records import Transcript
-from llm_gc.restored import restored
-from llm_gc.sessions import find_session, load_session, session_files, take
-from llm_gc.transcript import dumps, messages_of
+from llm_gc.language.inputs import resolve
+from llm_gc.runtime.observers import NullObserver
+from llm_gc.runtime.replay import replay
+from llm_gc.runtime.restore import restored
+from llm_gc.runtime.resume_point import interrupted, nothing_left
+from llm_gc.runtime.run import Run
+from llm_gc.sessions import find_session, load_session, lock_session, session_files
+from llm_gc.transcript.encode import dumps, messages_of
+from llm_gc.transcript.records import Transcript
 from tests.gallery.plays import PIPELINES
 from tests.gallery.test_every import inputs
 from tests.sessions.test_journal import full, names
@@ -60,7 +60,7 @@ def run(name: str, folder: Path, *watchers: Any) -> Transcript:
 
 def resume(folder: Path, *watchers: Any) -> Transcript:
     """Do what the command does with the only session in a folder."""
-    with take("last", folder) as taken:
+    with lock_session("last", folder) as taken:
         transcript = taken.read().transcript
         if nothing_left(transcript):
             return transcript
@@ -71,18 +71,18 @@ def resume(folder: Path, *watchers: Any) -> Transcript:
 
 @cache
 def unbroken(name: str, folder: Path) -> str:
-    """Give all of the unbroken run's transcript but its times and its id."""
+    """Return all of the unbroken run's transcript but its times and its id."""
     return bare(run(name, folder / f"unbroken-{name}"))
 
 
 def bare(transcript: Transcript) -> str:
-    """Give all of a transcript but its times and its id."""
+    """Return all of a transcript but its times and its id."""
     return dumps(replace(transcript, id="", started_at="", ended_at="", resumed=()))
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Give the unbroken run of a pipeline."""
+    """Return the unbroken run of a pipeline."""
     folder = tmp_path_factory.mktemp("whole")
     return lambda name: unbroken(name, folder)
 
@@ -90,7 +90,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 # --- SIGKILL
 
 
-class Telling(Unmoved):
+class Telling(NullObserver):
     """Tells through a pipe which turns are over."""
 
     def __init__(self, write: Callable[[int, bytes], int], descriptor: int) -> None:
@@ -98,14 +98,14 @@ class Telling(Unmoved):
         self._write, self._descriptor = write, descriptor
 
     def settled(self, turn: Turn) -> None:
-        """Tell."""
+        """Record the event."""
         self._write(self._descriptor, f"{turn.exchange.ask.id}\n".encode())
 
 
 def mortal(doing: Callable[[Telling], Any], moments: int) -> tuple[list[str], int | None]:
     """Do something in a process of its own, which is killed after so many moments: calls, and bytes written.
 
-    Give the turns that it said were over, and how many moments it took; none where it was killed.
+    Give the turns that it said were over, and how many moments it took; None where it was killed.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -166,7 +166,7 @@ class _Clock:
 
 
 def recorded(folder: Path) -> list[str]:
-    """Give the ids of the turns on the disk, each readable whole; none before the first line is."""
+    """Return the ids of the turns on the disk, each readable whole; none before the first line is."""
     if not _has_begun(folder):
         return []
     transcript = load_session(find_session("last", folder))
@@ -232,7 +232,7 @@ def _has_begun(folder: Path) -> bool:
 def test_a_disk_that_is_full_at_random_moments(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: Callable[[str], str]
 ) -> None:
-    """The run says so and goes on; what is on the disk can be read, and resumed once there is room again.
+    """The run says so and continues; what is on the disk can be read, and resumed once there is room again.
 
     The disk may be full again while it resumes: then what was there before is still there.
     """
@@ -262,7 +262,7 @@ def test_a_disk_that_is_full_at_random_moments(
 
 
 def unless_full(doing: Callable[[], Transcript]) -> Transcript | None:
-    """Do something; give none where it says that the disk is full."""
+    """Do something; return none where it says that the disk is full."""
     try:
         return doing()
     except SessionError as error:
@@ -271,7 +271,7 @@ def unless_full(doing: Callable[[], Transcript]) -> Transcript | None:
         return None
 
 
-class Troubles(Unmoved):
+class Troubles(NullObserver):
     """Notes what goes wrong."""
 
     def __init__(self) -> None:
@@ -297,7 +297,7 @@ def journal(tmp_path: Path) -> Path:
     folder = tmp_path / "sessions"
     kept: list[bytes] = []
 
-    class Keeping(Unmoved):
+    class Keeping(NullObserver):
         def settled(self, turn: Turn) -> None:
             kept.append(next(folder.glob("*.jsonl")).read_bytes())
 
@@ -310,7 +310,7 @@ def journal(tmp_path: Path) -> Path:
 
 
 def cuts(data: bytes, lines: int) -> Iterator[int]:
-    """Give every size at which data is cut in its last lines, the whole of it too."""
+    """Yield every size at which data is cut in its last lines, the whole of it too."""
     starts = [0, *(at + 1 for at, byte in enumerate(data) if byte == ord("\n"))]
     yield from range(starts[-lines - 1], len(data) + 1)
 

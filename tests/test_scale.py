@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.conversation import Conversation
-from llm_gc.drivers.live import Live
+from llm_gc.core import Conversation
+from llm_gc.runtime.live import Live
 from tests.talks import talk
 
 pytestmark = pytest.mark.slow

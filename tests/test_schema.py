@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from llm_gc.analysis import shape
+from llm_gc.analysis.document_schemas import SCHEMAS, main, pipeline_schema, text_of, transcript_schema
 from llm_gc.api import run
-from llm_gc.check import shape
-from llm_gc.files import pipelines_in
-from llm_gc.glossary import DESCRIPTIONS
-from llm_gc.pipeline import Pipeline
-from llm_gc.schema import SCHEMAS, main, pipeline_schema, text_of, transcript_schema
+from llm_gc.files.locations import pipelines_in
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.language.steps import KINDS
 from llm_gc.source import load
-from llm_gc.steps import KINDS
+from llm_gc.transcript.field_descriptions import DESCRIPTIONS
 
 ROOT = Path(__file__).parent.parent
 QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=None)
@@ -28,7 +28,7 @@ QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=Non
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_files_are_fresh(name: str) -> None:
-    """What is committed is what the models give; `python -m llm_gc.schema` writes it."""
+    """What is committed is what the models give; `python -m llm_gc.analysis.document_schemas` writes it."""
     assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == text_of(SCHEMAS[name]())
 
 
@@ -54,7 +54,7 @@ def test_they_are_json_schemas(make: Any) -> None:
 
 
 def nodes(node: Any) -> list[dict[str, Any]]:
-    """Give every map in a schema."""
+    """Return every map in a schema."""
     if isinstance(node, list):
         return [inner for item in node for inner in nodes(item)]
     if not isinstance(node, dict):
@@ -63,7 +63,7 @@ def nodes(node: Any) -> list[dict[str, Any]]:
 
 
 def properties(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Give every property in a schema, by the record that has it."""
+    """Return every property in a schema, by the record that has it."""
     records = {"": schema, **schema["$defs"]}
     return {
         f"{name}.{field}": inner
@@ -154,7 +154,7 @@ WHOLE: dict[str, Any] = {
 
 
 def paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Give every path in a document."""
+    """Return every path in a document."""
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     return [path, *(inner for key, item in items for inner in paths(item, (*path, key)))]
 
@@ -179,7 +179,7 @@ KEYS = [
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """Give the document with up to three things in it replaced, removed or added."""
+    """Return the document with up to three things in it replaced, removed or added."""
     document = copy.deepcopy(WHOLE)
     for _ in range(draw(st.integers(1, 3))):
         *way, last = draw(st.sampled_from(PATHS))
@@ -200,7 +200,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 def is_typed(document: Any) -> bool:
-    """Tell whether the models take a document."""
+    """Return whether the models take a document."""
     try:
         Pipeline.model_validate(document)
     except ValidationError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from llm_gc.backends.base import Backend
+from llm_gc.backends.interface import Backend
 from llm_gc.errors import LlmGcError, UsageError
 
 NAMES = ("ollama", "openai", "rehearsal", "auto")
@@ -21,7 +21,7 @@ def make(
     environ: Mapping[str, str] = NO_ENVIRONMENT,
     fallen_back: Callable[[LlmGcError], None] = lambda _: None,
 ) -> Backend:
-    """Give the backend of that name; without one, each role is asked as it says, of Ollama where it says nothing.
+    """Return the backend of that name; without one, each role is asked as it says, of Ollama where it says nothing.
 
     ``fallen_back`` is told why ``auto`` takes the stand-in.
 
@@ -44,9 +44,9 @@ def make(
 
 
 def _servers(kind: str | None, host: str | None, environ: Mapping[str, str]) -> Backend:
-    from llm_gc.backends.kinds import Kinds
-    from llm_gc.backends.wire.hosts import base_url
-    from llm_gc.backends.wire.redact import vault_of
+    from llm_gc.backends.dispatch import ByServerKind
+    from llm_gc.backends.http.hosts import base_url
+    from llm_gc.backends.http.redact import vault_of
 
     wrong = base_url(host).wrong
     if wrong:
@@ -64,4 +64,4 @@ def _servers(kind: str | None, host: str | None, environ: Mapping[str, str]) -> 
 
         return OpenAI(host, environ=environ, vault=vault)
 
-    return Kinds({"ollama": ollama, "openai": openai}, kind or "ollama", only=kind is not None)
+    return ByServerKind({"ollama": ollama, "openai": openai}, kind or "ollama", only=kind is not None)

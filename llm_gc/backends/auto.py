@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from llm_gc.backends.base import Backend, Facts, Notify, ignore
+from llm_gc.backends.interface import Backend, Facts, Notify, ignore
 from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.protocol import Ask, ModelConfig, Reply
 
 
 class Auto:
@@ -17,7 +17,7 @@ class Auto:
         """Try ``first``; tell ``fallen_back`` why the stand-in is taken instead."""
         self._chosen, self._fallen_back = first, fallen_back
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Choose."""
         try:
             return await self._chosen.preflight(castings, load_timeout, notify)

@@ -1,23 +1,138 @@
-"""A person in a role: asked on a terminal, or answering from a list that was written beforehand.
-
-People take no time: nothing that they do counts for ``max_time``, and no deadline runs for them. What a person answers
-is held against the reply's format at once, so that nothing ever has to be repaired.
-"""
+"""A person as a role: asked on a terminal or answering from a list; structured replies are a form."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from llm_gc.backends.base import Asked, Facts, Notify, ignore
-from llm_gc.backends.form import Blank, blanks, read_at_once
-from llm_gc.conversation import Files
-from llm_gc.conversation.structured import parse
+from llm_gc.backends.interface import Asked, Facts, Notify, ignore
+from llm_gc.core import Files
+from llm_gc.core.structured import parse
 from llm_gc.errors import Unanswered
-from llm_gc.pipeline import Pipeline
-from llm_gc.protocol import Ask, Casting, Failure, Reply
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.protocol import Ask, Failure, ModelConfig, Reply
+
+_TYPES = {"string": "", "boolean": "yes or no", "integer": "a whole number", "number": "a number"}
+_SAID = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
+_PLAIN = {"type", "properties", "required", "additionalProperties", "title", "description", "default", "$schema"}
+_MOST_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """One thing to fill in: a property of a structured reply or, without a name, all that is answered.
+
+    ``schema`` is none where any text will do.
+    """
+
+    name: str = ""
+    schema: Any = None
+    required: bool = True
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """What can be chosen from; nothing where it is no choice."""
+        about = self._about
+        return (about["const"],) if "const" in about else tuple(about.get("enum", ()))
+
+    @property
+    def hint(self) -> str:
+        """How to fill it in, in a few words; empty where any text will do."""
+        if self.choices:
+            return "number or name"
+        return "" if self.schema is None else _TYPES.get(str(self._about.get("type")), "JSON")
+
+    @property
+    def about(self) -> str:
+        """What the author of the format says of it."""
+        return str(self._about.get("description", ""))
+
+    @property
+    def spare(self) -> tuple[Any, ...]:
+        """What stands in for it when it is left empty: its default, or nothing."""
+        return (self._about["default"],) if self.name and "default" in self._about else ()
+
+    def read(self, text: str) -> Any:
+        """Read what is written there.
+
+        Raises:
+            ValueError: saying why it will not do.
+
+        """
+        if self.schema is None:
+            return text
+        value = self._value(text)
+        _, wrong = parse(json.dumps(value), self.schema)
+        if wrong is not None:
+            raise ValueError(wrong.removeprefix("at $: "))
+        return value
+
+    @property
+    def _about(self) -> Mapping[str, Any]:
+        return self.schema if isinstance(self.schema, Mapping) else {}
+
+    def _value(self, text: str) -> Any:
+        if self.choices:
+            return _chosen(text, self.choices)
+        type_ = str(self._about.get("type"))
+        if type_ == "string":
+            return text
+        if type_ == "boolean" and text.casefold() in _SAID:
+            return _SAID[text.casefold()]
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            expected = _TYPES.get(type_)
+            why = f"{text!r} is not {expected}" if expected else f"it is not valid JSON: {error}"
+            raise ValueError(why) from error
+
+
+def blanks(schema: Any) -> tuple[Blank, ...]:
+    """Return what is to be filled in: each property of an object by itself, anything else as a whole."""
+    if not isinstance(schema, Mapping) or not schema.get("properties") or not set(schema) <= _PLAIN:
+        return (Blank(schema=schema),)
+    if '"$ref"' in json.dumps(schema):  # what it leads to is outside the property
+        return (Blank(schema=schema),)
+    required = schema.get("required", ())
+    return tuple(Blank(name, about, name in required) for name, about in schema["properties"].items())
+
+
+def read_at_once(text: str, schema: Any) -> str:
+    """Read a whole reply from one text: its JSON or, where the form has but one blank, what is in that.
+
+    Raises:
+        ValueError: saying why it will not do.
+
+    """
+    _, wrong = parse(text, schema)
+    if wrong is None:
+        return text
+    only, *more = blanks(schema)
+    if more or not only.name:
+        raise ValueError(wrong)
+    return json.dumps({only.name: only.read(text)}, ensure_ascii=False)
+
+
+def word(choice: Any) -> str:
+    """Return a choice as it is read and written."""
+    return choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
+
+
+def _chosen(text: str, choices: tuple[Any, ...]) -> Any:
+    """Return the choice of that name, else the one of that number, counted from 1."""
+    words = [word(choice) for choice in choices]
+    if text in words:
+        return choices[words.index(text)]
+    folded = [each.casefold() for each in words]
+    if folded.count(text.casefold()) == 1:
+        return choices[folded.index(text.casefold())]
+    if text.isdecimal() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= len(choices):
+        return choices[int(text) - 1]
+    raise ValueError(f"{text!r} is none of {', '.join(words)}")
+
 
 T = TypeVar("T")
 
@@ -36,7 +151,7 @@ class Asker(Protocol):
         """Whether a form is filled in with one answer, and not blank by blank."""
 
     async def answer(self, ask: Ask, blank: Blank) -> str:
-        """Give what the person writes.
+        """Return what the person writes.
 
         Raises:
             Unanswered: where there is no answer any more.
@@ -44,7 +159,7 @@ class Asker(Protocol):
         """
 
     def refuse(self, ask: Ask, why: str) -> None:
-        """Say that the answer will not do; it is asked for again.
+        """Report that the answer will not do; it is asked for again.
 
         Raises:
             Unanswered: where asking again would be no use.
@@ -59,7 +174,7 @@ class Human:
         """Get the answers from ``asker``."""
         self._asker = asker
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         """There is nothing to find out."""
         return Facts(NAME)
 
@@ -89,7 +204,7 @@ class Human:
             self._asker.refuse(ask, wrong)
 
     async def _data(self, ask: Ask) -> object:
-        """Have every blank filled in; give the data that comes of it."""
+        """Ask for every blank, and return the data that results."""
         filled: dict[str, object] = {}
         for blank in blanks(ask.format):
             values = await self._ask(ask, blank, partial(_values, blank=blank))
@@ -115,7 +230,7 @@ class Answers:
     at_once = True
 
     def __init__(self, answers: Sequence[str], source: str = "the answers") -> None:
-        """Give ``answers`` in order."""
+        """Return ``answers`` in order."""
         self._answers, self._source = [answers] if isinstance(answers, str) else list(answers), source
         self.used = 0
 
@@ -136,7 +251,7 @@ class Answers:
 
 
 def people(pipeline: Pipeline, files: Files) -> Iterator[str]:
-    """Give the roles that are people, those of the pipelines of scenes too."""
+    """Yield the roles that are people, those of the pipelines of scenes too."""
     yield from (name for name, role in pipeline.roles.items() if role.human)
     for scene, inner in files.scenes.values():
         yield from people(scene, inner)
@@ -153,7 +268,7 @@ def _some(text: str) -> str:
 
 
 def _values(text: str, blank: Blank) -> tuple[object, ...]:
-    """Give what is written in a blank, as one value or, where it may be left out, none."""
+    """Return what is written in a blank, as one value or, where it may be left out, none."""
     if text or (blank.required and not blank.spare):
         return (blank.read(_some(text)),)
     return blank.spare

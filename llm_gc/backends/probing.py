@@ -6,12 +6,11 @@ reply of a given form, without thinking, in a few tokens, and loaded as the pipe
 
 from __future__ import annotations
 
-from llm_gc.backends.base import Backend
-from llm_gc.backends.examining import Probe
-from llm_gc.conversation.structured import parse
-from llm_gc.frozen import FrozenDict, freeze
-from llm_gc.pipeline import LOAD_OPTIONS
-from llm_gc.protocol import Ask, Casting, Part, Request, Speaker
+from llm_gc.backends.interface import Backend, Probe
+from llm_gc.core.structured import parse
+from llm_gc.language.pipeline import LOAD_OPTIONS
+from llm_gc.protocol import Ask, ModelConfig, Part, Request, Speaker
+from llm_gc.values.frozen import FrozenDict, freeze
 
 QUESTION = 'Is snow white? Answer with JSON: {"answer": "yes"} or {"answer": "no"}.'
 
@@ -26,7 +25,7 @@ MOST_TOKENS, SILENCE, WHOLE, LOAD = 64, 60.0, 120.0, 300.0
 """Tokens of the reply, and the seconds for silence, for the whole reply, and for loading the model first."""
 
 
-async def probe(backend: Backend, casting: Casting) -> Probe:
+async def probe(backend: Backend, casting: ModelConfig) -> Probe:
     """Ask the model of a casting once, and tell what it did."""
     reply = await backend.reply(_ask(casting))
     if reply.failure is not None:
@@ -43,14 +42,14 @@ async def probe(backend: Backend, casting: Casting) -> Probe:
     )
 
 
-def _ask(casting: Casting) -> Ask:
+def _ask(casting: ModelConfig) -> Ask:
     options = {name: value for name, value in casting.options.items() if name in LOAD_OPTIONS or name == "num_ctx"}
     return Ask(
         id="probe",
         step=(),
         speaker=Speaker("probe"),
         label="Probe",
-        casting=Casting(
+        casting=ModelConfig(
             casting.model, casting.host, options, False, backend=casting.backend, api=casting.api, raw=casting.raw
         ),
         options=FrozenDict({**options, "num_predict": MOST_TOKENS, "temperature": 0, "seed": 1}),

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from llm_gc.backends.base import Asked, Delta, Facts, Notify, ignore
-from llm_gc.backends.made_up import sample
-from llm_gc.conversation.structured import parse
-from llm_gc.protocol import Ask, Casting, Latency, Reply, Tokens
-from llm_gc.tokens import CHARACTERS_PER_TOKEN
+from llm_gc.backends.interface import Asked, Delta, Facts, Notify, ignore
+from llm_gc.backends.sampling import sample
+from llm_gc.core.structured import parse
+from llm_gc.protocol import Ask, Latency, ModelConfig, Reply, Tokens
+from llm_gc.values.units import CHARACTERS_PER_TOKEN
 
 NAME = "rehearsal"
 """The model's name in the transcript: nobody can take these replies for a model's."""
@@ -35,7 +35,7 @@ TRIES = 100
 class Rehearsal:
     """The backend that needs none."""
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Everything is there."""
         return Facts(NAME)
 
@@ -64,7 +64,7 @@ class Rehearsal:
 
 
 def make_up(ask: Ask, spoken: int) -> list[str]:
-    """Give the words of a reply, each with the space before it; one word counts as one token."""
+    """Return the words of a reply, each with the space before it; one word counts as one token."""
     chance = Random(int(ask.options["seed"]))  # it need not be unforeseeable, but the same each time
     if ask.format is not None:
         return _pieces(_fitting(ask.format, chance))
@@ -75,7 +75,7 @@ def make_up(ask: Ask, spoken: int) -> list[str]:
 
 
 def _sentences(chance: Random, role: str, turn: int) -> str:
-    """Give a short text that says openly that nobody thought it."""
+    """Return a short text that says openly that nobody thought it."""
     count = chance.randint(2, 3)
     said = [
         f"{_OPENINGS[i]}, {chance.choice(_VERBS)} {chance.choice(_THINGS)} {chance.choice(_WHY)}." for i in range(count)
@@ -84,7 +84,7 @@ def _sentences(chance: Random, role: str, turn: int) -> str:
 
 
 def _fitting(schema: Any, chance: Random) -> str:
-    """Give made-up JSON that fits, judged as a model's reply is; after many tries, what does not."""
+    """Return made-up JSON that fits, judged as a model's reply is; after many tries, what does not."""
     text = ""
     for number in range(TRIES):
         text = json.dumps(sample(schema, chance, daring=number > 1), ensure_ascii=False)

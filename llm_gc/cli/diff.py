@@ -12,9 +12,10 @@ from llm_gc.cli.output import out
 from llm_gc.errors import UnreadableSession
 
 if TYPE_CHECKING:
-    from llm_gc.comparison import Comparison, Pair
-    from llm_gc.differences import Change
-    from llm_gc.records import Transcript
+    from llm_gc.transcript.compare import Comparison, Pair
+    from llm_gc.transcript.differences import Change
+    from llm_gc.transcript.records import Transcript
+
 
 MAX_LINES = 60
 """So many lines are shown of each part."""
@@ -29,12 +30,12 @@ MAX_LINES = 60
 def command(first: str, second: str, folder: Path, as_json: bool) -> int:
     """Compare two sessions (files, ids, how they begin, or last): inputs, pipelines, then turn by turn.
 
-    What is - or [-…-] stands in A alone, what is + or {+…+} in B alone. The exit code is 1 where they differ. Times,
+    What is - or [-…-] is in A alone, what is + or {+…+} in B alone. The exit code is 1 where they differ. Times,
     ids and what the server counted are no differences.
     """
-    from llm_gc.comparison import compare
     from llm_gc.sessions import find_session, load_session
-    from llm_gc.transcript import dumps
+    from llm_gc.transcript.compare import compare
+    from llm_gc.transcript.encode import dumps
 
     one, other = (load_session(find_session(text, folder)) for text in (first, second))
     try:
@@ -82,7 +83,7 @@ def _turns(found: Comparison) -> Iterator[str]:
 
 
 def _words(pair: Pair) -> str:
-    from llm_gc.comparison import WORDS
+    from llm_gc.transcript.compare import WORDS
 
     if "missing" in pair.causes:
         return f"{pair.place}: only in {'A' if pair.second is None else 'B'}"
@@ -96,7 +97,7 @@ def _cut(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _summary(transcript: Transcript) -> str:
-    from llm_gc.cli.figures import summary
+    from llm_gc.reports.figures import summary
 
     return " · ".join(summary(transcript))
 
@@ -124,7 +125,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 
 def _changed(found: Sequence[Change]) -> list[dict[str, Any]]:
-    from llm_gc.differences import ABSENT
+    from llm_gc.transcript.differences import ABSENT
 
     return [
         {"path": change.place, **{k: v for k, v in (("a", change.old), ("b", change.new)) if v is not ABSENT}}

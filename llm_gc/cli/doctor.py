@@ -1,4 +1,4 @@
-"""doctor: what stands between a pipeline and its servers."""
+"""doctor: what is between a pipeline and its servers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from llm_gc.cli.output import Piece, err, out
 from llm_gc.cli.process import run_async
 
 if TYPE_CHECKING:
-    from llm_gc.doctor.diagnosis import Case, Diagnosis
-    from llm_gc.doctor.report import Group, Line
-    from llm_gc.doctor.wants import Want
+    from llm_gc.doctor.diagnosis import Diagnosis, DoctorCase
+    from llm_gc.doctor.doctor_report import DiagnosisGroup, Line
+    from llm_gc.doctor.needs import Want
+
 
 _MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yellow"), "error": ("✗", "red")}
 
@@ -30,12 +31,12 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yell
 def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Examine the servers and models that FILE is to run on; without FILE, the server alone.
 
-    Ends with 0 where nothing stands in the way, 1 where something is to be mended, 3 where a server cannot be reached
+    Ends with 0 where nothing is in the way, 1 where something is to be fixed, 3 where a server cannot be reached
     or a model is missing.
     """
     from llm_gc.doctor.checks import diagnose
     from llm_gc.doctor.diagnosis import exit_code
-    from llm_gc.doctor.report import as_data, report
+    from llm_gc.doctor.doctor_report import as_data, report
 
     name, wants = _wants(file, inputs, options) if file is not None else ("", [])
     try:
@@ -57,27 +58,27 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
 
 
 def _wants(file: str, inputs: dict[str, str], options: dict[str, Any]) -> tuple[str, list[Want]]:
-    from llm_gc.doctor.wants import wants_of
-    from llm_gc.drivers.explore.supplied import supply
+    from llm_gc.doctor.needs import wants_of
     from llm_gc.errors import PipelineError, TemplateError
-    from llm_gc.placing import placed
+    from llm_gc.model_checker.default_inputs import default_inputs
+    from llm_gc.runtime.server_override import placed
 
     loaded = placed(load_pipeline(file, options["overrides"], options["models"]), options["host"], options["backend"])
-    values = {name: one.value for name, one in supply(loaded.pipeline, inputs, texts=True).items()}
+    values = {name: one.value for name, one in default_inputs(loaded.pipeline, inputs, texts=True).items()}
     try:
         return loaded.pipeline.name, wants_of(loaded, values)
     except TemplateError as error:
         raise PipelineError([loaded.locate(error)]) from error
 
 
-async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[Case]:
-    from llm_gc.doctor.visit import Visit
+async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[DoctorCase]:
+    from llm_gc.doctor.examination import DoctorExamination
 
-    visit = Visit(wants, options["host"], os.environ, options["backend"] or "ollama")
+    visit = DoctorExamination(wants, options["host"], os.environ, options["backend"] or "ollama")
     try:
         cases = await visit.examine()
         if options["pull"] and any(case.server.having("missing") for case in cases):
-            from llm_gc.cli.pulling import pulling
+            from llm_gc.cli.progress import pulling
 
             with pulling() as told:
                 await visit.pull(cases, told)
@@ -89,7 +90,7 @@ async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[Case]:
         await visit.aclose()
 
 
-def _print(groups: Sequence[Group]) -> None:
+def _print(groups: Sequence[DiagnosisGroup]) -> None:
     for number, group in enumerate(groups):
         if number:
             out.line()
@@ -100,7 +101,7 @@ def _print(groups: Sequence[Group]) -> None:
 
 
 def _shown(line: Line) -> Iterator[tuple[Piece, ...]]:
-    """Give a line of the report, its remedy and its places: with a mark in a terminal, plain else."""
+    """Yield a line of the report, its remedy and its places: with a mark in a terminal, plain else."""
     sign, colour = _MARKS[line.mark]
     mark = (sign, f"{colour} bold") if out.is_terminal else f"{line.mark}:"
     yield "  ", mark, f" {line.text}"

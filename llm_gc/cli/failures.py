@@ -11,7 +11,7 @@ import click
 
 from llm_gc.cli.output import OutputLost, err, out, why_lost
 from llm_gc.errors import COMPLETED, FAILED, INTERRUPTED, USAGE, LlmGcError
-from llm_gc.logins import mask_all
+from llm_gc.values.safe_text import mask_all
 
 DEBUG = "LLM_GC_DEBUG"
 """The environment variable that lets the traceback of an unexpected error be shown."""
@@ -102,7 +102,7 @@ def _system(error: BaseException) -> tuple[str, int]:
 
 
 def _path(error: OSError) -> str:
-    """Return the path that an error of the system is about, to stand before what is said of it."""
+    """Return the path that an error of the system is about, to be before what is said of it."""
     if not isinstance(error.filename, (str, bytes)):
         return ""
     path = os.fsdecode(error.filename)

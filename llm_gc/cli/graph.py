@@ -18,8 +18,8 @@ from llm_gc.cli.output import out
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def command(file: str | None, svg: str | None, overrides: tuple[str, ...], models: tuple[str, ...], force: bool) -> int:
     """Draw FILE as a flowchart in Mermaid's language, which GitHub and many editors show as a picture."""
-    from llm_gc.cli.writing import check, write
-    from llm_gc.graph import mermaid
+    from llm_gc.cli.input_output import check, write
+    from llm_gc.reports.mermaid import mermaid
 
     if file is None:
         raise click.UsageError("Give the pipeline to draw, for example: llm-gc graph m1")
@@ -34,7 +34,7 @@ def command(file: str | None, svg: str | None, overrides: tuple[str, ...], model
 
 
 def _picture(drawing: str) -> str:
-    # mmdr's native parts report a leak for each object that the last collection at exit does not come to
+    # mmdr's native parts report a leak for each object that the last collection at exit does not reached
     atexit.register(gc.unfreeze)
     try:
         import mmdr

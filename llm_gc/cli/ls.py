@@ -14,7 +14,8 @@ import click
 from llm_gc.cli.output import err, out
 
 if TYPE_CHECKING:
-    from llm_gc.sessions import Listed
+    from llm_gc.sessions import ListedSession
+
 
 HEAD = ("STATUS", "TURNS", "FAILED", "TOKENS", "TIME", "SESSION")
 
@@ -36,8 +37,8 @@ def command(sessions: Path, limit: int | None, as_json: bool) -> int:
     return 0
 
 
-def _print_lines(listed: Iterable[Listed]) -> bool:
-    """Print each session when it is read; tell whether there was one."""
+def _print_lines(listed: Iterable[ListedSession]) -> bool:
+    """Print each session when it is read; return whether there was one."""
     some = False
     for session in listed:
         if not some:
@@ -47,8 +48,8 @@ def _print_lines(listed: Iterable[Listed]) -> bool:
     return some
 
 
-def _line(session: Listed) -> str:
-    from llm_gc.cli.figures import seconds
+def _line(session: ListedSession) -> str:
+    from llm_gc.reports.figures import seconds
 
     if session.problem:
         return _columns(session.status, "-", "", "-", "-", f"{session.id}: {session.problem}")
@@ -58,12 +59,12 @@ def _line(session: Listed) -> str:
 
 
 def _columns(*words: str) -> str:
-    """Give a line of fixed columns, for those below are not known yet; a session's id ends with its pipeline's name."""
+    """Return a line of fixed columns, for later ones are not known yet; an id ends with its pipeline's name."""
     status, turns, failed, tokens, time, session = words
     return f"{status:11}  {turns:>5}  {failed:>6}  {tokens:>9}  {time:>9}  {session}"
 
 
-def _print_json(listed: Iterable[Listed]) -> None:
+def _print_json(listed: Iterable[ListedSession]) -> None:
     """Print one list, a session on each line, as they are read."""
     before = "["
     for session in listed:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llm_gc.errors import UsageError
-from llm_gc.printable import one_line
+from llm_gc.values.safe_text import one_line
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
+
 
 INPUT_HELP = "An input by name, also one whose name is an option here. A value @PATH reads a file, @- standard input."
 
@@ -21,7 +22,7 @@ Decorated = Callable[..., Any]
 
 
 def laid_over(command: Decorated) -> Decorated:
-    """Let a command take what is laid over the pipeline's document: ``overrides`` and ``models``."""
+    """Add the options that override parts of the document: ``overrides`` and ``models``."""
     model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME",
                          help="Another model, for a role or for all.")  # fmt: skip
     override = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE",
@@ -30,7 +31,7 @@ def laid_over(command: Decorated) -> Decorated:
 
 
 def pipeline_and_inputs(command: Decorated) -> Decorated:
-    """Let an ``InputsCommand`` take a pipeline's ``file``, inputs by name, and what is laid over its document."""
+    """Add to an ``InputsCommand`` a pipeline's ``file``, its inputs by name, and the overriding options."""
     given = click.option("--input", "given", multiple=True, metavar="NAME=VALUE", help=INPUT_HELP)
     return click.argument("file", required=False)(given(laid_over(command)))
 
@@ -86,7 +87,7 @@ class InputsCommand(click.Command):
         return next((word for word in perhaps if _is_pipeline(word)), None)
 
     def _inputs_of_session(self, args: list[str]) -> dict[str, Any]:
-        """Return the inputs of the session that ``--from`` names; none where there is no such session."""
+        """Return the inputs of the session that ``--from`` names; None where there is no such session."""
         session, folder = _value_of("--from", args), _value_of("--sessions", args)
         if session is None or not any("--from" in param.opts for param in self.params):
             return {}
@@ -138,10 +139,10 @@ def load_pipeline(file: str, overrides: Sequence[str], models: Sequence[str]) ->
 
 
 def _content(ctx: click.Context, file: str) -> bytes | None:
-    """Return standard input, read once for a command, where that is the file; none for any other."""
+    """Return standard input, read once for a command, where that is the file; None for any other."""
     if file != "-":
         return None
-    from llm_gc.cli.standard_input import read
+    from llm_gc.cli.input_output import read
 
     if _STDIN not in ctx.meta:
         ctx.meta[_STDIN] = read()
@@ -154,7 +155,7 @@ _STDIN = "llm_gc.standard_input"
 
 
 def by_name() -> frozenset[str]:
-    """Give the inputs of the command that runs now that are given as ``--input name=value`` alone."""
+    """Return the inputs of the command that runs now that are given as ``--input name=value`` alone."""
     return frozenset(click.get_current_context().meta.get(_BY_NAME, ()))
 
 
@@ -210,7 +211,7 @@ def _value_of(option: str, args: list[str]) -> str | None:
 
 
 def _is_pipeline(word: str) -> bool:
-    from llm_gc.files import find
+    from llm_gc.files.locations import find
 
     try:
         return bool(find(word))
@@ -219,7 +220,7 @@ def _is_pipeline(word: str) -> bool:
 
 
 def _type(schema: Any) -> str:
-    """Give what an input expects: its choices where there are any, else its types."""
+    """Return what an input expects: its choices where there are any, else its types."""
     about = schema if isinstance(schema, dict) else {}
     if isinstance(about.get("enum"), list):
         return one_line(f"[{'|'.join(map(_shown, about['enum']))}]")
@@ -274,13 +275,13 @@ class _Values:
         if not word.startswith("@") or word.startswith("@@"):
             return word.removeprefix("@") if word.startswith("@@") else word
         if word != "@-":
-            from llm_gc.files import read_text
+            from llm_gc.files.locations import read_text
 
             return read_text(word[1:])
         if self._has_read:
             raise click.UsageError("standard input can be read once, and was: give this value by @PATH")
         self._has_read = True
-        from llm_gc.cli.standard_input import read
+        from llm_gc.cli.input_output import read
 
         try:
             return read().decode("utf-8-sig")

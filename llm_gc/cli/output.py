@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from llm_gc.printable import clean, clean_json, one_line, rows
+from llm_gc.values.safe_text import clean, clean_json, one_line, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
 
 Piece = str | tuple[str, str]
 """A part of a line: a text, or a text and its style, such as ``bold cyan``."""
@@ -45,7 +46,7 @@ _UNGUARDED: Final = object()
 class OutputLost(BaseException):
     """Standard output cannot be written, so that the command has nothing more to do.
 
-    It is no ``Exception``, so that nobody takes it for a fault of what was being printed and goes on with the next.
+    It is no ``Exception``, so that nobody takes it for a fault of what was being printed and continues the next.
     """
 
 
@@ -64,7 +65,7 @@ class Stream:
         self._goes_on, self._and_so = self._name == "stderr", ""
 
     def keep_going(self, and_so: str) -> None:
-        """Let the command go on where this is lost, since it does more than print; ``and_so`` says so to the user."""
+        """Continue the command where this is lost, since it does more than print; ``and_so`` is part of the warning."""
         self._goes_on, self._and_so = True, and_so
 
     def keep(self, below: Any) -> None:
@@ -121,7 +122,7 @@ class Stream:
         self._write(_without_commands(whole) if self._is_log else whole)
 
     def escaped(self, text: str, *, end: str = "\n") -> None:
-        """Print JSON, or YAML of which all texts stand in double quotes: it stays valid, and means the same."""
+        """Print JSON, or YAML of which all texts are in double quotes: it stays valid, and means the same."""
         text = clean_json(text)
         if self._is_log:
             text = text.replace(_OLD_COMMAND, "\\u0023#[")
@@ -139,7 +140,7 @@ class Stream:
             self._write(one_line(command) + "\n")
 
     def document(self, pieces: Iterable[str]) -> None:
-        """Print what else would be a file: in UTF-8, as it would stand there."""
+        """Print what else would be a file: in UTF-8, as it would be there."""
         for piece in pieces:
             text = _without_commands(clean(piece)) if self._is_log else clean(piece)
             self._write(text, buffer=getattr(self.file, "buffer", None))
@@ -150,7 +151,7 @@ class Stream:
             self._write(f"\r\x1b[K{one_line(text)}")
 
     def spinner(self, text: str) -> Progress:
-        """Start to show in a terminal that something goes on, with the time since."""
+        """Start to show in a terminal that something continues, with the time since."""
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", style="dim", markup=False))
@@ -213,7 +214,7 @@ class Stream:
         return True
 
     def _styled(self, pieces: Iterable[tuple[str, str]], begin: int, end: int) -> str:
-        """Return what stands between two places of a line, with its styles where they can be shown."""
+        """Return what is between two places of a line, with its styles where they can be shown."""
         shown, place = "", 0
         for text, style in pieces:
             part = text[max(begin - place, 0) : max(end - place, 0)]
@@ -323,7 +324,7 @@ class _Bytes(io.RawIOBase):
 
 
 def why_lost(error: OSError) -> str:
-    """Say why standard output cannot be written."""
+    """Return why standard output cannot be written."""
     if error.errno == errno.EPIPE:
         return "nobody reads standard output any more"
     if error.errno == errno.EBADF:
@@ -332,7 +333,7 @@ def why_lost(error: OSError) -> str:
 
 
 def guard() -> None:
-    """Let everything that is printed in this process be made safe, whoever prints it."""
+    """Make everything that is printed in this process safe, whichever code prints it."""
     for name, stream in (("stdout", out), ("stderr", err)):
         below = stream.file
         if hasattr(below, "reconfigure"):

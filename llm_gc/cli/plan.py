@@ -10,7 +10,7 @@ from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import out
 
 if TYPE_CHECKING:
-    from llm_gc.drivers.explore.supplied import Supplied
+    from llm_gc.model_checker.default_inputs import DefaultInputs
     from llm_gc.planning.plan import Plan
     from llm_gc.project import Loaded
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Say turn by turn what the conversation in FILE will do: who speaks, on which model, sent what.
 
-    What nobody has said yet stands in marks: ⟨Reviewer, turn 2: up to 400 tokens⟩. Whatever hangs on it is assumed, and
+    What nobody has said yet is in marks: ⟨Reviewer, turn 2: up to 400 tokens⟩. Whatever depends on it is assumed, and
     every assumption is told with its place.
     """
     if file is None:
         raise click.UsageError("Give the pipeline to plan, for example: llm-gc plan m1")
     from llm_gc.errors import PipelineError, TemplateError
-    from llm_gc.planning.inputs import supplied
     from llm_gc.planning.plan import plan
+    from llm_gc.planning.plan_text import supplied
 
     loaded = _seeded(load_pipeline(file, options["overrides"], options["models"]), options["seed"])
     values, unknown = supplied(loaded.pipeline, inputs)
@@ -53,8 +53,8 @@ def _seeded(loaded: Loaded, seed: int | None) -> Loaded:
     return loaded if seed is None else replace(loaded, pipeline=loaded.pipeline.model_copy(update={"seed": seed}))
 
 
-def _print(plan: Plan, inputs: dict[str, Supplied], unknown: set[str], options: dict[str, Any]) -> None:
-    from llm_gc.planning.telling import as_data, block, summary
+def _print(plan: Plan, inputs: dict[str, DefaultInputs], unknown: set[str], options: dict[str, Any]) -> None:
+    from llm_gc.planning.plan_text import as_data, block, summary
 
     number = options["turn"]
     if options["as_json"]:

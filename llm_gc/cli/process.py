@@ -76,7 +76,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def _cancel(loop: AbstractEventLoop, task: Task[Any]) -> None:
-    """Cancel a task until it is over: a library may take a cancellation for something else, and go on."""
+    """Cancel a task until it is over: a library may take a cancellation for something else, and continue."""
     if not task.done():
         task.cancel()
         loop.call_later(PATIENCE, _cancel, loop, task)

@@ -16,7 +16,7 @@ from llm_gc.cli.output import err, out
 from llm_gc.errors import PipelineError, TemplateError, UsageError
 
 if TYPE_CHECKING:
-    from llm_gc.drivers.explore.report import Report
+    from llm_gc.model_checker.rehearse import RehearsalReport
 
 
 GC_THRESHOLD = 200_000
@@ -37,10 +37,10 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     Inputs that are not given have their defaults, an example, or a value that is made up.
     The exit code is 1 where there is a fault.
     """
-    from llm_gc.cli.writing import OUT, check
-    from llm_gc.drivers.explore.report import rehearse
-    from llm_gc.drivers.explore.supplied import supply
-    from llm_gc.files import find
+    from llm_gc.cli.input_output import OUT, check
+    from llm_gc.files.locations import find
+    from llm_gc.model_checker.default_inputs import default_inputs
+    from llm_gc.model_checker.rehearse import rehearse
 
     if file is None:
         raise click.UsageError("Give the pipeline to rehearse, for example: llm-gc rehearse m1")
@@ -55,7 +55,7 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     loaded = load_pipeline(file, options["overrides"], options["models"])
     for warning in loaded.warnings:
         err.line(str(warning), fit=False)
-    supplied = supply(loaded.pipeline, inputs, texts=True)
+    supplied = default_inputs(loaded.pipeline, inputs, texts=True)
     try:
         report = rehearse(loaded, supplied, options["max_states"], _progress())
     except TemplateError as error:
@@ -69,8 +69,8 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     return 1 if report.failed else 0
 
 
-def _print(report: Report, *, as_json: bool) -> None:
-    from llm_gc.cli.rehearsed import as_data, lines, verdict
+def _print(report: RehearsalReport, *, as_json: bool) -> None:
+    from llm_gc.reports.rehearsal_report import as_data, lines, verdict
 
     if as_json:
         out.escaped(json.dumps(as_data(report), ensure_ascii=False, indent=1))
@@ -81,10 +81,10 @@ def _print(report: Report, *, as_json: bool) -> None:
     out.line((verdict(report), "red" if report.failed else "green"))
 
 
-def _write(report: Report, tests: str, named: str | None, *, force: bool) -> None:
+def _write(report: RehearsalReport, tests: str, named: str | None, *, force: bool) -> None:
     """Write the proposed cases; the pipeline is ``named`` in the file where it would not be found otherwise."""
-    from llm_gc.cli.rehearsed import as_test_file
-    from llm_gc.cli.writing import OUT, write
+    from llm_gc.cli.input_output import OUT, write
+    from llm_gc.reports.rehearsal_report import as_test_file
 
     if not report.cases:
         raise UsageError("no ending can be said in a test file, so there is nothing to write")
@@ -94,14 +94,14 @@ def _write(report: Report, tests: str, named: str | None, *, force: bool) -> Non
 
 
 def _seen_from(tests: Path | None, file: Path) -> str | None:
-    """Give the pipeline's file as a test file names it; none beside it, and where nobody knows where it will stand.
+    """Return the pipeline's file as a test file names it; none beside it, and where nobody knows where it will be.
 
     Raises:
         UsageError: where it could not be read from there.
 
     """
-    from llm_gc.files import shipped
-    from llm_gc.reader import tests_root
+    from llm_gc.files.locations import shipped
+    from llm_gc.files.opening import tests_root
 
     if tests is None:
         return None
@@ -123,7 +123,7 @@ def _seen_from(tests: Path | None, file: Path) -> str | None:
 
 
 def _progress() -> Callable[[int, int], object] | None:
-    """Give what shows in a terminal how far it is; nothing shows elsewhere."""
+    """Return what shows in a terminal how far it is; nothing shows elsewhere."""
     if not err.is_live:
         return None
     return lambda states, waiting: err.status(f"{states:,} states, {waiting:,} to look at ")

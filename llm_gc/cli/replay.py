@@ -13,7 +13,8 @@ from llm_gc.cli.output import err, out
 from llm_gc.errors import LlmGcError
 
 if TYPE_CHECKING:
-    from llm_gc.drivers.replay import Difference, Replayed
+    from llm_gc.runtime.replay import Difference, Replayed
+
 
 MAX_LINES = 60
 """So many lines of a difference are shown."""
@@ -26,7 +27,7 @@ MAX_LINES = 60
 @click.option("--sessions", "folder", type=click.Path(path_type=Path), default="sessions", show_default=True,
               metavar="DIR", help="Where sessions are looked for.")  # fmt: skip
 def command(sessions: tuple[str, ...], as_recorded: bool, file: str | None, folder: Path) -> int:
-    """Feed each SESSION (a file, an id, how it begins, last, or a folder of them) to its pipeline as it is now.
+    """Replay each SESSION (a file, an id, a prefix of one, last, or a folder of them) with its pipeline as it is now.
 
     No model is asked. Every request that the pipeline makes is held against the recorded one, and so is what comes of
     the replies: identical, or the first difference. Where the pipeline's file is gone, its record stands in for it.
@@ -68,10 +69,10 @@ def _paths(text: str, folder: Path) -> Iterator[Path]:
 
 
 def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replayed, str]:
-    """Replay one; give what came of it, and against what it was held."""
+    """Replay one; return what came of it, and against what it was held."""
     from llm_gc import project
-    from llm_gc.drivers.replay import replay
-    from llm_gc.restored import current, given, restored
+    from llm_gc.runtime.replay import replay
+    from llm_gc.runtime.restore import current, given, restored
     from llm_gc.sessions import load_session
 
     transcript = load_session(path)

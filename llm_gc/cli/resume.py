@@ -1,4 +1,4 @@
-"""resume: go on with a conversation that was interrupted, from the turns that it had."""
+"""resume: continue a conversation that was interrupted, from the turns that it had."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.going import go, going, print_asked, screens, under
 from llm_gc.cli.output import err
+from llm_gc.cli.run_options import go, going, print_asked, screens, under
 from llm_gc.errors import LlmGcError, PipelineError, UsageError
 
 if TYPE_CHECKING:
     from llm_gc.cli.screen import Notes
-    from llm_gc.drivers.past import Past
-    from llm_gc.records import Transcript
-    from llm_gc.sessions import Taken
+    from llm_gc.runtime.resume_point import ResumePoint
+    from llm_gc.sessions import LockedSession
+    from llm_gc.transcript.records import Transcript
+
 
 MAX_LINES = 40
 """So many lines of what has changed are shown."""
@@ -26,16 +27,16 @@ MAX_LINES = 40
 @click.option("--anyway", is_flag=True, help="Go on with the recorded pipeline, though its file has changed since.")
 @going("who did before")
 def command(session: str, anyway: bool, **options: Any) -> int:
-    """Go on with SESSION (a file, an id, how it begins, or last) after whatever has interrupted it.
+    """Resume SESSION (a file, an id, a prefix of one, or last) after an interruption.
 
     What is recorded is not asked again, but for turns at its end that failed. It stays the same conversation in the
     same file. --answers gives the answers that are still needed.
     """
-    from llm_gc.drivers.past import interrupted, nothing_left
-    from llm_gc.restored import restored
-    from llm_gc.sessions import take
+    from llm_gc.runtime.restore import restored
+    from llm_gc.runtime.resume_point import interrupted, nothing_left
+    from llm_gc.sessions import lock_session
 
-    with take(session, options["sessions"]) as taken:
+    with lock_session(session, options["sessions"]) as taken:
         found = taken.read()
         transcript = found.transcript
         if nothing_left(transcript):
@@ -53,7 +54,7 @@ def command(session: str, anyway: bool, **options: Any) -> int:
 
 
 def _refuse(transcript: Transcript, options: dict[str, Any]) -> int:
-    """Say that nothing is left to do: that is no mistake, unless the conversation failed."""
+    """Report that nothing is left to do: that is no mistake, unless the conversation failed."""
     ended = transcript.ended_by
     print_asked(transcript, options)
     if transcript.status == "failed":
@@ -64,8 +65,8 @@ def _refuse(transcript: Transcript, options: dict[str, Any]) -> int:
     return 0
 
 
-def _told(past: Past) -> str:
-    """Say where it goes on."""
+def _told(past: ResumePoint) -> str:
+    """Return where it continues."""
     turns = [turn for turn in past.turns if not turn.is_pick]
     again = sum(not turn.is_pick for turn in past.transcript.turns) - len(turns)
     where = f"after {len(turns)} recorded turn{'' if len(turns) == 1 else 's'}"
@@ -73,9 +74,9 @@ def _told(past: Past) -> str:
     return f"{past.transcript.id} goes on {where}{failed}{under(past.transcript)}"
 
 
-def _stop_if_changed(transcript: Transcript, taken: Taken, notes: Notes) -> None:
+def _stop_if_changed(transcript: Transcript, taken: LockedSession, notes: Notes) -> None:
     """Stop where the pipeline is another one by now, and show in what."""
-    from llm_gc.restored import current
+    from llm_gc.runtime.restore import current
 
     file = transcript.pipeline.file
     try:
@@ -95,8 +96,8 @@ def _stop_if_changed(transcript: Transcript, taken: Taken, notes: Notes) -> None
 
 
 def _changes(transcript: Transcript, now: Any) -> Iterator[str]:
-    from llm_gc.differences import pipeline_changes
-    from llm_gc.drivers.resolved import resolve_again
+    from llm_gc.runtime.resolution import resolve_again
+    from llm_gc.transcript.differences import pipeline_changes
 
     try:
         resolved, _ = resolve_again(transcript, now)

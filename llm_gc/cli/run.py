@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_gc.cli.going import go, going, screens, under
 from llm_gc.cli.options import InputsCommand, by_name, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import err
+from llm_gc.cli.run_options import go, going, screens, under
 
 if TYPE_CHECKING:
     from llm_gc.project import Loaded
@@ -26,7 +26,7 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/.
 
     With --from SESSION (a file, an id, how it begins, or last) the turns before --turn are those of that conversation,
-    as they were, and the rest is had anew: with its own pipeline and inputs, or with those that are given here.
+    as they were, and the rest is had again: with its own pipeline and inputs, or with those that are given here.
     """
     if options["session"] is not None:
         return _fork(file, inputs, options)
@@ -34,8 +34,8 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
         raise click.UsageError("--turn needs --from SESSION, the conversation whose turns are counted.")
     if file is None:
         raise click.UsageError('Give the pipeline to run, for example: llm-gc run m1 --task "…"')
-    from llm_gc.inputs import resolve
-    from llm_gc.placing import placed
+    from llm_gc.language.inputs import resolve
+    from llm_gc.runtime.server_override import placed
 
     loaded = placed(_load(file, options), options["host"], options["backend"])
     values = resolve(loaded.pipeline.inputs, inputs, texts=True, by_name=by_name())
@@ -43,10 +43,10 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
 
 
 def _fork(file: str | None, inputs: Mapping[str, Any], options: dict[str, Any]) -> int:
-    from llm_gc.drivers.past import forked
-    from llm_gc.inputs import coerce, resolve
-    from llm_gc.placing import placed
-    from llm_gc.restored import varied
+    from llm_gc.language.inputs import coerce, resolve
+    from llm_gc.runtime.restore import varied
+    from llm_gc.runtime.resume_point import forked
+    from llm_gc.runtime.server_override import placed
     from llm_gc.sessions import find_session, load_session
 
     transcript = load_session(find_session(options["session"], options["sessions"]))

@@ -16,11 +16,11 @@ from llm_gc.cli.output import out
 def command(what: str, file: str | None, overrides: tuple[str, ...], models: tuple[str, ...]) -> int:
     """Print the JSON Schema of pipelines (or of tests, or of transcripts), for editors and for CI."""
     if file is not None:
-        from llm_gc.documents import as_yaml
+        from llm_gc.project.documents import as_yaml
 
         out.escaped(as_yaml(load_pipeline(file, overrides, models).document))
         return 0
-    from llm_gc.schema import SCHEMAS, text_of
+    from llm_gc.analysis.document_schemas import SCHEMAS, text_of
 
     out.escaped(text_of(SCHEMAS[f"{what}.schema.json"]()))
     return 0

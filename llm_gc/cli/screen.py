@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from llm_gc.backends.base import Asked, Delta, Loading, Progress, TakenBack
-from llm_gc.cli import figures
+from llm_gc.backends.interface import Asked, Delta, Loading, Progress, TakenBack
 from llm_gc.cli.output import err
-from llm_gc.cli.voices import Voice
-from llm_gc.conversation import Outcome, Turn
+from llm_gc.cli.renderers import Renderer
+from llm_gc.core import Outcome, Turn
 from llm_gc.protocol import Ask, Failure
-from llm_gc.records import Transcript
+from llm_gc.reports import figures
+from llm_gc.transcript.records import Transcript
 
 
 class Notes:
@@ -36,7 +36,7 @@ class Notes:
         self._put(lines, "yellow")
 
     def spin(self, text: str) -> None:
-        """Show that something goes on, with the time since."""
+        """Show that something continues, with the time since."""
         if self._kept is None and err.is_live:
             self.still()
             self._spinner = err.spinner(text)
@@ -72,14 +72,14 @@ class Notes:
 class Screen:
     """The watcher that shows a run. Of turns side by side the first one streams, the others follow whole."""
 
-    def __init__(self, voice: Voice, notes: Notes, *, thinking: bool = False) -> None:
+    def __init__(self, voice: Renderer, notes: Notes, *, thinking: bool = False) -> None:
         """Show turns by ``voice``, and everything about them by ``notes``; ``thinking`` too, where that is wanted."""
         self._voice, self._notes, self._thinking = voice, notes, thinking
         self._open: dict[str, _Shown] = {}
         self._moved = asyncio.Event()
 
     def preparing(self, progress: Progress) -> None:
-        """Say that a model is being loaded."""
+        """Report that a model is being loaded."""
         if isinstance(progress, Loading):
             self._notes.spin(f"loading {progress.model}")
 
@@ -104,7 +104,7 @@ class Screen:
                 self._hear(shown, Delta(text, thinking if self._thinking else ""))
 
     def retrying(self, ask: Ask, failure: Failure, wait: float) -> None:
-        """Say that what was shown is void."""
+        """Report that what was shown is void."""
         shown = self._open[_key(ask)]
         self._void(shown)
         self._notes.warn(f"{ask.label}: {failure.message} Trying again in {wait:g} s.")
@@ -138,7 +138,7 @@ class Screen:
         self._notes.warn(f"warning: {message}")
 
     def ended(self, transcript: Transcript, outcome: Outcome, path: Path | None) -> None:
-        """Say why it ended, what came of it, and where the transcript is."""
+        """Print why it ended, what came of it, and where the transcript is."""
         self._notes.still()
         for shown in self._open.values():
             cut = shown.streamed
@@ -210,7 +210,7 @@ class Screen:
         self._say(where if not self._voice.names_speakers or (message.failed and line) else "", line)
 
     def _close_pick(self, shown: _Shown, turn: Turn) -> None:
-        """A choice is no part of the conversation: it is told of, and its words are not shown."""
+        """A choice is no part of the conversation: it is notified of, and its words are not shown."""
         failure, data = turn.exchange.failure, turn.message.data
         self._void(shown)
         if failure is not None:
@@ -233,7 +233,7 @@ class _Shown:
         self.begin(ask)
 
     def begin(self, ask: Ask) -> None:
-        """Begin it anew, with nothing shown."""
+        """Begin it again, with nothing shown."""
         self.ask, self.model = ask, ask.model
         self.is_pick = ask.is_pick
         self.pieces: list[Delta] = []

@@ -12,7 +12,7 @@ from llm_gc.cli.output import out
 from llm_gc.errors import UsageError
 
 if TYPE_CHECKING:
-    from llm_gc.records import Transcript, TurnRecord
+    from llm_gc.transcript.records import Transcript, TurnRecord
 
 
 @click.command()
@@ -42,14 +42,14 @@ def command(session: str, sessions: Path, **options: Any) -> int:
     elif options["as_json"]:
         _print_json(transcript)
     else:
-        from llm_gc.cli.telling import Teller
+        from llm_gc.cli.session_printer import SessionPrinter
 
-        Teller(thinking=options["thinking"]).session(transcript)
+        SessionPrinter(thinking=options["thinking"]).session(transcript)
     return 0
 
 
 def _write(transcript: Transcript, options: dict[str, Any]) -> None:
-    from llm_gc.cli.writing import check, write
+    from llm_gc.cli.input_output import check, write
 
     names = [name for name in (options["html"], options["markdown"]) if name]
     if len(set(names)) < len(names):
@@ -57,11 +57,11 @@ def _write(transcript: Transcript, options: dict[str, Any]) -> None:
     for name in names:  # before anything is written
         check(name, force=options["force"])
     if options["html"]:
-        from llm_gc.cli.page import page
+        from llm_gc.reports.html import page
 
         write(options["html"], page(transcript), force=options["force"], private=True)
     if options["markdown"]:
-        from llm_gc.cli.markdown import markdown
+        from llm_gc.reports.markdown import markdown
 
         text: Iterable[str] = markdown(transcript, thinking=options["thinking"])
         write(options["markdown"], text, force=options["force"], private=True)
@@ -83,8 +83,8 @@ def _turn(transcript: Transcript, name: str) -> TurnRecord:
 
 
 def _tell_turn(transcript: Transcript, turn: TurnRecord, options: dict[str, Any]) -> None:
-    from llm_gc.cli.telling import Teller
-    from llm_gc.transcript import messages_of
+    from llm_gc.cli.session_printer import SessionPrinter
+    from llm_gc.transcript.encode import messages_of
 
     try:
         messages = messages_of(transcript, turn) if options["request"] else []
@@ -95,13 +95,13 @@ def _tell_turn(transcript: Transcript, turn: TurnRecord, options: dict[str, Any]
         sent = {"messages": messages, "options": request.options, "format": request.format}
         _print_json(sent if options["request"] else turn)
         return
-    teller = Teller(thinking=options["thinking"])
+    teller = SessionPrinter(thinking=options["thinking"])
     if options["request"]:
         teller.request(messages, request.options)
     teller.turn(turn, whole=True)
 
 
 def _print_json(value: Any) -> None:
-    from llm_gc.transcript import dumps
+    from llm_gc.transcript.encode import dumps
 
     out.escaped(dumps(value, indent=1))

@@ -12,7 +12,8 @@ from llm_gc.cli.output import err, out
 from llm_gc.errors import UsageError
 
 if TYPE_CHECKING:
-    from llm_gc.testing.session import Session, Tested
+    from llm_gc.testing.playing import CaseRun, TestedFile
+
 
 COLOURS = {"+": "green", "-": "red"}
 
@@ -34,36 +35,36 @@ def command(paths: tuple[str, ...], junit: str | None, **options: Any) -> int:
 
     PATH is a test file, a folder of them, or a pipeline that has one beside it.
     """
-    from llm_gc.cli.writing import check, write
-    from llm_gc.testing import report
-    from llm_gc.testing.finding import find
-    from llm_gc.testing.junit import document
-    from llm_gc.testing.session import Session
+    from llm_gc.cli.input_output import check, write
+    from llm_gc.testing import verdicts
+    from llm_gc.testing.playing import CaseRun
+    from llm_gc.testing.selection import find
+    from llm_gc.testing.verdicts import document
 
     if not paths:
         raise click.UsageError("Give the test files or folders, for example: llm-gc test pipelines/")
     if junit is not None:
         check(junit, force=options["force"])
-    session, start = Session(find(paths), _chosen(options["expression"])), perf_counter()
+    session, start = CaseRun(find(paths), _chosen(options["expression"])), perf_counter()
     for tested in session.go():
         _show(tested, verbose=options["verbose"])
     if not any(one.verdicts or one.broken for one in session.tested):
         raise UsageError(f"no case is meant by -k {options['expression']!r}; all are left out")
     if options["cover"] and session.covered:
         out.line()
-        for line in report.coverage(list(session.covered.values())):
+        for line in verdicts.coverage(list(session.covered.values())):
             out.line(line, fit=False)
     if junit is not None:
         write(junit, [document(session.tested)], force=options["force"])
     out.line()
-    out.line(report.summary(session.tested, perf_counter() - start))
+    out.line(verdicts.summary(session.tested, perf_counter() - start))
     return _code(session, options["fail_under"])
 
 
 def _chosen(expression: str | None) -> Callable[[str], bool]:
     if expression is None:
         return lambda _: True
-    from llm_gc.testing.choosing import read
+    from llm_gc.testing.selection import read
 
     try:
         return read(expression)
@@ -73,12 +74,12 @@ def _chosen(expression: str | None) -> Callable[[str], bool]:
         ) from error
 
 
-def _show(tested: Tested, *, verbose: bool) -> None:
+def _show(tested: TestedFile, *, verbose: bool) -> None:
     """Print a file's line, and below it what did not come out as expected."""
-    from llm_gc.testing import report
+    from llm_gc.testing import verdicts
 
     bad = tested.broken is not None or bool(tested.failed)
-    out.line((report.line(tested), "red" if bad else "green"), fit=False)
+    out.line((verdicts.line(tested), "red" if bad else "green"), fit=False)
     if tested.broken is not None:
         for line in tested.broken.lines:
             out.line(f"  {line}", fit=False)
@@ -86,7 +87,7 @@ def _show(tested: Tested, *, verbose: bool) -> None:
         if verdict.passed and verbose:
             out.line(f"  passed: {verdict.name}", fit=False)
         if not verdict.passed:
-            title, *lines = report.failure(verdict)
+            title, *lines = verdicts.failure(verdict)
             out.line()
             out.line((title, "bold"), fit=False)
             for line in lines:
@@ -94,11 +95,11 @@ def _show(tested: Tested, *, verbose: bool) -> None:
             out.line()
 
 
-def _code(session: Session, fail_under: float | None) -> int:
-    """Give the exit code: 2 where a file could not be played, 1 where something is not as it should be."""
-    from llm_gc.testing import report
+def _code(session: CaseRun, fail_under: float | None) -> int:
+    """Return the exit code: 2 where a file could not be played, 1 where something is not as it should be."""
+    from llm_gc.testing import verdicts
 
-    total = report.total(list(session.covered.values()))
+    total = verdicts.total(list(session.covered.values()))
     short = fail_under is not None and total < fail_under
     if short:
         err.line(f"llm-gc: {total:.1f} % is come to, and {fail_under:g} % were asked for; see --cover")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from llm_gc.cli.input_output import read
 from llm_gc.cli.output import err, out
-from llm_gc.cli.standard_input import read
 from llm_gc.errors import Finding, UsageError
 
 FORMATS = ["text", "json", "github", "sarif"]
@@ -42,7 +42,7 @@ def command(paths: tuple[str, ...], form: str, strict: bool, jobs: int, explain:
 
 
 def _print(findings: tuple[Finding, ...], form: str, stdin: bytes) -> None:
-    from llm_gc.check.formats import FORMATS, text
+    from llm_gc.analysis.formats import FORMATS, text
 
     if form == "github":
         out.commands(FORMATS[form](findings).split("\n") if findings else ())
@@ -50,7 +50,7 @@ def _print(findings: tuple[Finding, ...], form: str, stdin: bytes) -> None:
     if form != "text":
         out.escaped(FORMATS[form](findings))
         return
-    from llm_gc.files import lines_in, lines_of
+    from llm_gc.files.locations import lines_in, lines_of
     from llm_gc.validation import STDIN_NAME
 
     def lines(file: str) -> list[str]:
@@ -72,7 +72,7 @@ def _counted(number: int, word: str) -> str:
 
 
 def _explain(code: str) -> int:
-    from llm_gc.check.pages import page
+    from llm_gc.analysis.rule_pages import page
 
     try:
         for line in str(page(code)).split("\n"):

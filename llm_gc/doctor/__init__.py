@@ -1,1 +1,1 @@
-"""doctor: what stands between a pipeline and the servers it is to run on, each thing with its remedy."""
+"""doctor: what is between a pipeline and the servers it is to run on, each thing with its remedy."""

@@ -1,4 +1,4 @@
-"""What the doctor says: one thing that stands in the way, or that nobody knows, with what to do about it."""
+"""What the doctor reports: one problem, or one thing unknown, with its remedy; and sizes in words."""
 
 from __future__ import annotations
 
@@ -6,9 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from llm_gc.backends.examining import Examination
-from llm_gc.backends.ollama.names import normalise
-from llm_gc.doctor.wants import Want
+from llm_gc.backends.interface import Examination
+from llm_gc.backends.ollama.model_names import normalise
+from llm_gc.doctor.needs import Want
+
+
+def size(count: int) -> str:
+    """Return bytes as people say them: ``986 MB``, ``4.7 GB``."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            value = count / unit
+            return f"{value:.1f} {name}" if value < 10 and unit == 10**9 else f"{value:.0f} {name}"
+    return f"{count} bytes"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part in percent, neither 0 nor 100 unless it is."""
+    percent = round(100 * part / whole) if whole else 0
+    return f"{min(max(percent, 1), 99) if 0 < part < whole else percent} %"
+
 
 About = Literal["server", "models", "pipeline"]
 Severity = Literal["error", "warning", "note"]
@@ -21,7 +37,7 @@ FATAL = frozenset(("no-server", "server-trouble", "missing-model"))
 class Diagnosis:
     """One thing, in words for people. ``places`` are where a pipeline asks for it: file, line, column.
 
-    A note tells what the server does not, and is nothing to be mended.
+    A note tells what the server does not, and is nothing to be fixed.
     """
 
     code: str
@@ -32,7 +48,7 @@ class Diagnosis:
     places: tuple[str, ...] = ()
 
 
-class Case(NamedTuple):
+class DoctorCase(NamedTuple):
     """What the checks look at: one server, examined, and what the pipeline wants of it."""
 
     server: Examination
@@ -40,7 +56,7 @@ class Case(NamedTuple):
 
     @property
     def stayed(self) -> list[str] | None:
-        """The probed models that stayed loaded side by side; none where nobody has looked, or can."""
+        """The probed models that stayed loaded side by side; None where nobody has looked, or can."""
         held, probes = self.server.held, self.server.probes
         if held is None or not probes:
             return None
@@ -48,19 +64,19 @@ class Case(NamedTuple):
         return [name for name in probes if normalise(name) in loaded]
 
     def of(self, model: str) -> list[Want]:
-        """Give what is wanted of a model."""
+        """Return what is wanted of a model."""
         return [want for want in self.wants if want.casting.model == model]
 
 
 def exit_code(found: Sequence[Diagnosis]) -> int:
-    """Give the code to end with: 3 where no conversation can begin, 1 where something is to be mended, else 0."""
+    """Return the code to end with: 3 where no conversation can begin, 1 where something is to be fixed, else 0."""
     if any(one.code in FATAL for one in found):
         return 3
     return int(any(one.severity != "note" for one in found))
 
 
 def places(wants: Sequence[Want], *path: str) -> tuple[str, ...]:
-    """Give where these wants stand, each place once."""
+    """Return where these wants are, each place once."""
     return tuple(dict.fromkeys(place for want in wants if (place := want.place(*path))))
 
 

@@ -1,19 +1,87 @@
-"""Plans a conversation: has it told turn by turn, with placeholders for all that nobody has said yet."""
+"""Plans a conversation turn by turn, with placeholders for the replies."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
-from llm_gc.conversation import Conversation, Visit
-from llm_gc.conversation.stage import Bounds
+from llm_gc.backends.sampling import sample
+from llm_gc.core import Conversation, TraceEvent
+from llm_gc.core.context_window import likely
+from llm_gc.core.run_context import ResolvedLimits
+from llm_gc.core.structured import parse
 from llm_gc.errors import TemplateError
-from llm_gc.logins import mask
-from llm_gc.planning.decisions import Assumption, Decisions
-from llm_gc.planning.placeholders import placeholder, tokens
+from llm_gc.planning.assumptions import Assumption, Decisions
 from llm_gc.project import Loaded
-from llm_gc.protocol import Ask, Failure, Reply
+from llm_gc.protocol import Ask, Failure, Part, Reply
+from llm_gc.values.safe_text import mask
+
+_MARK = re.compile(r"⟨[^⟨⟩]*: up to ([0-9,]+) tokens⟩")
+_LABEL = re.compile(r"\A(?:[^⟨:]*: )?")
+_TRIES = 20
+
+
+def placeholder(ask: Ask, number: int, chance: str) -> Reply:
+    """Return what stands in for the reply to ``ask``, the plan's turn of this ``number``; structures by ``chance``."""
+    if ask.format is None:
+        return Reply(_mark(ask, number), done_reason="stop")
+    tries = (sample(ask.format, Random(f"{chance}{ask.id}{n}"), daring=n > 1) for n in range(_TRIES))
+    made = next((data for data in tries if _fits(data, ask.format)), None)
+    return Reply(_dumped(_marked(made, made, (), ask, number)), done_reason="stop")
+
+
+def tokens(parts: tuple[Part, ...], caps: Mapping[str | None, int]) -> int:
+    """Estimate the tokens of a request at most; ``caps`` are those of the replies that it repeats, by the ask's id."""
+    known, told = 0, list[Part]()
+    for part in parts:
+        if part.of in caps:
+            known += caps[part.of]
+            told.append(part._replace(text=_LABEL.match(part.text)[0] if part.kind == "user" else ""))  # type: ignore[index]
+        else:
+            known += sum(int(found.replace(",", "")) for found in _MARK.findall(part.text))
+            told.append(part._replace(text=_MARK.sub("", part.text)))
+    return known + likely(tuple(told), None)
+
+
+def _mark(ask: Ask, number: int, name: str = "") -> str:
+    whose = f"{ask.label}, turn {number}{f', {name}' if name else ''}"
+    if ask.casting.human:
+        return f"⟨{whose}: what a person says⟩"
+    return f"⟨{whose}: up to {ask.options['num_predict']:,} tokens⟩"
+
+
+def _marked(whole: Any, value: Any, path: tuple[Any, ...], ask: Ask, number: int) -> Any:
+    """Put a mark in the place of each text in data where its schema takes any text."""
+    if isinstance(value, str):
+        mark = _mark(ask, number, ".".join(str(step) for step in path if isinstance(step, str)))
+        return mark if _fits(_with(whole, path, mark), ask.format) else value
+    if isinstance(value, dict):
+        return {key: _marked(whole, inner, (*path, key), ask, number) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_marked(whole, inner, (*path, index), ask, number) for index, inner in enumerate(value)]
+    return value
+
+
+def _with(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return data with another value at a path."""
+    if not path:
+        return value
+    copy = data.copy()
+    copy[path[0]] = _with(data[path[0]], path[1:], value)
+    return copy
+
+
+def _fits(data: Any, schema: Any) -> bool:
+    return parse(_dumped(data), schema)[1] is None
+
+
+def _dumped(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False)
+
 
 MOST_ASKS = 1_000
 """A loop without an end of its own would be planned for ever."""
@@ -53,8 +121,8 @@ class Plan:
     """The turns in order, what was assumed behind the last one, and how it ends.
 
     ``stops`` are further ends that may come after any turn, ``limits`` those that may come by what the replies cost.
-    ``is_cut`` tells that the plan was given up where the conversation goes on, ``is_failed`` that it has then failed by
-    its author's word.
+    ``is_cut`` tells that the plan was given up where the conversation continues, ``is_failed`` that it has then failed
+    by its author's word.
     """
 
     turns: tuple[PlannedTurn, ...]
@@ -124,8 +192,8 @@ class _Planning:
         )
         return self
 
-    def _limits(self, bounds: Bounds) -> Iterator[str]:
-        """Say which limits may end it sooner."""
+    def _limits(self, bounds: ResolvedLimits) -> Iterator[str]:
+        """Return which limits may end it sooner."""
         spent, most = 0, bounds.max_total_tokens
         for turn in self.turns if most is not None else ():
             spent += turn.prompt + turn.reply
@@ -136,7 +204,7 @@ class _Planning:
             yield f"max_time, {bounds.max_time:g}s, may be over before that"
 
     def _turn(self, ask: Ask, copy: int) -> Reply:
-        """Plan a turn by a copy of a role, and give what stands in for its reply."""
+        """Plan a turn by a copy of a role, and return what stands in for its reply."""
         messages, prompt, trouble = tuple[Mapping[str, str], ...](), 0, ""
         number = sum(not turn.is_pick for turn in self.turns) + 1
         try:
@@ -171,11 +239,11 @@ class _Planning:
         return reply
 
     def _switches(self, ask: Ask) -> bool:
-        """Tell whether another model was asked before."""
+        """Return whether another model was asked before."""
         before, self._model = self._model, (ask.casting.backend, ask.casting.host, ask.model)
         return before is not None and before != self._model
 
-    def _visit(self, visit: Visit) -> None:
+    def _visit(self, visit: TraceEvent) -> None:
         """Remember what is assumed here; not again what was assumed here the time before, unless it is a choice."""
         assumption = self.decisions.assumption(visit, is_picked=bool(self.turns) and self.turns[-1].is_pick)
         if assumption is None:

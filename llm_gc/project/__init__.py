@@ -6,23 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_gc.documents import compose, read_model, read_override
 from llm_gc.errors import PipelineError
-from llm_gc.files import find, source_of
-from llm_gc.pipeline import Pipeline
-from llm_gc.project.assembling import assemble
-from llm_gc.project.library import Library, real_path
-from llm_gc.project.loaded import At, Loaded
-from llm_gc.project.reading import Examined, Reading, once
+from llm_gc.files.locations import find, source_of
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.project.documents import compose, read_model, read_override
+from llm_gc.project.loaded import At, Loaded, assemble
+from llm_gc.project.reading import ExaminedPipeline, Library, PipelineReading, once, real_path
 from llm_gc.source import Source
 
 __all__ = [
     "STDIN_NAME",
     "At",
-    "Examined",
+    "ExaminedPipeline",
     "Library",
     "Loaded",
-    "Reading",
+    "PipelineReading",
     "assemble",
     "document",
     "load",
@@ -55,7 +53,7 @@ def load(
         PipelineError: with everything that is wrong in it.
 
     """
-    reading = Reading(Library())
+    reading = PipelineReading(Library())
     if content is not None:
         source = _taken_in(reading.library, content)
     else:
@@ -85,7 +83,7 @@ def read_inputs(name: str, content: bytes | None = None) -> dict[str, Any]:
         PipelineError: where it is no YAML, or no pipeline.
 
     """
-    reading = Reading(Library())
+    reading = PipelineReading(Library())
     library = reading.library
     source = library.pipeline(find(name), name) if content is None else _taken_in(library, content)
     found = compose(source, reading.beside)
@@ -96,12 +94,12 @@ def read_inputs(name: str, content: bytes | None = None) -> dict[str, Any]:
 
 
 def document(pipeline: Pipeline) -> dict[str, Any]:
-    """Give a typed pipeline back as a document, without what it leaves to the defaults."""
+    """Return a typed pipeline back as a document, without what it leaves to the defaults."""
     return pipeline.model_dump(mode="json", by_alias=True, exclude_unset=True, serialize_as_any=True)
 
 
 def called(name: str, path: Path) -> str:
-    """Give what a file is called in messages: as it was named, or as it is known among those that ship."""
+    """Return what a file is called in messages: as it was named, or as it is known among those that ship."""
     if Path(name).exists():
         return name
     return str(path) if str(path).startswith(name) else f"{path.parent.name}/{path.name}"

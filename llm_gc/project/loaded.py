@@ -1,4 +1,4 @@
-"""A pipeline that can be run, with all that it names, and where in its files everything stands."""
+"""A pipeline that can be run, with the files that it names and the position of everything in them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llm_gc import files
-from llm_gc.check import Problem
-from llm_gc.documents import Document
-from llm_gc.errors import Finding, TemplateError
-from llm_gc.pipeline import Pipeline
+from llm_gc.analysis import Problem, run_rules
+from llm_gc.analysis.recovery import parse_result
+from llm_gc.errors import Finding, PipelineError, TemplateError
+from llm_gc.files import locations
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.language.texts import scene_files, texts
+from llm_gc.project.documents import Document
 from llm_gc.source import Place, spot_in, word_end
-from llm_gc.texts import scene_files
+from llm_gc.templates import Templates
 
 if TYPE_CHECKING:
-    from llm_gc.conversation import Files
+    from llm_gc.core import Files
+
 
 At = tuple[str | int, ...]
-"""Where something stands in a document."""
+"""Where something is in a document."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Loaded:
     @cached_property
     def files(self) -> Files:
         """What the conversation needs besides the pipeline."""
-        from llm_gc.conversation import Files  # who only checks needs no conversation
+        from llm_gc.core import Files  # who only checks needs no conversation
 
         return Files(self.prompts, {name: (scene.pipeline, scene.files) for name, scene in self.scenes.items()})
 
@@ -56,14 +59,14 @@ class Loaded:
         return located(owner.document, owner.folder, owner.prompts, "template", problem)
 
     def owner(self, path: At) -> tuple[Loaded, At]:
-        """Give the pipeline in whose file that stands which the conversation has at a path, and its path there."""
+        """Return the pipeline in whose file that is which the conversation has at a path, and its path there."""
         for at, name in scene_files(self.pipeline):
             if path[: len(at)] == at and len(path) > len(at) and name in self.scenes:
                 return self.scenes[name].owner(path[len(at) :])
         return self, path
 
     def named(self, pipeline: str) -> Loaded | None:
-        """Give the pipeline of a name among this one and those that its scenes play."""
+        """Return the pipeline of a name among this one and those that its scenes play."""
         if self.pipeline.name == pipeline:
             return self
         inner = (found for scene in self.scenes.values() if (found := scene.named(pipeline)))
@@ -78,7 +81,7 @@ def located(
     finding = document.finding(path, code, problem.message, key=problem.key, hint=problem.hint)
     finding = replace(finding, severity=problem.severity)
     if problem.file:
-        file = f"{files.relative(folder)}/{problem.file}" if folder else problem.file
+        file = f"{locations.relative(folder)}/{problem.file}" if folder else problem.file
         return _placed(finding, _in_text(prompts.get(problem.file, ""), problem.line or 1, problem.column), file)
     if problem.line and document.override(path) is None:
         layer = document.layer(path)
@@ -92,14 +95,14 @@ def _placed(finding: Finding, at: Place, file: str) -> Finding:
 
 
 def _in_text(text: str, line: int, column: int | None) -> Place:
-    """Give the place of a word in a prompt file; of the first word of the line, where no column is known."""
+    """Return the place of a word in a prompt file; of the first word of the line, where no column is known."""
     begin = spot_in(text, line, column)
     column = column or begin - text.rfind("\n", 0, begin)
     return Place(line, column, line, column + max(word_end(text, begin) - begin, 1))
 
 
 def _declared(document: Document, path: At) -> At:
-    """Give where a role's field is declared: with the role, or among the defaults of all roles."""
+    """Return where a role's field is declared: with the role, or among the defaults of all roles."""
     match path:
         case ("roles", name, field_, *rest):
             roles, defaults = document.data.get("roles"), document.data.get("defaults")
@@ -107,3 +110,34 @@ def _declared(document: Document, path: At) -> At:
             if isinstance(given, dict) and field_ not in given and isinstance(defaults, dict) and field_ in defaults:
                 return ("defaults", field_, *rest)
     return path
+
+
+def assemble(
+    document: Document, prompts: Mapping[str, str], scenes: Mapping[str, Loaded], *, check: bool = True
+) -> Loaded:
+    """Return the pipeline of a document whose prompt files and scenes are available; ``check`` it by the rules too.
+
+    Raises:
+        PipelineError: with everything that is wrong in it.
+
+    """
+    read, compiled = parse_result(document.data), Templates(prompts)
+    if read.pipeline is None or read.problems:
+        raise PipelineError([located(document, None, {}, "shape", problem) for problem in read.problems])
+    pipeline = read.pipeline
+    missing = [text for text in texts(pipeline) if text.file is not None and text.file not in prompts]
+    findings = [
+        document.finding(text.path, "unreadable-template", f"there is no file {text.file!r} in the transcript")
+        for text in missing
+    ]
+    findings += [
+        document.finding(path, "missing-file", f"there is no pipeline {name!r} in the transcript")
+        for path, name in scene_files(pipeline)
+        if name not in scenes
+    ]
+    if check and not findings:
+        problems = run_rules(pipeline, compiled, {name: scene.pipeline for name, scene in scenes.items()})
+        findings = [located(document, None, compiled, code, problem) for code, problem in problems]
+    if any(finding.severity == "error" for finding in findings):
+        raise PipelineError(findings)
+    return Loaded(document.file, document, pipeline, compiled, None, tuple(findings), scenes)

@@ -1,4 +1,4 @@
-"""The folder of sessions: its only writer, how a session in it is found, listed and read, and who may go on with it."""
+"""The folder of sessions: its only writer, how a session in it is found, listed and read, and who may continue it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llm_gc.sessions.finding import find_session, session_files
     from llm_gc.sessions.journal import Journal, reserve
-    from llm_gc.sessions.listing import Listed, listed
-    from llm_gc.sessions.parsing import has_begun
-    from llm_gc.sessions.reading import Session, load_session, read_session, stamp
-    from llm_gc.sessions.taking import Taken, take
+    from llm_gc.sessions.listing import ListedSession, find_session, listed, session_files
+    from llm_gc.sessions.on_disk import has_begun
+    from llm_gc.sessions.session_reader import LockedSession, Session, load_session, lock_session, read_session, stamp
+
 
 _HOMES = {
     "Journal": "journal",
-    "Listed": "listing",
-    "Session": "reading",
-    "Taken": "taking",
-    "find_session": "finding",
-    "has_begun": "parsing",
+    "ListedSession": "listing",
+    "LockedSession": "session_reader",
+    "Session": "session_reader",
+    "find_session": "listing",
+    "has_begun": "on_disk",
     "listed": "listing",
-    "load_session": "reading",
-    "read_session": "reading",
+    "load_session": "session_reader",
+    "lock_session": "session_reader",
+    "read_session": "session_reader",
     "reserve": "journal",
-    "session_files": "finding",
-    "stamp": "reading",
-    "take": "taking",
+    "session_files": "listing",
+    "stamp": "session_reader",
 }
 
 __all__ = [
     "Journal",
-    "Listed",
+    "ListedSession",
+    "LockedSession",
     "Session",
-    "Taken",
     "find_session",
     "has_begun",
     "listed",
     "load_session",
+    "lock_session",
     "read_session",
     "reserve",
     "session_files",
     "stamp",
-    "take",
 ]
 
 

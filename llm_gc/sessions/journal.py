@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc.errors import SessionError
-from llm_gc.records import Transcript
-from llm_gc.sessions.locking import is_gone, lock
-from llm_gc.transcript import dumps
+from llm_gc.sessions.on_disk import is_gone, lock
+from llm_gc.transcript.encode import dumps
+from llm_gc.transcript.records import Transcript
 
 MODE = 0o600
 # a journal is read again where its folder is gone; Windows would write two bytes for each end of a line
@@ -84,7 +84,7 @@ class Journal:
         self._flushing = self._flusher.submit(os.fsync, self._descriptor)
 
     def _settle(self) -> OSError | None:
-        """Wait for what goes to the disk; give the error where it did not get there."""
+        """Wait for what goes to the disk; return the error where it did not get there."""
         flushing, self._flushing = self._flushing, None
         if flushing is None:
             return None
@@ -145,7 +145,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, and leave it as it is."""
+        """Close the file, and leave it as it is."""
         self._settle()
         self._flusher.shutdown()
         descriptor, self._descriptor = self._descriptor, None
@@ -154,7 +154,7 @@ class Journal:
                 os.close(descriptor)
 
     def _take_back(self) -> None:
-        """Cut off what stands behind the last whole line."""
+        """Cut off what is behind the last whole line."""
         if self._descriptor is not None and os.fstat(self._descriptor).st_size > self._end:
             os.ftruncate(self._descriptor, self._end)
 
@@ -215,7 +215,7 @@ def _read_back(descriptor: int, size: int) -> bytes:
 
 
 def as_lines(lines: Iterable[Mapping[str, Any]]) -> bytes:
-    """Give lines as a journal holds them."""
+    """Return lines as a journal holds them."""
     return "".join(dumps(line) + "\n" for line in lines).encode("utf-8")
 
 
@@ -250,7 +250,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove(path: Path) -> bool:
-    """Remove a file; tell whether it is gone."""
+    """Remove a file; return whether it is gone."""
     with contextlib.suppress(FileNotFoundError):
         try:
             path.unlink()
@@ -260,7 +260,7 @@ def remove(path: Path) -> bool:
 
 
 def problem(error: OSError, path: Path) -> SessionError:
-    """Say what is wrong with the place, and what to do about it."""
+    """Return what is wrong with the place, and what to do about it."""
     cannot = f"the transcript cannot be written to {path}"
     elsewhere = "give another folder with --sessions DIR"
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

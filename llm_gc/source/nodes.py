@@ -1,7 +1,7 @@
 """YAML nodes to plain data, and everything that is wrong with them.
 
 The scalars are YAML 1.2's core schema: ``no`` is text, ``1:30`` is text, ``012`` is twelve. What JSON cannot hold is
-refused, and so is what only serves to surprise: a key that stands twice, tags, aliases that blow a file up.
+refused, and so is what only serves to surprise: a key that is twice, tags, aliases that blow a file up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CORE = (  # tag, pattern, the characters that it can begin with: the table of YA
 )
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+#[^\r\n]*)?(?:\s+|$))*")
-"""Anchors and tags, which stand before what they belong to."""
+"""Anchors and tags, which are before what they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Endless(Exception):
         super().__init__(fault.message)
 
 
-class Reader:
+class NodeReader:
     """Turns nodes into data, and notes everything that is wrong on the way."""
 
     def __init__(self, text: str) -> None:
@@ -65,7 +65,7 @@ class Reader:
         self._open: set[int] = set()
 
     def read(self, node: yaml.Node, depth: int = 0) -> Any:
-        """Give the data of a node.
+        """Return the data of a node.
 
         Raises:
             Endless: where there is no end to it.
@@ -87,7 +87,7 @@ class Reader:
         return inner
 
     def _has_properties(self, node: yaml.Node) -> bool:
-        """Tell whether a node may have a tag; most have neither that nor an anchor, and need no closer look."""
+        """Return whether a node may have a tag; most have neither that nor an anchor, and need no closer look."""
         at = node.start_mark.index
         return self._text[at : at + 1] in ("!", "&") or node.tag not in _TAGS
 
@@ -126,7 +126,7 @@ class Reader:
         return key.tag != STR or self._has_properties(key)
 
     def _refuse_key(self, node: yaml.MappingNode, key: yaml.Node) -> bool:
-        """Note what is wrong with a key; tell whether anything is."""
+        """Note what is wrong with a key; return whether anything is."""
         if not isinstance(key, yaml.ScalarNode):
             braces = next((n for n in (node, key) if self._text.startswith("{{", n.start_mark.index)), None)
             if braces is not None:
@@ -142,7 +142,7 @@ class Reader:
         return True
 
     def _refuse_tag(self, node: yaml.Node, owner: yaml.Node | None = None) -> bool:
-        """Note a node's tag; tell whether there is one. What has no data because of it is the node, or its owner."""
+        """Note a node's tag; return whether there is one. What has no data because of it is the node, or its owner."""
         begin = node.start_mark.index
         tag = re.search(r"(?<!\S)!\S*", self._text[begin : start(node, self._text)])
         if tag is None and node.tag in _TAGS:
@@ -179,14 +179,14 @@ def is_merge(key: yaml.Node) -> bool:
 
 
 def start(node: yaml.Node, text: str) -> int:
-    """Give the offset at which a node begins, after its anchor or tag."""
+    """Return the offset at which a node begins, after its anchor or tag."""
     begin: int = node.start_mark.index
     found = _PROPERTIES.match(text, begin, node.end_mark.index)
     return found.end() if found else begin
 
 
 def _number(text: str) -> int | float | None:
-    """Give a number; none for what is too long or infinite."""
+    """Return a number; None for what is too long or infinite."""
     if len(text) > MAX_DIGITS:
         return None
     if text[:2] in ("0o", "0x"):

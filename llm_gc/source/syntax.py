@@ -69,7 +69,7 @@ _EARLIER = (
 
 
 def explain(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
-    """Give a sentence, and the line and column that it speaks of, counted from 1."""
+    """Return a sentence, and the line and column that it speaks of, counted from 1."""
     problem = str(getattr(error, "problem", None) or "")
     mark, began = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if mark is None:
@@ -114,7 +114,7 @@ def _word(rest: str) -> str:
 
 
 def _open_braces(text: str, mark: Any) -> tuple[str, int, int] | None:
-    """Tell whether the matter is a template outside quotes: YAML takes its braces for a map."""
+    """Return whether the matter is a template outside quotes: YAML takes its braces for a map."""
     lines = re.split(r"\r\n|\r|\n", text)
     line = lines[mark.line] if mark.line < len(lines) else ""
     found = re.search(r"(?:^\s*|[:\-,\[]\s+)(?P<braces>\{[{%])", line[: mark.column + 1])

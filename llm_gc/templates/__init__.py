@@ -5,9 +5,9 @@ names are errors. There is no clock, no chance and no way to a file: templates c
 """
 
 from llm_gc.templates.compiling import Compiled, Lookup, Templates, is_file, referenced, taken
+from llm_gc.templates.lexer import column
+from llm_gc.templates.name_finder import Spotted, Use
 from llm_gc.templates.parsing import comments, parsed, without_braces
-from llm_gc.templates.spots import column
-from llm_gc.templates.uses import Spotted, Use
 
 __all__ = [
     "Compiled",

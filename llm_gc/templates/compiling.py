@@ -13,14 +13,14 @@ from jinja2.environment import TemplateExpression
 from jinja2.exceptions import TemplateSyntaxError
 
 from llm_gc.errors import TemplateError
-from llm_gc.frozen import Unfreezable, freeze
 from llm_gc.protocol import PromptFile
-from llm_gc.templates.meter import weigh
+from llm_gc.templates.error_messages import plain
+from llm_gc.templates.lexer import column
+from llm_gc.templates.name_finder import NotFixed, Spotted, Use, taken_in
 from llm_gc.templates.parsing import Parsed, parse, reader
+from llm_gc.templates.quota import size_of
 from llm_gc.templates.sandbox import Sandbox
-from llm_gc.templates.spots import column
-from llm_gc.templates.uses import NotFixed, Spotted, Use, taken_in
-from llm_gc.templates.words import plain
+from llm_gc.values.frozen import Unfreezable, freeze
 
 _LINE_END = re.compile(r"\r\n|\r")
 
@@ -52,7 +52,7 @@ class Compiled:
         self.names = frozenset([use.name for use in used]) if used else _NO_NAMES
 
     def __call__(self, lookup: Lookup) -> Any:
-        """Give the value.
+        """Return the value.
 
         Raises:
             TemplateError: whatever goes wrong inside, with the template's line.
@@ -71,7 +71,7 @@ class Compiled:
 
 
 class Templates(Mapping[str, str]):
-    """All templates of one pipeline: those that stand in it, and the files under ``prompts/`` by name.
+    """All templates of one pipeline: those that are in it, and the files under ``prompts/`` by name.
 
     It is the mapping of those files' texts as well, so that whoever is handed the texts need compile nothing twice.
     """
@@ -83,15 +83,15 @@ class Templates(Mapping[str, str]):
 
     @classmethod
     def over(cls, prompts: Mapping[str, str]) -> Templates:
-        """Give the templates over these texts; what has been compiled over them before stays compiled."""
+        """Return the templates over these texts; what has been compiled over them before stays compiled."""
         return prompts if isinstance(prompts, Templates) else cls(prompts)
 
     def __getitem__(self, name: str) -> str:
-        """Give a file's text."""
+        """Return a file's text."""
         return self.prompts[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Give the files' names."""
+        """Return the files' names."""
         return iter(self.prompts)
 
     def __len__(self) -> int:
@@ -126,8 +126,8 @@ class Templates(Mapping[str, str]):
         return self._cached(text, True)
 
     def culprits(self, text: str, error: TemplateError, *, is_expression: bool = False) -> Iterator[TemplateError]:
-        """Give each failure at its own word, where a template or an expression that names nothing failed with this."""
-        from llm_gc.templates.culprits import culprits  # only what fails pays for its import
+        """Yield each failure at its own word, where a template or expression without names failed with ``error``."""
+        from llm_gc.templates.error_messages import culprits  # only what fails pays for its import
 
         of_file = error.file
         parsed = parse(self.prompts[of_file], of_file) if of_file else parse(text, is_expression=is_expression)
@@ -170,7 +170,7 @@ class Templates(Mapping[str, str]):
         return Compiled(where, used, self._beginning(template.render))
 
     def _made(self, parsed: Parsed) -> Compiled:
-        """Give what was read, ready to be given values; what it takes for that is made when it first is."""
+        """Return what was read, ready to be given values; what it takes for that is made when it first is."""
         rendering: list[Callable[[dict[str, Any]], Any]] = []
         name = parsed.sole.name if isinstance(parsed.sole, nodes.Name) else None
 
@@ -220,7 +220,7 @@ def _data(value: Any) -> Any:
     try:
         return freeze(value)
     except Unfreezable:
-        weigh(value)  # says it of methods and the like in words for authors
+        size_of(value)  # says it of methods and the like in words for authors
         for item in value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, Mapping) else ():
             _data(item)
         raise
@@ -236,7 +236,7 @@ def is_file(text: str) -> bool:
 
 
 def taken(text: str, file: str = "") -> list[Spotted]:
-    """Give the files that a template takes in and where, as far as it can be read and they are fixed text."""
+    """Return the files that a template takes in and where, as far as it can be read and they are fixed text."""
     if "{%" not in text:
         return []
     try:
@@ -246,7 +246,7 @@ def taken(text: str, file: str = "") -> list[Spotted]:
 
 
 def referenced(text: str) -> frozenset[str]:
-    """Give the names of the files that a template takes in."""
+    """Return the names of the files that a template takes in."""
     return frozenset(spotted.word for spotted in taken(text))
 
 
@@ -267,7 +267,7 @@ def _raise(error: BaseException, where: str, line: int | None = None) -> NoRetur
 
 
 def _last_frame(error: BaseException, where: str, line: int | None) -> tuple[str, int | None]:
-    """Give the template and the line in which something was raised: Jinja has put them into the traceback."""
+    """Return the template and the line in which something was raised: Jinja has put them into the traceback."""
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -15,10 +15,10 @@ from jinja2 import nodes
 from jinja2.parser import Parser
 
 from llm_gc.errors import TemplateError
-from llm_gc.near import near
+from llm_gc.templates.lexer import column
+from llm_gc.templates.name_finder import Use, moved, uses
 from llm_gc.templates.sandbox import Sandbox
-from llm_gc.templates.spots import column
-from llm_gc.templates.uses import Use, moved, uses
+from llm_gc.values.did_you_mean import near
 
 KEPT = 2048
 """So many templates are kept, those that were read last."""
@@ -57,13 +57,13 @@ class Parsed:
 
 @cache
 def reader() -> Sandbox:
-    """Give the sandbox in which templates are read; none is rendered in it."""
+    """Return the sandbox in which templates are read; none is rendered in it."""
     return Sandbox({})
 
 
 @lru_cache(KEPT)
 def parse(text: str, where: str = "", *, is_expression: bool = False) -> Parsed:
-    """Read a template or an expression; ``where`` is the name of the file that the text stands in.
+    """Read a template or an expression; ``where`` is the name of the file that the text is in.
 
     Raises:
         TemplateError, and whatever Jinja and Python raise: for a text that is none.
@@ -77,7 +77,7 @@ def parse(text: str, where: str = "", *, is_expression: bool = False) -> Parsed:
 
 
 def parsed(text: str, where: str = "", *, is_expression: bool = False) -> nodes.Template | None:
-    """Return the tree of a template or an expression; none where it cannot be read."""
+    """Return the tree of a template or an expression; None where it cannot be read."""
     try:
         return parse(text, where, is_expression=is_expression).tree
     except Exception:  # noqa: BLE001  # whoever compiles it says what is wrong with it
@@ -106,7 +106,7 @@ def _expression(text: str) -> Parsed:
 
 
 def _is_plain(tree: nodes.Template) -> bool:
-    """Tell whether a template is so small and simple that its code need not be made to know that it can be."""
+    """Return whether a template is so small and simple that its code need not be made to know that it can be."""
     waiting: list[nodes.Node] = list(tree.body)
     for _ in range(FEW):
         if not waiting:
@@ -147,7 +147,7 @@ _HANDED = {"map": ("filter", 0), "reject": ("test", 0), "rejectattr": ("test", 1
 
 
 def _words(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
-    """Give the names of filters and tests that a template uses: which of both it is, the name, and its line."""
+    """Yield the names of filters and tests that a template uses: which of both it is, the name, and its line."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         kind = "filter" if isinstance(node, nodes.Filter) else "test"
         yield kind, str(node.name), node.lineno
@@ -195,7 +195,7 @@ def _refuse_braces(text: str) -> None:
 
 
 def _whole(tree: nodes.Template, source: str) -> nodes.Expr | None:
-    """Give the expression of a template that is one ``{{ … }}`` with nothing but space around it."""
+    """Return the expression of a template that is one ``{{ … }}`` with nothing but space around it."""
     sole = source.strip()
     outputs = [node for node in tree.body if isinstance(node, nodes.Output)]
     if not (sole.startswith("{{") and sole.endswith("}}")) or len(outputs) != len(tree.body):

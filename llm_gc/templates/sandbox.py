@@ -1,18 +1,14 @@
-"""The sandbox in which templates run: what they reach, and how much they may make.
-
-The rules: no way to anything but the values given, no change to them, no chance, no clock. Attributes and items of
-none are none. A map's key comes before its method. A filter gives a list, never a generator. Whatever is made is
-counted first.
-"""
+"""The sandbox in which templates run: what they can reach, and how much they may compute."""
 
 from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
 from jinja2 import FunctionLoader, StrictUndefined, Undefined, nodes, pass_context
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.lexer import Lexer
 from jinja2.runtime import Context
@@ -20,12 +16,59 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-from llm_gc.filters import FILTERS
-from llm_gc.near import near
 from llm_gc.protocol import Message
-from llm_gc.templates import meter
-from llm_gc.templates.generating import ChargingGenerator
-from llm_gc.templates.spots import SpottingLexer
+from llm_gc.templates import quota
+from llm_gc.templates.filters import FILTERS
+from llm_gc.templates.lexer import TokenLexer
+from llm_gc.templates.quota import NODE
+from llm_gc.values.did_you_mean import near
+
+_BODIES = ("body", "else_", "elif_")
+"""Where a statement keeps other statements: each of these lists is charged when it runs."""
+
+
+class ChargingGenerator(CodeGenerator):
+    """Makes code that charges every block it runs and every comparison."""
+
+    def blockvisit(self, nodes: Iterable[nodes.Node], frame: Frame) -> None:
+        """Begin each block with what running it costs."""
+        statements = list(nodes)
+        self.writeline(f"environment.spend({2 + NODE * sum(1 for _ in _parts(statements))})")
+        super().blockvisit(statements, frame)
+
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802  # Jinja calls it by the node's name
+        """Charge a comparison; in a chain, whose last part may never be evaluated, charge what is compared."""
+        if len(node.ops) == 1:
+            self._call("compare", node.expr, frame)
+            self.write(f", {node.ops[0].op!r}, ")
+            self.visit(node.ops[0].expr, frame)
+            self.write(")")
+            return
+        self.write("(")
+        self._call("weighed", node.expr, frame)
+        self.write(")")
+        for operand in node.ops:
+            self.write(f" {_SIGNS[operand.op]} ")
+            self._call("weighed", operand.expr, frame)
+            self.write(")")
+        self.write(")")
+
+    def _call(self, name: str, first: nodes.Expr, frame: Frame) -> None:
+        self.write(f"environment.{name}(")
+        self.visit(first, frame)
+
+
+_SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "in": "in", "notin": "not in"}
+
+
+def _parts(statements: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """Return the nodes of some statements, without those of the blocks inside."""
+    waiting = list(statements)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.iter_child_nodes(exclude=_BODIES)
+
 
 _WITHHELD = frozenset({"encode", "from_bytes", "maketrans", "to_bytes", "translate"})
 """Methods that lead from text and numbers to bytes, or multiply a text past counting."""
@@ -34,38 +77,38 @@ _ANY_VALUE = frozenset({"attr", "d", "default"})
 """Filters to which it does not matter what a value is."""
 
 _SIZES: dict[str, Callable[..., int]] = {
-    "batch": meter.batched,
-    "center": meter.padded,
-    "expandtabs": meter.expanded,
-    "indent": meter.indented,
-    "join": meter.joined,
-    "ljust": meter.padded,
-    "replace": meter.replaced,
-    "rjust": meter.padded,
-    "round": meter.rounded,
-    "slice": meter.sliced,
-    "sum": meter.summed,
-    "tojson": meter.dumped,
-    "urlize": meter.linked,
-    "wordwrap": meter.wrapped,
-    "xmlattr": meter.linked,
-    "zfill": meter.padded,
+    "batch": quota.batched,
+    "center": quota.padded,
+    "expandtabs": quota.expanded,
+    "indent": quota.indented,
+    "join": quota.joined,
+    "ljust": quota.padded,
+    "replace": quota.replaced,
+    "rjust": quota.padded,
+    "round": quota.rounded,
+    "slice": quota.sliced,
+    "sum": quota.summed,
+    "tojson": quota.dumped,
+    "urlize": quota.linked,
+    "wordwrap": quota.wrapped,
+    "xmlattr": quota.linked,
+    "zfill": quota.padded,
 }
 """For filters and methods that can make much of little: how much."""
 
 
 _WORK: dict[str, Callable[[int, tuple[Any, ...]], int]] = {
-    "dictsort": meter.sorting,
-    "groupby": meter.sorting,
-    "majority": meter.reading,
-    "mean": meter.calculating,
-    "median": meter.calculating,
-    "pprint": meter.calculating,
-    "sort": meter.sorting,
-    "stdev": meter.calculating,
-    "striptags": meter.stripping,
-    "tojson": meter.reading,
-    "unique": meter.reading,
+    "dictsort": quota.sorting,
+    "groupby": quota.sorting,
+    "majority": quota.reading,
+    "mean": quota.calculating,
+    "median": quota.calculating,
+    "pprint": quota.calculating,
+    "sort": quota.sorting,
+    "stdev": quota.calculating,
+    "striptags": quota.stripping,
+    "tojson": quota.reading,
+    "unique": quota.reading,
 }
 """For filters that take longer than to look at each of their values once: how much longer, by the size of these."""
 
@@ -96,7 +139,7 @@ class Missing(StrictUndefined):
     def _undefined_message(self) -> str:
         name, thing = self._undefined_name, self._undefined_obj
         if isinstance(name, int) and not self._undefined_hint and thing is not missing:
-            return f"{meter.kind(thing)} has no item {name}"
+            return f"{quota.kind(thing)} has no item {name}"
         if self._undefined_hint or thing is missing or not isinstance(name, str):
             return self._undefined_hint or super()._undefined_message
         if isinstance(thing, Message):
@@ -104,7 +147,7 @@ class Missing(StrictUndefined):
         else:
             known = [str(key) for key in thing] if isinstance(thing, Mapping) else []
         hint = near(name, known) or (f"It has {', '.join(known[:12])}." if known else "")
-        return f"{meter.kind(thing)} has no {name!r}. {hint}".rstrip(" .")
+        return f"{quota.kind(thing)} has no {name!r}. {hint}".rstrip(" .")
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -119,7 +162,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         def find(name: str) -> tuple[str, str, None] | None:
             return (prompts[name], name, None) if name in prompts else None
 
-        self.meter = meter.Meter()
+        self.meter = quota.Quota()
         super().__init__(
             loader=FunctionLoader(find),
             undefined=Missing,
@@ -141,11 +184,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return _lexer(self)
 
     def begin(self) -> None:
-        """Begin a rendering: what it makes is counted anew."""
+        """Begin a rendering: what it makes is counted again."""
         self.meter.begin()
 
     def prepared(self, tree: nodes.Template) -> nodes.Template:
-        """Give a template in which loops, ``~`` and slices go through the sandbox."""
+        """Return a template in which loops, ``~`` and slices go through the sandbox."""
         prepared: nodes.Template = _Prepare().visit(tree)
         prepared.set_environment(self)
         return prepared
@@ -170,8 +213,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return attr not in _WITHHELD and super().is_safe_attribute(obj, attr, value)
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> Undefined:
-        """Say what cannot be used."""
-        hint = f"{attribute!r} of {meter.kind(obj)} cannot be used in a template"
+        """Return what cannot be used."""
+        hint = f"{attribute!r} of {quota.kind(obj)} cannot be used in a template"
         return self.undefined(hint, name=attribute, obj=obj, exc=SecurityError)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -181,7 +224,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return None
 
         def formatted(*args: Any, **kwargs: Any) -> str:
-            self.meter.charge(meter.braces(str(value.__self__), args, kwargs))
+            self.meter.charge(quota.braces(str(value.__self__), args, kwargs))
             return safe(*args, **kwargs)
 
         return formatted
@@ -192,12 +235,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def compare(self, left: Any, operator: str, right: Any) -> Any:
         """Compare two values, and count what is looked at."""
-        self.meter.spend(meter.compared(operator, left, right))
+        self.meter.spend(quota.compared(operator, left, right))
         return _OPERATORS[operator](left, right)
 
     def weighed(self, value: Any) -> Any:
         """Count what a comparison may look at."""
-        self.meter.spend(meter.weigh(value))
+        self.meter.spend(quota.size_of(value))
         return value
 
     def _tested(self, name: str, test: Callable[..., Any]) -> Callable[..., Any]:
@@ -205,8 +248,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         def tested(value: Any, *args: Any) -> Any:
             is_compared = name in _COMPARING and len(args) == 1
-            size = meter.compared(_COMPARING[name], value, *args) if is_compared else meter.weigh(value)
-            self.meter.spend(meter.TEST + size)
+            size = quota.compared(_COMPARING[name], value, *args) if is_compared else quota.size_of(value)
+            self.meter.spend(quota.TEST + size)
             return test(value, *args)
 
         return tested
@@ -215,20 +258,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Count what ``+``, ``*``, ``**`` and ``%`` make."""
         size = 1
         if operator == "*":
-            size = max(meter.product(left, right), meter.product(right, left))
+            size = max(quota.product(left, right), quota.product(right, left))
         elif operator == "**":
-            size = meter.power(left, right)
+            size = quota.power(left, right)
         elif operator == "+":
-            size = meter.total(left, right)
+            size = quota.total(left, right)
         elif isinstance(left, str):
-            size = meter.percent(left, right)
+            size = quota.percent(left, right)
         self.meter.charge(size)
         return super().call_binop(context, operator, left, right)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Count what a method makes."""
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
-        self.meter.spend(meter.CALL + meter.handled(owner, name, args))
+        self.meter.spend(quota.CALL + quota.handled(owner, name, args))
         if isinstance(owner, str) and name in _SIZES:
             values = (args[0], owner) if name == "join" and args else (owner, *args)
             self.meter.charge(_size(name, values, kwargs))
@@ -238,11 +281,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return value
 
     def concat(self, parts: Any) -> str:
-        """Put pieces of output together, and stop where they become too many."""
+        """Assemble pieces of output, and stop where they become too many."""
         texts, size = [], 0
         for part in parts:
             size += len(part)
-            if size > meter.MAX_TEXT:
+            if size > quota.MAX_TEXT:
                 break
             texts.append(part)
         self.meter.charge(size)
@@ -250,7 +293,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _printed(self, value: Any) -> Any:
         if not isinstance(value, Undefined):
-            self.meter.charge(meter.weigh(value, written=True))
+            self.meter.charge(quota.size_of(value, written=True))
         return value
 
     def _each(self, items: Any) -> Any:
@@ -260,24 +303,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return items
 
     def _part(self, value: Any, start: Any, stop: Any, step: Any) -> Any:
-        """Give a slice; a part of none is none."""
+        """Return a slice; a part of none is none."""
         part = None if value is None else value[start:stop:step]
         self.meter.spend(len(part) if isinstance(part, (str, list, tuple)) else 1)
         return part
 
     def _metered(self, name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
-        """Give a filter of Jinja's that counts what it makes, and gives a list where it gave a generator."""
+        """Return a filter of Jinja's that counts what it makes, and gives a list where it gave a generator."""
         skip = 1 if hasattr(filter_, "jinja_pass_arg") else 0
 
         def filtered(*args: Any, **kwargs: Any) -> Any:
             values = args[skip:]
-            self.meter.spend(meter.FILTER)
+            self.meter.spend(quota.FILTER)
             if name not in _ANY_VALUE:
-                size = meter.weigh([*values, *kwargs.values()], written=name == "string")
+                size = quota.size_of([*values, *kwargs.values()], written=name == "string")
                 self.meter.charge(size)
                 self.meter.spend(_WORK[name](size, values) if name in _WORK else 0)
             if name == "format":
-                self.meter.charge(meter.percent(str(values[0]), values[1:] or kwargs))
+                self.meter.charge(quota.percent(str(values[0]), values[1:] or kwargs))
             elif name in _SIZES and not any(isinstance(value, Undefined) for value in values):
                 self.meter.charge(_size(name, values, kwargs))
             result = filter_(*args, **kwargs)
@@ -290,13 +333,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _listed(self, lazy: Iterator[Any]) -> list[Any]:
         items = []
         for item in lazy:
-            self.meter.charge(meter.weigh(item))
+            self.meter.charge(quota.size_of(item))
             items.append(item)
         return items
 
 
 def _size(name: str, values: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    """Give how much a filter or method makes of its arguments."""
+    """Return how much a filter or method makes of its arguments."""
     size = _SIZES[name]
     names = list(inspect.signature(size).parameters)
     known = {key: value for key, value in kwargs.items() if key in names}
@@ -309,7 +352,7 @@ _LEXERS: list[Lexer] = []
 
 def _lexer(sandbox: Sandbox) -> Lexer:
     if not _LEXERS:
-        _LEXERS.append(SpottingLexer(sandbox))
+        _LEXERS.append(TokenLexer(sandbox))
     return _LEXERS[0]
 
 
@@ -332,7 +375,7 @@ class _Metered(dict[str, Callable[..., Any]]):
         return self._counting[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Give a filter, as Jinja asks for one whose name it was given."""
+        """Return a filter, as Jinja asks for one whose name it was given."""
         return self[name] if name in self else default  # noqa: SIM401  # that would ask this again
 
 

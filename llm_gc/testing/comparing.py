@@ -1,20 +1,196 @@
-"""A conversation that was played, held against what a case expects of it."""
+"""A played conversation held against what its case expects, and the difference line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
 
-from llm_gc.cases import Case, Expected, ExpectedAsk, ExpectedEnd
-from llm_gc.conversation import Conversation, Exchange, Outcome, Turn
-from llm_gc.conversation.turn import Reason, Status
-from llm_gc.drivers.scripted import Played, names
-from llm_gc.protocol import Ask, Path
-from llm_gc.testing.diff import shown
-from llm_gc.testing.matching import Mismatch, contained, equal, lacking, value, whole
+from llm_gc.core import Conversation, Exchange, Outcome, Turn
+from llm_gc.core.outcome import Reason, Status
+from llm_gc.protocol import Ask, Message, Path
+from llm_gc.testing.scripted import Played, names
+from llm_gc.transcript.cases import Case, Contained, Expected, ExpectedAsk, ExpectedEnd, MatchSpec, Texts, as_match
+from llm_gc.values import regex
+
+MAX_LINES = 40
+"""So many lines of a diff are shown."""
+
+AROUND = 2
+"""So many lines around what differs are shown with it."""
+
+
+def diff(expected: Any, actual: Any) -> tuple[str, ...]:
+    """Return how a value differs from what was expected."""
+    one, other = _lines(expected, actual), _lines(actual, expected)
+    return _cut(list(_compared(one, other)))
+
+
+def nearest(expected: str, actual: str) -> tuple[str, ...]:
+    """Return how a text differs from one that it was to contain, at the place where it comes nearest to that."""
+    one, other = expected.splitlines(), actual.splitlines()
+    lines = list(_compared(one, other))
+    shared = [number for number, line in enumerate(lines) if not line.startswith("+")]
+    start, end = max(shared[0] - AROUND, 0), shared[-1] + AROUND + 1
+    if all(lines[number].startswith("-") for number in shared):  # nothing in common: show it all
+        start, end = 0, len(lines)
+    before, after = ["  …"] if start else [], ["  …"] if end < len(lines) else []
+    return _cut([*before, *lines[start:end], *after])
+
+
+def shown(value: Any) -> str:
+    """Show a value in one line, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = json.dumps(text, ensure_ascii=False) if isinstance(value, str) else text
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _compared(expected: Sequence[str], actual: Sequence[str]) -> Iterator[str]:
+    matcher = SequenceMatcher(None, expected, actual, autojunk=False)
+    for tag, one, one_end, other, other_end in matcher.get_opcodes():
+        if tag == "equal":
+            yield from (f"  {line}" for line in expected[one:one_end])
+            continue
+        missing, instead = expected[one:one_end], actual[other:other_end]
+        if " ".join(missing).split() == " ".join(instead).split():  # they would look alike
+            missing, instead = list(map(_visible, missing)), list(map(_visible, instead))
+        yield from (f"- {line}" for line in missing)
+        yield from (f"+ {line}" for line in instead)
+
+
+def _lines(value: Any, beside: Any) -> list[str]:
+    """Return a value as lines: a text as it is where the other one is a text too, a list of texts with one in each."""
+    if isinstance(value, str) and isinstance(beside, str):
+        if value != beside and value.splitlines() == beside.splitlines():
+            return [_visible(line) for line in value.splitlines(keepends=True)]
+        return value.splitlines() or ["(empty)"]
+    if isinstance(value, list) and isinstance(beside, list):
+        return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value] or ["(none)"]
+    return json.dumps(value, ensure_ascii=False, indent=2).splitlines()
+
+
+_MARKS = str.maketrans({" ": "·", "\t": "→", "\u00a0": "⍽", "\n": "↵", "\r": "␍"})
+
+
+def _visible(line: str) -> str:
+    """Return a line with marks in the place of its white space."""
+    return line.translate(_MARKS)
+
+
+def _cut(lines: list[str]) -> tuple[str, ...]:
+    if len(lines) <= MAX_LINES:
+        return tuple(lines)
+    return (*lines[:MAX_LINES], f"  … {len(lines) - MAX_LINES} more lines")
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """An expectation that does not hold: its path in the test file, a sentence, and lines that show it."""
+
+    path: Path
+    message: str
+    lines: tuple[str, ...] = ()
+
+
+def same(one: Any, other: Any) -> bool:
+    """Compare as JSON does: true is not 1, and 1.0 is."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def equal(what: str, expected: Any, actual: Any, path: Path) -> Iterator[Mismatch]:
+    """Hold a value against the one that was expected."""
+    if not same(expected, actual):
+        yield Mismatch(path, f"{what} is not as expected", diff(expected, actual))
+
+
+def value(what: str, expected: Any, actual: Any, path: Path) -> Iterator[Mismatch]:
+    """Hold a value against the one that was expected, or against a map of what it must be like."""
+    match = as_match(expected)
+    if match is None:
+        yield from equal(what, expected, unwrapped(actual, expected), path)
+    else:
+        yield from matched(what, match, actual, path)
+
+
+def contained(what: str, expected: Contained, actual: str, path: Path) -> Iterator[Mismatch]:
+    """Hold a text against those that were to be in it, or against a map of what it must be like."""
+    if isinstance(expected, MatchSpec):
+        yield from matched(what, expected, actual, path)
+        return
+    for text, at in _each(expected, path):
+        if text not in actual:
+            yield Mismatch(at, f"{what} does not contain {shown(text)}", nearest(text, actual))
+
+
+def lacking(what: str, unwanted: Texts, actual: str, path: Path) -> Iterator[Mismatch]:
+    """Hold a text against those that were not to be in it."""
+    for text, at in _each(unwanted, path):
+        if text in actual:
+            number = actual[: actual.index(text)].count("\n")
+            lines = actual.splitlines()[number : number + text.count("\n") + 1]
+            yield Mismatch(at, f"{what} contains {shown(text)}", tuple(f"+ {line}" for line in lines))
+
+
+def whole(what: str, expected: str | MatchSpec, actual: str, path: Path) -> Iterator[Mismatch]:
+    """Hold a text against the one that was expected, or against a map of what it must be like."""
+    if isinstance(expected, MatchSpec):
+        yield from matched(what, expected, actual, path)
+    else:
+        yield from equal(what, expected, actual, path)
+
+
+def matched(what: str, match: MatchSpec, actual: Any, path: Path) -> Iterator[Mismatch]:
+    """Hold a value against all that a map says of it."""
+    if match.is_given("equals"):
+        yield from equal(what, match.equals, unwrapped(actual, match.equals), (*path, "equals"))
+    rest = match.model_fields_set - {"equals"}
+    text = unwrapped(actual, "")
+    if rest and not isinstance(text, str):
+        yield Mismatch(path, f"{what} is no text", diff("a text", text))
+        return
+    if match.contains is not None:
+        yield from contained(what, match.contains, text, (*path, "contains"))
+    if match.lacks is not None:
+        yield from lacking(what, match.lacks, text, (*path, "lacks"))
+    if match.starts is not None and not text.startswith(match.starts):
+        begin = text[: len(match.starts)]
+        yield Mismatch((*path, "starts"), f"{what} begins otherwise", diff(match.starts, begin))
+    if match.ends is not None and not text.endswith(match.ends):
+        end = text[-len(match.ends) :]
+        yield Mismatch((*path, "ends"), f"{what} ends otherwise", diff(match.ends, end))
+    if match.matches is not None and regex.compile(match.matches).search(text) is None:
+        lines = (f"- {match.matches}", *(f"+ {line}" for line in text.splitlines()[:20]))
+        yield Mismatch((*path, "matches"), f"{what} does not match", lines)
+
+
+def unwrapped(actual: Any, expected: Any) -> Any:
+    """Return a value without messages: each is its content where a text was expected, and its data elsewhere."""
+    if isinstance(actual, Message):
+        return actual.content if isinstance(expected, str) or actual.data is None else unwrapped(actual.data, None)
+    if isinstance(actual, list):
+        beside = expected if isinstance(expected, list) else []
+        return [unwrapped(one, beside[n] if n < len(beside) else "") for n, one in enumerate(actual)]
+    if isinstance(actual, Mapping):
+        given = expected if isinstance(expected, Mapping) else {}
+        return {key: unwrapped(one, given.get(key)) for key, one in actual.items()}
+    return actual
+
+
+def _each(texts: Texts, path: Path) -> Iterator[tuple[str, Path]]:
+    if isinstance(texts, str):
+        yield texts, path
+    else:
+        yield from ((text, (*path, index)) for index, text in enumerate(texts))
 
 
 def compare(case: Case, played: Played, at: Path) -> Iterator[Mismatch]:
-    """Give everything that is not as the case expects it; ``at`` is the case's path in its file.
+    """Yield everything that is not as the case expects it; ``at`` is the case's path in its file.
 
     Where the script broke off, that alone: what would have come is not known.
     """
@@ -153,7 +329,7 @@ class _Asks:
 
 
 def _split(ask: Ask) -> tuple[str, list[tuple[str, str]]]:
-    """Give the system prompt, and the messages after it."""
+    """Return the system prompt, and the messages after it."""
     messages = [(message["role"], message["content"]) for message in ask.request.messages]
     return (messages[0][1], messages[1:]) if messages[0][0] == "system" else ("", messages)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from llm_gc.testing.reading import Suite
+    from llm_gc.testing.reading import CaseSuite
+
 
 SUFFIX = ".test.yaml"
 
@@ -23,16 +24,16 @@ HEAD = 4 * 1024 * 1024
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take a test file."""
-    return CaseFile.from_parent(parent, path=file_path) if _is_ours(file_path) else None
+    return PytestFile.from_parent(parent, path=file_path) if _is_ours(file_path) else None
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell a test file from one that another tool calls so: it has cases, or a pipeline beside it."""
+    """Return whether a file is a test file of ours: it has cases, or a pipeline beside it."""
     if not path.name.endswith(SUFFIX):
         return False
     if path.with_name(path.name.removesuffix(SUFFIX) + ".yaml").is_file():
         return True
-    from llm_gc.reader import read_file
+    from llm_gc.files.opening import read_file
 
     try:
         content = read_file(path, HEAD)
@@ -41,32 +42,32 @@ def _is_ours(path: Path) -> bool:
     return re.search(rb"^[^\w\n]*cases[^\w\n]*:", content, re.MULTILINE) is not None
 
 
-class CaseFile(pytest.File):
+class PytestFile(pytest.File):
     """A test file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Give an item for each of its cases.
+        """Yield an item for each of its cases.
 
         Raises:
             pytest.Collector.CollectError: where it cannot be played, with everything that is wrong in it.
 
         """
         from llm_gc.errors import LlmGcError
-        from llm_gc.printable import one_line
         from llm_gc.testing.reading import read
+        from llm_gc.values.safe_text import one_line
 
         try:
             suite = read(self.path)
         except LlmGcError as error:
             raise self.CollectError("\n".join(map(one_line, error.lines))) from None
         for index, case in enumerate(suite.cases.cases):
-            yield CaseItem.from_parent(self, name=one_line(case.name), suite=suite, index=index)
+            yield PytestItem.from_parent(self, name=one_line(case.name), suite=suite, index=index)
 
 
-class CaseItem(pytest.Item):
+class PytestItem(pytest.Item):
     """A case."""
 
-    def __init__(self, *, suite: Suite, index: int, **more: Any) -> None:
+    def __init__(self, *, suite: CaseSuite, index: int, **more: Any) -> None:
         """Keep which one it is."""
         super().__init__(**more)
         self._suite, self._index = suite, index
@@ -79,9 +80,9 @@ class CaseItem(pytest.Item):
             Unexpected: where something is not as the case expects it.
 
         """
-        from llm_gc.printable import one_line
         from llm_gc.testing.playing import play
-        from llm_gc.testing.report import failure
+        from llm_gc.testing.verdicts import failure
+        from llm_gc.values.safe_text import one_line
 
         verdict = play(self._suite, self._index)
         if not verdict.passed:
@@ -93,7 +94,7 @@ class CaseItem(pytest.Item):
         return str(excinfo.value) if isinstance(excinfo.value, Unexpected) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Give where it stands, the line counted from 0, and what it is called.
+        """Return where it is, the line counted from 0, and what it is called.
 
         With the file before it, for pytest would take the dots in a bare name for those between modules.
         """

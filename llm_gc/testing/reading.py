@@ -9,24 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llm_gc import files, project, reader
-from llm_gc.cases import Case, CaseFile
-from llm_gc.check import shape
-from llm_gc.check.problem import Problem
+from llm_gc import project
+from llm_gc.analysis import shape
+from llm_gc.analysis.document_schemas import cases_schema
+from llm_gc.analysis.problem import Problem
 from llm_gc.errors import Finding, LlmGcError, PipelineError, UsageError
-from llm_gc.files import TEST_SUFFIX
-from llm_gc.inputs import resolve
+from llm_gc.files import locations, opening
+from llm_gc.files.locations import TEST_SUFFIX
+from llm_gc.language.inputs import resolve
 from llm_gc.project import At, Loaded
-from llm_gc.schema import cases_schema
 from llm_gc.source import Source
-from llm_gc.testing.names import misnamed
+from llm_gc.testing.case_names import misnamed
+from llm_gc.transcript.cases import Case, CaseFile
 
 CODE = "test"
 """The code of findings in test files that are not about their shape."""
 
 
 @dataclass
-class Suite:
+class CaseSuite:
     """A test file that can be played: its text, its cases, and the pipeline, with a case's own values if it has any."""
 
     source: Source
@@ -42,7 +43,7 @@ class Suite:
         return self.source.file
 
     def load(self, case: Case | None = None) -> Loaded:
-        """Give the pipeline with the values that a case lays over it; with the file's own where there is no case.
+        """Return the pipeline with the values that a case lays over it; with the file's own where there is no case.
 
         Raises:
             UsageError: where a value leads nowhere.
@@ -56,7 +57,7 @@ class Suite:
         return self._loaded[words]
 
     def bare(self) -> Loaded:
-        """Give the pipeline as it stands, without any case's values.
+        """Return the pipeline as it is, without any case's values.
 
         Raises:
             PipelineError: with everything that is wrong in it.
@@ -67,7 +68,7 @@ class Suite:
         return self._loaded[()]
 
     def inputs(self, case: Case) -> dict[str, Any]:
-        """Give the inputs of a case, with the pipeline's defaults.
+        """Return the inputs of a case, with the pipeline's defaults.
 
         Raises:
             UsageError: naming every input that is missing, unknown or does not fit.
@@ -77,7 +78,7 @@ class Suite:
         return resolve(self.load(case).pipeline.inputs, given)
 
 
-def read(path: Path, file: str | None = None) -> Suite:
+def read(path: Path, file: str | None = None) -> CaseSuite:
     """Read a test file; ``file`` is what it is called in messages. No link to it may lead out of its project.
 
     Raises:
@@ -86,11 +87,13 @@ def read(path: Path, file: str | None = None) -> Suite:
 
     """
     home = path.parent.resolve()
-    return suite(files.read_yaml(home / path.name, file or files.relative(path), reader.tests_root(home)), path)
+    return suite(
+        locations.read_yaml(home / path.name, file or locations.relative(path), opening.tests_root(home)), path
+    )
 
 
 def check(source: Source, path: Path) -> list[Finding]:
-    """Give everything that is wrong in a test file that was read as YAML from ``path``.
+    """Return everything that is wrong in a test file that was read as YAML from ``path``.
 
     What is wrong in the pipeline is told in one finding: it is another file's business.
     """
@@ -105,8 +108,8 @@ def check(source: Source, path: Path) -> list[Finding]:
     return []
 
 
-def suite(source: Source, path: Path) -> Suite:
-    """Give the cases of a test file that was read as YAML from ``path``.
+def suite(source: Source, path: Path) -> CaseSuite:
+    """Return the cases of a test file that was read as YAML from ``path``.
 
     Raises:
         PipelineError: with everything that is wrong in it, or in its pipeline.
@@ -122,7 +125,7 @@ def suite(source: Source, path: Path) -> Suite:
     return read_
 
 
-def _with_pipeline(source: Source, cases: CaseFile, path: Path) -> Suite:
+def _with_pipeline(source: Source, cases: CaseFile, path: Path) -> CaseSuite:
     """Find the pipeline that cases are for: beside their file, in its project, or among those that ship.
 
     Raises:
@@ -131,19 +134,19 @@ def _with_pipeline(source: Source, cases: CaseFile, path: Path) -> Suite:
     """
     name = cases.pipeline or path.name.removesuffix(TEST_SUFFIX) + ".yaml"
     home = path.parent.resolve()
-    root = reader.tests_root(home)
+    root = opening.tests_root(home)
     try:
-        found = reader.locate(root, home, name)
+        found = opening.locate(root, home, name)
     except (FileNotFoundError, NotADirectoryError):
         is_bare = cases.pipeline is not None and not Path(name).suffix and Path(name).name == name
-        if is_bare and (ours := files.shipped(name)) is not None:
-            return Suite(source, cases, str(ours))
+        if is_bare and (ours := locations.shipped(name)) is not None:
+            return CaseSuite(source, cases, str(ours))
         where = "beside this one; name it under 'pipeline'" if cases.pipeline is None else "there"
         message = f"there is no pipeline {name!r} {where}"
     except (OSError, ValueError) as error:
-        message = f"{name!r} {files.why_unread(error, root)}"
+        message = f"{name!r} {locations.why_unread(error, root)}"
     else:
-        return Suite(source, cases, files.relative(found), root)
+        return CaseSuite(source, cases, locations.relative(found), root)
     at = ("pipeline",) if cases.pipeline else ()
     raise PipelineError([source.finding(at, CODE, message)])
 
@@ -154,7 +157,7 @@ def _refuse(source: Source, code: str, problems: Iterable[Problem]) -> None:
         raise PipelineError(found)
 
 
-def _wrong(read_: Suite) -> Iterator[Problem]:
+def _wrong(read_: CaseSuite) -> Iterator[Problem]:
     """Hold the cases against the pipeline.
 
     Raises:
@@ -182,7 +185,7 @@ def _wrong(read_: Suite) -> Iterator[Problem]:
 
 
 def _input(words: str, cases: CaseFile, case: Case, at: At) -> Problem:
-    """Tell what is wrong with an input where it is given; of one that is missing, where the case begins."""
+    """Return what is wrong with an input where it is given; of one that is missing, where the case begins."""
     named = re.search(r"'(\w+)'", words)
     name = named[1] if named else ""
     if name in (case.inputs or {}):

@@ -10,20 +10,20 @@ from typing import Any
 
 import yaml
 
-from llm_gc.cases import CaseFile
 from llm_gc.source.nodes import CORE
+from llm_gc.transcript.cases import CaseFile
 
 WIDTH = 100
-"""A list or a map up to this long stands in one line."""
+"""A list or a map up to this long is in one line."""
 
 SCHEMA = "# yaml-language-server: $schema={}\n"
 
 
 def text_of(cases: CaseFile, schema: str | None = None) -> str:
-    """Give a test file's text; ``schema`` is where editors find its JSON Schema, seen from the file."""
+    """Return a test file's text; ``schema`` is where editors find its JSON Schema, seen from the file."""
     data = cases.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    blocks = [_dumped(_Block({key: value})) for key, value in data.items() if key != "cases"]
-    written = "\n".join(_indented(_dumped(_Block(case))) for case in data["cases"])
+    blocks = [_dumped(_BlockText({key: value})) for key, value in data.items() if key != "cases"]
+    written = "\n".join(_indented(_dumped(_BlockText(case))) for case in data["cases"])
     head = SCHEMA.format(schema) if schema else ""
     return head + "".join(blocks) + ("\n" if blocks else "") + "cases:\n" + written
 
@@ -51,7 +51,7 @@ PyYAML leaves some of it as it is, even in double quotes.
 """
 
 
-class _Block(dict[str, Any]):
+class _BlockText(dict[str, Any]):
     """A map that has a line for each of its keys, however short it is."""
 
 
@@ -69,7 +69,7 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
         return super().represent_mapping(
-            tag, mapping, flow_style or (not isinstance(mapping, _Block) and _is_short(mapping))
+            tag, mapping, flow_style or (not isinstance(mapping, _BlockText) and _is_short(mapping))
         )
 
 
@@ -81,18 +81,18 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.add_representer(_Block, lambda dumper, block: dumper.represent_mapping("tag:yaml.org,2002:map", block))
-for _tag, _pattern, _first in CORE:  # beside YAML 1.1's: what either reads as a number stands in quotes
+_Dumper.add_representer(_BlockText, lambda dumper, block: dumper.represent_mapping("tag:yaml.org,2002:map", block))
+for _tag, _pattern, _first in CORE:  # beside YAML 1.1's: what either reads as a number is in quotes
     _Dumper.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
 def _can_be_block(text: str) -> bool:
-    """Tell whether a text can stand as a block: no spaces at an end of a line, nothing to be escaped."""
+    """Return whether a text can be as a block: no spaces at an end of a line, nothing to be escaped."""
     return not re.search(r"[ \t]\n|\t|[ \t]\Z|\A[ \n]", text) and not _ODD.search(text)
 
 
 def _is_short(value: Any) -> bool:
-    """Tell whether a collection can stand in one line: it holds no text of several lines."""
+    """Return whether a collection can be in one line: it holds no text of several lines."""
     return bool(value) and _size(value) <= WIDTH and not _has_lines(value) and _depth(value) <= 2
 
 

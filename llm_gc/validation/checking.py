@@ -10,8 +10,8 @@ from itertools import count, islice
 
 from llm_gc.errors import Finding, UsageError
 from llm_gc.project import STDIN_NAME, Library, once
-from llm_gc.validation.documents import Document, check, find, read
-from llm_gc.validation.silence import Ignore, Silence, unused
+from llm_gc.validation.discovery import CheckedDocument, check, find, read
+from llm_gc.validation.silence import Ignore, SilencedFindings, unused
 
 BETWEEN, THOROUGH = 5, 100
 """After so many documents garbage is looked for: among what they left behind, and in everything."""
@@ -21,7 +21,7 @@ CHUNK = 8
 
 
 @dataclass(frozen=True)
-class Report:
+class ValidationReport:
     """Everything that was found: the findings in order, how many documents were checked, and what was not looked at.
 
     ``passed_over`` are YAML files of no kind that is known, ``wrong`` sentences about names that lead nowhere.
@@ -34,7 +34,7 @@ class Report:
 
 
 @dataclass
-class _Part:
+class _Share:
     """What one worker found."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -43,7 +43,7 @@ class _Part:
     used: set[Ignore] = field(default_factory=set)
 
 
-def validate(names: Sequence[str], *, stdin: bytes = b"", jobs: int = 1) -> Report:
+def validate(names: Sequence[str], *, stdin: bytes = b"", jobs: int = 1) -> ValidationReport:
     """Check the documents that are named or lie in a folder that is; ``stdin`` is what ``-`` stands for.
 
     The report is the same with any number of ``jobs``, the processes that share the work.
@@ -56,17 +56,17 @@ def validate(names: Sequence[str], *, stdin: bytes = b"", jobs: int = 1) -> Repo
     findings += unused(ignore for ignore in ignores if ignore.file in named)
     wrong = [*found.wrong, *(sentence for part in parts for sentence in part.wrong)]
     passed_over = tuple(dict.fromkeys(found.passed_over))
-    return Report(tuple(sorted(once(findings), key=_order)), len(found.documents), passed_over, tuple(wrong))
+    return ValidationReport(tuple(sorted(once(findings), key=_order)), len(found.documents), passed_over, tuple(wrong))
 
 
 def _order(finding: Finding) -> tuple[object, ...]:
     return finding.file, finding.line, finding.column, finding.code, finding.message
 
 
-def _check(documents: Iterable[Document], stdin: bytes) -> _Part:
+def _check(documents: Iterable[CheckedDocument], stdin: bytes) -> _Share:
     """Check documents one after the other; what they share is read once."""
-    library, part = Library(), _Part()
-    silence = Silence(library)
+    library, part = Library(), _Share()
+    silence = SilencedFindings(library)
     with _by_the_document() as begin:
         for document in documents:
             begin()
@@ -105,8 +105,8 @@ def _by_the_document() -> Iterator[Callable[[], None]]:
             gc.enable()
 
 
-def _in_processes(documents: Sequence[Document], stdin: bytes, jobs: int) -> list[_Part]:
-    """Share the documents among processes, and give what they found in order."""
+def _in_processes(documents: Sequence[CheckedDocument], stdin: bytes, jobs: int) -> list[_Share]:
+    """Share the documents among processes, and return what they found in order."""
     from concurrent.futures import ProcessPoolExecutor  # only who asks for it pays for its import
 
     waiting = iter(documents)

@@ -1,7 +1,7 @@
 """Comments that silence findings: ``# llm-gc: ignore CODE`` in YAML, ``{# llm-gc: ignore CODE #}`` in a template.
 
 A comment speaks of its own line; behind the mark of a block of text (``prompt: | # llm-gc: ignore CODE``) it speaks of
-the whole block, in which no other comment can stand.
+the whole block, in which no other comment can be.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from llm_gc.check.pages import UNUSED, pages
+from llm_gc.analysis.rule_pages import UNUSED, pages
 from llm_gc.errors import Finding
-from llm_gc.near import near
 from llm_gc.project import Library
 from llm_gc.source import Source, position
+from llm_gc.values.did_you_mean import near
 
 _MARK = "llm-gc:"
 _IN_YAML = re.compile(
@@ -34,7 +34,7 @@ class Ignore:
     last_line: int
 
 
-class Silence:
+class SilencedFindings:
     """Leaves out what is silenced in the files of a library, and keeps which comments silenced something."""
 
     def __init__(self, library: Library) -> None:
@@ -44,7 +44,7 @@ class Silence:
         self._ignores: dict[str, list[Ignore]] = {}
 
     def ignores(self) -> set[Ignore]:
-        """Give every comment in the files that were looked at."""
+        """Return every comment in the files that were looked at."""
         return {ignore for found in self._ignores.values() for ignore in found}
 
     def look_at(self, file: str) -> None:
@@ -52,7 +52,7 @@ class Silence:
         self._in_file(file)
 
     def heeded(self, findings: Sequence[Finding]) -> list[Finding]:
-        """Give the findings that nobody silences."""
+        """Return the findings that nobody silences."""
         return [finding for finding in findings if not self._is_silenced(finding)]
 
     def _is_silenced(self, finding: Finding) -> bool:
@@ -73,7 +73,7 @@ class Silence:
 
 
 def unused(ignores: Iterable[Ignore]) -> Iterator[Finding]:
-    """Tell of comments that silence nothing."""
+    """Report comments that silence nothing."""
     known = pages()
     for ignore in ignores:
         is_code = ignore.code in known
@@ -84,7 +84,7 @@ def unused(ignores: Iterable[Ignore]) -> Iterator[Finding]:
 
 
 def _read(file: str, text: str, source: Source | None) -> Iterator[Ignore]:
-    """Give the comments of a file; with a source it is YAML, else a template."""
+    """Yield the comments of a file; with a source it is YAML, else a template."""
     for found in _IN_TEMPLATE.finditer(text):
         yield from _ignores(file, text, found, found.start())
     for found in _IN_YAML.finditer(text) if source is not None else ():

@@ -63,7 +63,7 @@ class Fault:
     ``cut`` is the limit that ended a reply of which something had come.
 
     ``tries`` are the kinds of the attempts before; ``kept`` is what the transcript keeps of a reply that came to
-    nothing; ``ends`` tells that nobody can go on. ``turn`` holds what else must be in the record.
+    nothing; ``ends`` tells that nobody can continue. ``turn`` holds what else must be in the record.
     """
 
     name: str

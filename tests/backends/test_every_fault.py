@@ -1,4 +1,4 @@
-"""Whatever a server does, the turn ends in the right reply or the right error, and the conversation goes on."""
+"""Whatever a server does, the turn ends in the right reply or the right error, and the conversation continues."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from llm_gc import load_session, messages_of, project
+from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.drivers.run import Run
-from llm_gc.records import Transcript
-from llm_gc.transcript import plain
+from llm_gc.runtime.run import Run
+from llm_gc.transcript.encode import plain
+from llm_gc.transcript.records import Transcript
 from tests.backends.faults import FAULTS, FIRST, GAP, MAX_REPLY, WHOLE, Fault
 from tests.standin import Model, Say, StandIn
 
@@ -41,12 +41,12 @@ SLACK = 20.0
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for hardly anything before another try, and for no stream to end that has ended."""
-    monkeypatch.setattr("llm_gc.drivers.live.BACKOFF", 0.01)
-    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
+    monkeypatch.setattr("llm_gc.runtime.live.BACKOFF", 0.01)
+    monkeypatch.setattr("llm_gc.backends.http.exchange.FAREWELL", 0.05)
 
 
 def played(folder: Path, ollama: Ollama, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Transcript:
-    """A conversation of three turns, as it stands on the disk."""
+    """A conversation of three turns, as it is on the disk."""
     (folder / "faults.yaml").write_text(PIPELINE, encoding="utf-8")
     run = Run(project.load(str(folder / "faults.yaml")), {}, ollama, (), folder / "sessions", 7, now=now)
     asyncio.run(run.go())
@@ -83,7 +83,7 @@ def test_every_fault(fault: Fault, tmp_path: Path) -> None:
         for key, value in fault.turn.items()
     }
     assert met.seconds < (len(fault.tries) + 1) * WHOLE + SLACK
-    # what came to nothing is sent to nobody
+    # what failed is sent to nobody
     assert ("ben: " in json.dumps(messages_of(transcript, last))) is (not fault.kind)
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.base import Asked, Facts, Progress
-from llm_gc.backends.form import Blank, blanks
-from llm_gc.backends.human import Answers, Human, people
-from llm_gc.conversation import Conversation, Files
+from llm_gc.backends.human import Answers, Blank, Human, blanks, people
+from llm_gc.backends.interface import Asked, Facts, Progress
+from llm_gc.core import Conversation, Files
 from llm_gc.errors import Unanswered
 from llm_gc.protocol import Ask, Latency, Reply, Tokens
 from tests.talks import answer_all, pipeline, said, talk
@@ -22,7 +21,7 @@ VERDICT = {"approved": {"type": "boolean"}, "score": {"type": "integer", "minimu
 
 
 class Scripted:
-    """An asker at whose keyboard somebody types what stands in a list."""
+    """An asker at whose keyboard somebody types what is in a list."""
 
     at_once = False
 
@@ -40,18 +39,18 @@ class Scripted:
 
 
 def ask_for(format_: Any = None) -> Ask:
-    """Give an ask to a person."""
+    """Return an ask to a person."""
     step = {"say": "anna"} if format_ is None else {"say": "anna", "format": format_}
     return talk([step], roles=ROLES).pending[0]
 
 
 def reply(asker: Any, format_: Any = None) -> Reply:
-    """Give the person's reply."""
+    """Return the person's reply."""
     return asyncio.run(Human(asker).reply(ask_for(format_)))
 
 
 def data(asker: Any, format_: Any) -> Any:
-    """Give the data of the person's reply."""
+    """Return the data of the person's reply."""
     return json.loads(reply(asker, format_).content)
 
 
@@ -80,7 +79,7 @@ def test_an_empty_answer_is_asked_again() -> None:
 
 @pytest.mark.parametrize("format_", [None, VERDICT, "json"])
 def test_skip_is_a_failed_turn(format_: Any) -> None:
-    """It is empty, not tried again, and the conversation goes on."""
+    """It is empty, not tried again, and the conversation continues."""
     conversation = talk([{"say": "anna", **({"format": format_} if format_ else {})}, "ben"], roles=ROLES)
     conversation.answer(conversation.pending[0], reply(Scripted("/skip"), format_))
     turn = conversation.turns[0]
@@ -177,7 +176,7 @@ def test_a_form_that_does_not_fit_as_a_whole_is_begun_again() -> None:
 
 
 def answers(*texts: str) -> Answers:
-    """Give the answers of a list."""
+    """Return the answers of a list."""
     return Answers(texts, "answers.txt")
 
 
@@ -239,7 +238,7 @@ def test_a_persons_time_is_not_the_conversations() -> None:
 
 
 def names(scenes: Sequence[tuple[str, Any]] = ()) -> list[str]:
-    """Give who is a person, in a pipeline and in those of its scenes."""
+    """Return who is a person, in a pipeline and in those of its scenes."""
     outer = pipeline(["anna"], roles=ROLES)
     inner = pipeline(["dora"], roles={"dora": {"human": True}, "emil": {}})
     files = Files({}, {name: (inner, Files()) for name, _ in scenes})

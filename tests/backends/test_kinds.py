@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from llm_gc.backends import make
-from llm_gc.backends.base import Facts, ModelFacts
-from llm_gc.backends.kinds import Kinds
+from llm_gc.backends.dispatch import ByServerKind
+from llm_gc.backends.interface import Facts, ModelFacts
 from llm_gc.errors import ServerError, UsageError
-from llm_gc.protocol import Casting
-from tests.drivers.acting import Actor
+from llm_gc.protocol import ModelConfig
+from tests.runtime.acting import Actor
 from tests.talks import said, talk
 
-HERE, THERE = Casting("a"), Casting("b", "h", backend="openai")
+HERE, THERE = ModelConfig("a"), ModelConfig("b", "h", backend="openai")
 
 
 class Broken(Actor):
@@ -25,10 +25,10 @@ class Broken(Actor):
         raise ServerError("it is broken")
 
 
-def kinds(ollama: Actor, openai: Actor, *, only: str | None = None) -> Kinds:
+def kinds(ollama: Actor, openai: Actor, *, only: str | None = None) -> ByServerKind:
     """Both as one."""
     makers: Mapping[str, Callable[[], Actor]] = {"ollama": lambda: ollama, "openai": lambda: openai}
-    return Kinds(makers, only or "ollama", only=only is not None)
+    return ByServerKind(makers, only or "ollama", only=only is not None)
 
 
 def test_what_each_says_is_put_together() -> None:
@@ -71,7 +71,7 @@ def test_a_reply_comes_from_the_roles_own_kind() -> None:
 
 
 def test_one_that_cannot_begin_does_not_cut_the_other_off() -> None:
-    """All are done when the error comes out, so that nothing goes on behind anybody's back."""
+    """All are done when the error comes out, so that nothing continues behind anybody's back."""
     one, other = Broken(), Actor()
     with pytest.raises(ServerError, match="it is broken"):
         asyncio.run(kinds(one, other).preflight([HERE, THERE], 1.0))
@@ -81,6 +81,6 @@ def test_one_that_cannot_begin_does_not_cut_the_other_off() -> None:
 @pytest.mark.parametrize("host", ["gpu:abc", "gpu:99999", "ftp://gpu"])
 @pytest.mark.parametrize("name", [None, "ollama", "openai", "auto"])
 def test_a_host_that_is_no_address_is_a_wrong_call(name: str | None, host: str) -> None:
-    """What somebody types is not mended in silence, as what stands in the environment is."""
+    """What somebody types is not fixed in silence, as what is in the environment is."""
     with pytest.raises(UsageError, match="--host: "):
         make(name, host)

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from llm_gc.backends.made_up import sample
-from llm_gc.backends.patterns import matching
 from llm_gc.backends.rehearsal import make_up
+from llm_gc.backends.sampling import matching, sample
 from tests.talks import talk
 
 TEXT = {"type": "string"}
@@ -135,7 +134,7 @@ ASK = talk(["anna"]).pending[0]
 
 
 def made_up(schema: dict[str, Any], seed: int) -> str:
-    """Give what the stand-in says where a reply has this format."""
+    """Return what the stand-in says where a reply has this format."""
     return "".join(make_up(replace(ASK, format=schema, options={"seed": seed}), 1))
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.base import Backend
-from llm_gc.backends.examining import Probe
+from llm_gc.backends.interface import Backend, Probe
 from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.openai import OpenAI
 from llm_gc.backends.probing import MOST_TOKENS, probe
-from llm_gc.protocol import Casting
+from llm_gc.protocol import ModelConfig
 from tests.standin import Error, Model, Say, StandIn
 
 YES = json.dumps({"answer": "yes"})
@@ -26,7 +25,7 @@ def probed(server: StandIn, backend: Backend | None = None, **casting: Any) -> P
 
     async def go() -> Probe:
         try:
-            return await probe(backend, Casting("m", **casting))
+            return await probe(backend, ModelConfig("m", **casting))
         finally:
             await backend.aclose()
 

@@ -9,22 +9,22 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.base import Asked, Delta, Facts, Progress
+from llm_gc.backends.interface import Asked, Delta, Facts, Progress
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.conversation import Conversation
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.core import Conversation
+from llm_gc.protocol import Ask, ModelConfig, Reply
 from tests.talks import talk
 
 GRADE = {"type": "object", "properties": {"grade": {"enum": [1, 2, 3]}, "why": {"type": "string"}}, "required": ["why"]}
 
 
 def reply(ask: Ask, notes: list[Progress] | None = None) -> Reply:
-    """Give the stand-in's reply."""
+    """Return the stand-in's reply."""
     return asyncio.run(Rehearsal().reply(ask, (notes if notes is not None else []).append))
 
 
 def rehearsed(conversation: Conversation) -> list[Reply]:
-    """Let the stand-in answer all there is."""
+    """Answer all asks with the stand-in."""
     replies = []
     while conversation.pending:
         replies.append(reply(conversation.pending[0]))
@@ -34,7 +34,7 @@ def rehearsed(conversation: Conversation) -> list[Reply]:
 
 def test_it_has_everything() -> None:
     """Its preflight finds whatever is asked for, and says who it is."""
-    assert asyncio.run(Rehearsal().preflight([Casting("no such model")], 1.0)) == Facts("rehearsal")
+    assert asyncio.run(Rehearsal().preflight([ModelConfig("no such model")], 1.0)) == Facts("rehearsal")
     asyncio.run(Rehearsal().aclose())
 
 

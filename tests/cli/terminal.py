@@ -59,7 +59,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def read(self) -> str:
-        """Wait for its end, and give all that it showed, line ends as one character."""
+        """Wait for its end, and return all that it showed, line ends as one character."""
         while self._piece(time.monotonic() + PATIENCE):
             pass
         os.close(self._master)

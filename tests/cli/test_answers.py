@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc.cli import answers
+from llm_gc.cli import terminal_human
 from llm_gc.errors import PipelineError, UsageError
 from llm_gc.sessions import load_session
 from tests.commands import llm_gc, transcripts
@@ -33,9 +33,9 @@ RUN = ("run", "review.yaml", "--backend", "rehearsal")
 
 
 def from_file(folder: Path, name: str, text: str | bytes) -> list[str]:
-    """Give the answers that stand in a file."""
+    """Return the answers that are in a file."""
     (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
-    return answers.read(str(folder / name))._answers
+    return terminal_human.read(str(folder / name))._answers
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_answers_that_cannot_be_read(tmp_path: Path, name: str, text: str | byte
 
 
 def test_a_list_that_is_no_yaml(tmp_path: Path) -> None:
-    """It is told of with its line."""
+    """It is notified of with its line."""
     with pytest.raises(PipelineError, match=r"a\.yaml:1:1: error: .*\]"):
         from_file(tmp_path, "a.yaml", "[one,\n two")
 
 
 def test_a_run_with_answers(folder: Path) -> None:
-    """They are the person's turns, and stand in the transcript as such."""
+    """They are the person's turns, and are in the transcript as such."""
     (folder / "answers.txt").write_text("Shorter.\n---\nMuch\nbetter.\n", encoding="utf-8")
     result = llm_gc(*RUN, "--answers", "answers.txt", cwd=folder)
     assert result.code == 0

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from llm_gc.cli import figures
-from llm_gc.cli.degenerate import has_loop, signs
 from llm_gc.protocol import Cut, Reply
+from llm_gc.reports import figures
+from llm_gc.reports.figures import has_loop, signs
 from tests.commands import llm_gc
 from tests.standin import Model, Say, StandIn
 from tests.talks import answer_all, failed, talk
-from tests.test_transcript import transcript
+from tests.transcript.test_transcript import transcript
 
 WORDS = "The town could keep its station, paint the doors and ask the baker whether he wants the hall for his bread."
 

@@ -80,7 +80,7 @@ def test_it_cannot_be_got(tmp_path: Path) -> None:
 
 
 def test_a_download_is_stopped(tmp_path: Path) -> None:
-    """Ctrl-C ends it: the server is left alone, and it is said that the next one goes on from there."""
+    """Ctrl-C ends it: the server is left alone, and it is said that the next one continues from there."""
     with StandIn([QWEN], library=[DEEPSEEK]) as server:
         server.intercept("/api/pull", Hang())
         words = command("doctor", M1, "--host", server.url, "--pull")

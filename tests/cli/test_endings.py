@@ -29,7 +29,7 @@ turns: [judge, {end: Not safe., when: last.data.safe == false, failed: true}]
 
 
 def test_an_end_that_has_failed_is_an_exit_code(tmp_path: Path) -> None:
-    """1 where its author says so, as for everything that failed; 0 where it does not come to that."""
+    """1 where its author says so, as for everything that failed; 0 where it does not reached that."""
     (tmp_path / "gate.yaml").write_text(GATE, encoding="utf-8")
     unsafe = llm_gc("run", "gate.yaml", "--backend", "rehearsal", cwd=tmp_path)
     assert (unsafe.code, unsafe.err.splitlines()[0]) == (1, "failed (end_step): Not safe.")

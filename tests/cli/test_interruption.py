@@ -30,7 +30,7 @@ turns: [anna, ben, anna]
 
 STUCK = """
 import sys, threading
-from llm_gc.conversation import speech
+from llm_gc.core import speech
 
 calls = []
 
@@ -66,7 +66,7 @@ process.run_async(raw())
 
 PRESSING = """
 import os, signal
-from llm_gc.conversation import speech
+from llm_gc.core import speech
 
 really = speech.says
 
@@ -102,7 +102,7 @@ print("over")
 
 @pytest.fixture(autouse=True)
 def hearing() -> Iterator[None]:
-    """Let processes hear Ctrl-C, though this one may have been started in the background, and not hear it."""
+    """Enable Ctrl-C in child processes, though this one may have been started in the background without it."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -172,7 +172,7 @@ def test_the_terminal_is_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_swallowed_cancellation_is_repeated(tmp_path: Path) -> None:
-    """A library that goes on in spite of it is cancelled again, and again."""
+    """A library that continues in spite of it is cancelled again, and again."""
     done = finished(tmp_path, sys.executable, "-c", STUBBORN)
     assert done.stdout == "swallowed\n" * 5 + "over\n", done.stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc.transcript import dumps
+from llm_gc.transcript.encode import dumps
 from tests.commands import llm_gc
 from tests.shown import rich
 
@@ -88,4 +88,4 @@ command(["--sessions", "nowhere"], standalone_mode=False)
 print(*sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"pydantic", "jinja2", "httpx", "rich", "asyncio", "llm_gc.conversation"} & set(done.stdout.split())
+    assert not {"pydantic", "jinja2", "httpx", "rich", "asyncio", "llm_gc.core"} & set(done.stdout.split())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from llm_gc.cli.markdown import escaped, markdown, quoted
+from llm_gc.reports.markdown import escaped, markdown, quoted
 from tests.shown import THOUGHTS, hostile, rich
 
 READER = MarkdownIt("commonmark", {"html": True}).enable("table")

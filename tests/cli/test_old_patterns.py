@@ -24,7 +24,7 @@ turns: [anna, ben, anna]
 """
 
 OLD = {"DONE\\\\b": "DONE(?!x)", "^[a-z ]*$": "^(?!x)[a-z ]*$", "[A-z]+": "(?=A)[A-z]+"}
-"""What stands in the transcript, as JSON writes it, and what stood there in the time before."""
+"""What is in the transcript, as JSON writes it, and what was there in the time before."""
 
 
 def recorded(folder: Path, pattern: str) -> Any:
@@ -41,7 +41,7 @@ def recorded(folder: Path, pattern: str) -> Any:
 
 @pytest.mark.parametrize("pattern", OLD)
 def test_they_can_be_read(tmp_path: Path, pattern: str) -> None:
-    """They are shown and compared; a replay says what stands in the way."""
+    """They are shown and compared; a replay says what is in the way."""
     path = recorded(tmp_path, pattern)
     assert llm_gc("show", "last", cwd=tmp_path).code == 0
     assert llm_gc("show", "last", "--html", "page.html", cwd=tmp_path).code == 0

@@ -13,7 +13,7 @@ import pytest
 
 from llm_gc.cli import output
 from llm_gc.cli.output import OutputLost, Stream, why_lost
-from llm_gc.printable import clean, clean_json, one_line, rows
+from llm_gc.values.safe_text import clean, clean_json, one_line, rows
 
 CONTROLS = [
     *range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0), 0x2028, 0x2029,
@@ -40,7 +40,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_a_line_is_one_line(printed: io.StringIO) -> None:
-    """Whatever stands in it, in any of its pieces."""
+    """Whatever is in it, in any of its pieces."""
     output.out.line(HOSTILE, (HOSTILE, "red"))
     assert printed.getvalue().count("\n") == 1
     assert "\t" not in printed.getvalue()

@@ -16,10 +16,10 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from llm_gc.backends.human import Human
-from llm_gc.cli.person import PICK, Person, news
+from llm_gc.cli.renderers import SilentRenderer
 from llm_gc.cli.screen import Notes, Screen
-from llm_gc.cli.voices import Silent
-from llm_gc.conversation import Conversation
+from llm_gc.cli.terminal_human import PICK, TerminalHuman, news
+from llm_gc.core import Conversation
 from llm_gc.errors import Unanswered
 from llm_gc.protocol import Part, Reply
 from llm_gc.sessions import load_session
@@ -51,11 +51,11 @@ class Seat:
     """A person whose keys come from a pipe, at a screen that shows nothing."""
 
     def __init__(self, keyboard: PipeInput, *, hears: bool = True) -> None:
-        self.screen = Screen(Silent(), Notes())
-        self.keyboard, self.human = keyboard, Human(Person(self.screen, {"ben": "Knows the sea."}, hears=hears))
+        self.screen = Screen(SilentRenderer(), Notes())
+        self.keyboard, self.human = keyboard, Human(TerminalHuman(self.screen, {"ben": "Knows the sea."}, hears=hears))
 
     def reply(self, conversation: Conversation, keys: str) -> Reply:
-        """Type, and give the reply to the first pending ask; the conversation moves on."""
+        """Type, and return the reply to the first pending ask; the conversation moves on."""
         ask = conversation.pending[0]
         self.keyboard.send_text(keys)
         self.screen.began(ask)
@@ -105,7 +105,7 @@ def test_a_conversation_led_by_hand(tmp_path: Path) -> None:
 
 
 def test_the_toolbar_tells_the_keys(tmp_path: Path) -> None:
-    """Where the terminal says where its cursor is, the keys stand at its foot."""
+    """Where the terminal says where its cursor is, the keys are at its foot."""
     terminal = run_group(tmp_path, PROMPT_TOOLKIT_NO_CPR="0")
     terminal.answer(MENU, "chair\r")
     terminal.wait_for("Enter sends · Alt-Enter or Ctrl-J: new line · /skip: no answer · Ctrl-D: end")
@@ -231,7 +231,7 @@ def test_the_end_of_the_keyboard_is_the_end_of_the_answers(keyboard: PipeInput) 
 def test_escape_sequences_of_a_model_do_not_reach_the_screen(
     keyboard: PipeInput, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a model wrote may stand in an instruction; it is shown with marks in place of control characters."""
+    """What a model wrote may be in an instruction; it is shown with marks in place of control characters."""
     turns: list[Any] = [{"say": "ben", "as": "x"}, {"say": "anna", "instruction": "Answer this: {{ x }}"}]
     conversation = talk(turns, roles=ROLES)
     conversation.answer(conversation.pending[0], Reply("\x1b]0;t\x07", done_reason="stop"))
@@ -280,7 +280,7 @@ def test_the_system_prompt_is_shown_once(keyboard: PipeInput, capsys: pytest.Cap
 
 def test_the_library_is_loaded_when_somebody_is_asked() -> None:
     """Not where the answers are in a file."""
-    code = "import sys, llm_gc.api, llm_gc.cli.run, llm_gc.cli.answers, llm_gc.cli.person; print(*sys.modules)"
+    code = "import sys, llm_gc.api, llm_gc.cli.run, llm_gc.cli.terminal_human; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ())
     assert not {"prompt_toolkit", "jsonschema", "httpx"} & set(done.stdout.split())
 
@@ -296,7 +296,7 @@ def test_the_question_of_a_pick_is_put_for_people(keyboard: PipeInput, capsys: p
 
 def test_nothing_is_written_into_the_prompt(capsys: pytest.CaptureFixture[str]) -> None:
     """Branches side by side: a person is asked when all before is shown; what comes meanwhile follows afterwards."""
-    screen = Screen(Silent(), Notes())
+    screen = Screen(SilentRenderer(), Notes())
     conversation = talk([{"parallel": ["ben", "anna", "carl"]}], roles=ROLES)
     ben, anna, carl = conversation.pending
     for ask in (ben, anna, carl):

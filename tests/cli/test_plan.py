@@ -31,7 +31,7 @@ def test_m1(tmp_path: Path) -> None:
 
 
 def test_what_a_turn_is_sent(tmp_path: Path) -> None:
-    """``--turn`` prints one with its request, ``--requests`` all; a given input stands in it as it is."""
+    """``--turn`` prints one with its request, ``--requests`` all; a given input is in it as it is."""
     one = llm_gc("plan", M1, "--task", "Build a kite", "--turn", "2", cwd=tmp_path)
     everything = llm_gc("plan", M1, "--task", "Build a kite", "--requests", cwd=tmp_path)
     assert one.code == everything.code == 0
@@ -43,7 +43,7 @@ def test_what_a_turn_is_sent(tmp_path: Path) -> None:
 
 
 def test_what_is_assumed(tmp_path: Path) -> None:
-    """Every decision that hangs on a reply is told with its place, and the end only if all that is so."""
+    """Every decision that depends on a reply is told with its place, and the end only if all that is so."""
     result = llm_gc("plan", ESCALATION, cwd=tmp_path)
     assert "     assuming `last.data.confidence < threshold` holds (" in result.out
     assert "escalation.yaml:28:25)" in result.out
@@ -65,7 +65,7 @@ def test_as_json(tmp_path: Path) -> None:
 
 
 def test_more_than_fits(tmp_path: Path) -> None:
-    """It is told where it comes to it, and is no failure: a plan tells, it does not judge."""
+    """It is told where it reaches it, and is no failure: a plan tells, it does not judge."""
     result = llm_gc("plan", M1, "--set", "defaults.num_ctx=1024", cwd=tmp_path)
     assert result.code == 0
     assert ": MORE than fits; limits.on_overflow says what is done" in result.out

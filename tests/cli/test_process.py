@@ -242,7 +242,7 @@ def test_hardly_any_memory(project: Path, args: tuple[str, ...], kilobytes: int)
 
 
 def as_ordinary_user() -> None:
-    """Give up the right of root to read what nobody may read."""
+    """Return up the right of root to read what nobody may read."""
     if os.geteuid() == 0:
         import ctypes
 
@@ -342,7 +342,7 @@ def test_a_path_that_nobody_may_read_or_that_cannot_be(guarded: Path, args: tupl
 
 @pytest.fixture(autouse=True)
 def hearing() -> Iterator[None]:
-    """Let processes hear Ctrl-C, though this one may have been started in the background, and not hear it."""
+    """Enable Ctrl-C in child processes, though this one may have been started in the background without it."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

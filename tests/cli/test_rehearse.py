@@ -8,10 +8,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from llm_gc.cli.rehearsed import as_data, lines
+from llm_gc.reports.rehearsal_report import as_data, lines
 from tests.cli.terminal import Terminal
 from tests.commands import M1, ROOT, command, copy_m1, environ, llm_gc
-from tests.drivers.explore.exploring import load, report
+from tests.model_checker.exploring import load, report
 
 PLANTED = ROOT / "tests" / "cases" / "rehearse"
 

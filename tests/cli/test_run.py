@@ -131,7 +131,7 @@ def test_a_spinner_says_what_is_waited_for(server: StandIn, tmp_path: Path) -> N
 
 
 def interrupted(folder: Path, server: StandIn, *, number: int = signal.SIGINT) -> tuple[int, str, Any]:
-    """Interrupt a run while its second turn hangs; give its code, its messages and its transcript."""
+    """Interrupt a run while its second turn hangs; return its code, its messages and its transcript."""
     server.script(Say("a plan"), Hang(Say("I am thinking about"), lines=2))
     words = command("run", M1, "--task", "x", "--host", server.url)
     process = subprocess.Popen(
@@ -192,7 +192,7 @@ def test_an_input_whose_name_an_option_has(tmp_path: Path) -> None:
 
 
 def test_an_input_by_name_and_by_option(tmp_path: Path) -> None:
-    """``--input name=value`` always works, and the file may stand after the options."""
+    """``--input name=value`` always works, and the file may be after the options."""
     result = llm_gc("run", "--backend", "rehearsal", "--input", "rounds=1", "--task", "x", M1, cwd=tmp_path)
     assert result.code == 0
     assert transcripts(tmp_path)[0]["inputs"] == {"task": "x", "rounds": 1}
@@ -273,7 +273,7 @@ def test_thinking_streams_dim_in_a_terminal(server: StandIn, tmp_path: Path) -> 
 
 
 def test_text_that_was_only_thought_does_not_count(server: StandIn, tmp_path: Path) -> None:
-    """In a terminal the words begin anew below it; the others hear nothing of it."""
+    """In a terminal the words begin again below it; the others hear nothing of it."""
     server.script(Say(["Hm, hm.", "\n", "</think>", "A plan."]), Say("APPROVED"))
     words = ("run", M1, "--task", "x", "--rounds", "1", "--host", server.url)
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", Terminal(command(*words), tmp_path, environ()).read())
@@ -293,7 +293,7 @@ def test_a_place_that_cannot_be_written_is_known_before_the_first_turn(server: S
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_in_the_middle_loses_nothing_from_the_screen(tmp_path: Path) -> None:
-    """The conversation goes on to its end on the screen, the warning says what is wrong, and the exit code is 1."""
+    """The conversation continues to its end on the screen, the warning says what is wrong, and the exit code is 1."""
     runner = tmp_path / "runner.py"
     runner.write_text(
         "import errno, os, sys\n"
@@ -340,7 +340,7 @@ def test_without_a_command_there_is_the_help(tmp_path: Path) -> None:
 
 
 def test_a_turn_that_was_cut_off_is_marked(server: StandIn, tmp_path: Path) -> None:
-    """What stood on the screen of it does not count, and the result says whose words it is."""
+    """What was on the screen of it does not count, and the result says whose words it is."""
     server.script(Say("a plan"), Hang(Say("I am thinking about"), lines=2))
     terminal = Terminal(command("run", M1, "--task", "x", "--host", server.url), tmp_path, environ())
     terminal.wait_for("turn 2\nI")

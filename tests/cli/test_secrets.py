@@ -1,4 +1,4 @@
-"""A key and a password are nowhere in what llm-gc prints and writes, wherever they stand and whoever repeats them."""
+"""A key and a password are nowhere in what llm-gc prints and writes, wherever they are and whoever repeats them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_no_command_tells_a_password_of_a_pipeline(tmp_path: Path, where: str, c
 def test_a_pipeline_whose_password_was_not_recorded_can_be_replayed_and_resumed(
     server: StandIn, tmp_path: Path
 ) -> None:
-    """Where the address is given again, it goes on as it was."""
+    """Where the address is given again, it continues as it was."""
     host = with_login(server)
     pipeline(tmp_path, f', host: "{host}"')
     server.script(Say("One."), *3 * [Error(503, "busy")])

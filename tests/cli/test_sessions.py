@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from llm_gc.sessions import take
+from llm_gc.sessions import lock_session
 from tests.cli.test_run import MODELS, interrupted
 from tests.commands import M1, ROOT, command, environ, llm_gc, transcripts
 from tests.standin import Hang, Say, StandIn
@@ -45,7 +45,7 @@ def server() -> Iterator[StandIn]:
 
 
 def session(folder: Path) -> Path:
-    """Give the oldest session in a folder."""
+    """Return the oldest session in a folder."""
     return min((folder / "sessions").iterdir())
 
 
@@ -56,7 +56,7 @@ def break_off(folder: Path, turns: int, torn: bytes = b"") -> Path:
     known = ("format", "rules", "id", "pipeline", "inputs", "seed", "started_at", "versions")
     header = {key: data[key] for key in known}
     lines: list[Any] = [{"turn": turn, "texts": data["texts"]} for turn in data["turns"][:turns]]
-    with take(str(path), path.parent) as taken:
+    with lock_session(str(path), path.parent) as taken:
         journal = taken.reopen([{"start": header}, *lines])
     journal.close()
     with journal.path.open("ab") as file:
@@ -65,7 +65,7 @@ def break_off(folder: Path, turns: int, torn: bytes = b"") -> Path:
 
 
 def bare(transcript: Any) -> Any:
-    """Give a transcript without its times."""
+    """Return a transcript without its times."""
     return {key: value for key, value in transcript.items() if key not in ("ended_at", "resumed")}
 
 
@@ -108,7 +108,7 @@ def test_resume_prints_what_is_asked_for(folder: Path) -> None:
 
 
 def test_resume_stops_where_a_prompt_has_changed(folder: Path) -> None:
-    """It shows the word and says what can be done; --anyway goes on with what was recorded."""
+    """It shows the word and says what can be done; --anyway continues what was recorded."""
     (before,) = transcripts(folder)
     path = break_off(folder, 2)
     journal = path.read_bytes()
@@ -142,7 +142,7 @@ def test_resume_where_the_pipeline_is_broken_or_gone(folder: Path) -> None:
 def test_two_at_once(folder: Path) -> None:
     """The second one is told, and changes nothing."""
     path = break_off(folder, 2)
-    with take(path.stem, path.parent):
+    with lock_session(path.stem, path.parent):
         result = llm_gc("resume", "last", cwd=folder)
     assert (result.code, result.out) == (2, "")
     assert f"{path.name} is being written by another llm-gc; wait until that has ended" in result.err
@@ -160,7 +160,7 @@ def test_nothing_to_resume(folder: Path) -> None:
 
 
 def test_ctrl_c_and_resume(server: StandIn, tmp_path: Path) -> None:
-    """The way on is named; the server is asked for the rest alone, and the turn that was cancelled comes anew."""
+    """The way on is named; the server is asked for the rest alone, and the turn that was cancelled comes again."""
     code, errors, first = interrupted(tmp_path, server)
     (way,) = re.findall(r"^llm-gc resume (\S+) goes on with it$", errors, re.MULTILINE)
     assert (code, first["status"], len(first["turns"])) == (130, "interrupted", 1)
@@ -374,7 +374,7 @@ def test_what_cannot_be_read(folder: Path, words: str) -> None:
 
 
 def test_what_differs_beside_what_cannot_be_read(folder: Path) -> None:
-    """The graver code is that of all, in whatever order they stand."""
+    """The graver code is that of all, in whatever order they are."""
     (folder / "x.json").write_text("{}", encoding="utf-8")
     change(folder, "prompts/m1/reviewer.j2", "three", "five")
     codes = [llm_gc("replay", *names, cwd=folder).code for names in (("x.json", "last"), ("last", "x.json"))]

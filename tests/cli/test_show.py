@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc.records import Transcript
-from llm_gc.transcript import dumps, messages_of, plain
+from llm_gc.transcript.encode import dumps, messages_of, plain
+from llm_gc.transcript.records import Transcript
 from tests.cli.terminal import Terminal
 from tests.commands import M1, command, environ, llm_gc, transcripts
 from tests.shown import CODE, PLAN, THOUGHTS, hostile, rich
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def shown(folder: Path, *args: str) -> tuple[str, int | None]:
-    """Give what show prints in a terminal, without its escape sequences, and its exit code."""
+    """Return what show prints in a terminal, without its escape sequences, and its exit code."""
     terminal = Terminal(command("show", *args), folder, environ())
     text = terminal.read()
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text), terminal.code
@@ -46,7 +46,7 @@ def shown(folder: Path, *args: str) -> tuple[str, int | None]:
 
 
 def test_piped_it_is_what_the_run_printed(tmp_path: Path) -> None:
-    """Standard output is the conversation to the byte; the end of it stands on standard error as after a run."""
+    """Standard output is the conversation to the byte; the end of it is on standard error as after a run."""
     ran = llm_gc("run", M1, "--task", "sort a list", "--backend", "rehearsal", cwd=tmp_path)
     result = llm_gc("show", "last", cwd=tmp_path)
     assert (result.code, result.out) == (0, ran.out)
@@ -91,7 +91,7 @@ def test_thinking_on_demand(folder: Path) -> None:
 
 
 def test_in_a_terminal(folder: Path) -> None:
-    """The speaker, its model and the turn stand above what was said, the figures below."""
+    """The speaker, its model and the turn are above what was said, the figures below."""
     text, code = shown(folder, ID)
     assert code == 0
     assert "\nplanner  qwen3:4b · turn 1\n" in text
@@ -157,7 +157,7 @@ def test_a_choice_by_its_id(folder: Path) -> None:
 
 
 def test_the_whole_as_json(tmp_path: Path) -> None:
-    """The transcript as it stands in its file."""
+    """The transcript as it is in its file."""
     llm_gc("run", M1, "--task", "x", "--backend", "rehearsal", "--quiet", cwd=tmp_path)
     assert [json.loads(llm_gc("show", "last", "--json", cwd=tmp_path).out)] == transcripts(tmp_path)
 

@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_played_does_not_keep_the_others(folder: Path) -> 
 
 
 def test_coverage_is_shown(folder: Path) -> None:
-    """What the cases of all files come to of a pipeline, and what none does."""
+    """What the cases of all files reach of a pipeline, and what none does."""
     result = run(folder, "p.test.yaml", "--cover")
     assert "coverage  come to      of   share\np.yaml          4       4   100 %\n" in result.out
     less = run(folder, "p.test.yaml", "--cover", "-k", "both")

@@ -156,7 +156,7 @@ def test_help_says_what_a_path_is(folder: Path) -> None:
 
 
 def test_in_a_narrow_terminal(folder: Path) -> None:
-    """What is shown of a line fits in one, so that the mark stands under the word; a page breaks between words."""
+    """What is shown of a line fits in one, so that the mark is under the word; a page breaks between words."""
     long = BAD.replace("Hello.", f"'{'a b ' * 30}{{{{ nope }}}}{' c' * 30}'")
     (folder / "p" / "long.yaml").write_text(long, encoding="utf-8")
     terminal = Terminal(command("validate", "p/long.yaml"), folder, environ(), columns=60)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from llm_gc import project
-from llm_gc.backends.examining import Examination
+from llm_gc.backends.interface import Examination
 from llm_gc.doctor.checks import diagnose
-from llm_gc.doctor.diagnosis import Case
-from llm_gc.doctor.wants import Want, wants_of
+from llm_gc.doctor.diagnosis import DoctorCase
+from llm_gc.doctor.needs import Want, wants_of
 
 TEXT = """
 name: test
@@ -81,5 +81,5 @@ def test_where_an_absent_server_is_named(tmp_path: Path) -> None:
     ben = wanted(tmp_path)["ben"]
     for source, places in (("a role's host", (ben.place("host"),)), ("--host", ())):
         server = Examination("ollama", "http://gpu:9000", source, trouble="Nobody.", is_absent=True)
-        [found] = diagnose(Case(server, (ben,)))
+        [found] = diagnose(DoctorCase(server, (ben,)))
         assert found.places == places

@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any, Literal
 
 from llm_gc import project
-from llm_gc.conversation import Conversation, Outcome
-from llm_gc.files import pipelines_in
-from llm_gc.inputs import resolve
+from llm_gc.core import Conversation, Outcome
+from llm_gc.files.locations import pipelines_in
+from llm_gc.language.inputs import resolve
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, Reply
 from tests.commands import ROOT
@@ -23,7 +23,7 @@ Line = str | Mapping[str, Any] | Reply
 """What is answered: a text, the data of a structured reply, or a whole reply such as ``tests.talks.failed()``."""
 
 Script = Mapping[str, Any]
-"""Each role's lines in order, its picks among them. A line that stands in no list is given whenever it is asked for."""
+"""Each role's lines in order, its picks among them. A line that is in no list is given whenever it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ class Play:
         return [message.role for message in self.conversation.messages]
 
     def sent(self, role: str, number: int = -1) -> str:
-        """Give all that a role was sent when it was asked for the ``number``-th time, counted from 0, as one text."""
+        """Return all that a role was sent when it was asked for the ``number``-th time, counted from 0, as one text."""
         return text_of([ask for ask in self.asks if ask.speaker.role == role][number])
 
 
 def text_of(ask: Ask) -> str:
-    """Give all that an ask sends, as one text; a line stands between the messages."""
+    """Return all that an ask sends, as one text; a line is between the messages."""
     return "\n----\n".join(message["content"] for message in ask.request.messages)
 
 
 def names() -> list[str]:
-    """Give the names of all pipelines that ship."""
+    """Return the names of all pipelines that ship."""
     return [file.stem for file in pipelines_in(PIPELINES)]
 
 
@@ -126,7 +126,7 @@ def perform(
 
 
 def reply_of(line: Line) -> Reply:
-    """Give a line of a script as a reply."""
+    """Return a line of a script as a reply."""
     if isinstance(line, Reply):
         return line
     return said(line if isinstance(line, str) else json.dumps(line, ensure_ascii=False))

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import pytest
 
 import llm_gc
-from llm_gc.backends.made_up import sample
 from llm_gc.backends.rehearsal import Rehearsal
+from llm_gc.backends.sampling import sample
 from llm_gc.protocol import Ask, Reply
-from llm_gc.testing.session import Session
+from llm_gc.testing.playing import CaseRun
 from tests.commands import ROOT
 from tests.gallery.plays import PIPELINES, Play, load, names, perform
 from tests.growing import extends, messages, pairs, sees_all
@@ -29,7 +29,7 @@ every = pytest.mark.parametrize("name", names())
 
 
 def inputs(name: str) -> dict[str, Any]:
-    """Make up the inputs that have no default; a text has three lines."""
+    """Generate the inputs that have no default; a text has three lines."""
     needed = {key: schema for key, schema in load(name).pipeline.inputs.items() if "default" not in schema}
     text = "a kite\na boat\na lamp"
     return {
@@ -65,8 +65,8 @@ def test_it_is_clean_short_and_says_what_it_does(name: str) -> None:
 
 @every
 def test_its_cases_come_to_everything(name: str) -> None:
-    """It has a test file whose cases pass, and there is no step, branch or stop that none of them comes to."""
-    session = Session([PIPELINES / f"{name}.test.yaml"])
+    """It has a test file whose cases pass, and there is no step, branch or stop that none of them reaches."""
+    session = CaseRun([PIPELINES / f"{name}.test.yaml"])
     (tested,) = session.go()
     (coverage,) = session.covered.values()
     assert (tested.broken, tested.failed, tested.left_out) == (None, [], 0)
@@ -91,7 +91,7 @@ def test_it_can_be_rehearsed(name: str, tmp_path: Path) -> None:
 @every
 @pytest.mark.parametrize("on_error", ["continue", "stop"])
 def test_it_survives_any_turn_that_fails(name: str, on_error: OnError) -> None:
-    """With each reply failing once: no template fails, and one that goes on after an error comes to a good end."""
+    """With each reply failing once: no template fails, and one that continues after an error reaches a good end."""
     for number in range(len(rehearsed(name).asks)):
         played = rehearsed(name, {number}, on_error)
         outcome = played.outcome
@@ -116,7 +116,7 @@ def test_it_survives_many_turns_that_fail(name: str) -> None:
 
 @every
 def test_what_is_sent_is_well_formed(name: str) -> None:
-    """The system prompt stands first and alone, kinds alternate, the last is the user's, and no space hangs on."""
+    """The system prompt is first and alone, kinds alternate, the last is the user's, and no space depends on."""
     for ask in rehearsed(name).asks:
         kinds = [kind for kind, _ in messages(ask)]
         assert "system" not in kinds[1:]

@@ -11,7 +11,7 @@ ROLES = {"gardener": "a seed", "engineer": "a gear", "poet": "a moon"}
 
 
 def drawn(seed: int | None = None, ideas: int = 30) -> Play:
-    """Give a conversation of so many ideas."""
+    """Return a conversation of so many ideas."""
     return play("group-chat-random", ROLES, {"topic": "kites", "ideas": ideas}, seed=seed)
 
 

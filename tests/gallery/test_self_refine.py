@@ -1,4 +1,4 @@
-"""self-refine: what its test file cannot say: each request goes on from the one before."""
+"""self-refine: what its test file cannot say: each request continues from the one before."""
 
 from __future__ import annotations
 

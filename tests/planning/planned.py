@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc import project
-from llm_gc.planning.inputs import supplied
 from llm_gc.planning.plan import Plan, plan
+from llm_gc.planning.plan_text import supplied
 
 HEAD = """
 name: test

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.conversation import Conversation
-from llm_gc.conversation.context import size
-from llm_gc.planning.inputs import supplied
+from llm_gc.core import Conversation
+from llm_gc.core.context_window import size
 from llm_gc.planning.plan import plan
+from llm_gc.planning.plan_text import supplied
 from llm_gc.protocol import Reply
-from llm_gc.tokens import CHARACTERS_PER_TOKEN
+from llm_gc.values.units import CHARACTERS_PER_TOKEN
 from tests.gallery.plays import load, names
 
 CERTAIN = ("debate", "m1", "mixture-of-agents", "role-play", "round-robin", "self-consistency", "two-agent-chat")
-"""Pipelines whose course hangs on nothing that is said, stop tokens apart."""
+"""Pipelines whose course depends on nothing that is said, stop tokens apart."""
 
 
 @pytest.mark.parametrize("name", names())

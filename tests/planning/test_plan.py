@@ -97,7 +97,7 @@ def test_a_stop_that_hangs_on_a_reply_may_come_after_any_turn(tmp_path: Path) ->
 
 
 def test_structured_replies_are_made_up(tmp_path: Path) -> None:
-    """They fit, with marks where any text may stand; of several courses the longest is planned."""
+    """They fit, with marks where any text may be; of several courses the longest is planned."""
     head = """
 name: test
 roles:
@@ -189,7 +189,7 @@ def test_limits_that_may_end_it_sooner(tmp_path: Path) -> None:
 
 
 def test_no_end_that_is_known(tmp_path: Path) -> None:
-    """A loop that only a reply ends is planned so far, and said to go on."""
+    """A loop that only a reply ends is planned so far, and said to continue."""
     plan = planned(tmp_path, "turns: [{repeat: [anna], until: last}]\nlimits: {max_turns: 5000}")
     assert plan.is_cut
     assert len(plan.turns) == 1000

@@ -45,7 +45,7 @@ def test_a_session_by_path(folder: Path) -> None:
 
 
 def test_a_path_that_has_changed_its_ending(folder: Path) -> None:
-    """A journal has become a transcript since, or goes on again: it is the same session."""
+    """A journal has become a transcript since, or continues again: it is the same session."""
     assert find_session(str(folder / f"{OLD}.jsonl"), folder) == folder / f"{OLD}.json"
     assert find_session(str(folder / f"{NEW}.json"), folder) == folder / f"{NEW}.jsonl"
 

@@ -20,15 +20,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gc.conversation import Conversation
+from llm_gc.core import Conversation
 from llm_gc.errors import SessionError
-from llm_gc.records import Transcript
 from llm_gc.sessions import Journal, load_session, reserve
 from llm_gc.sessions import journal as journals
-from llm_gc.sessions.reading import LOST
-from llm_gc.transcript import Encoder, dumps, messages_of
+from llm_gc.sessions.session_reader import LOST
+from llm_gc.transcript.encode import MessageEncoder, dumps, messages_of
+from llm_gc.transcript.records import Transcript
 from tests.talks import said, talk
-from tests.test_transcript import HEADER, drive, transcript
+from tests.transcript.test_transcript import HEADER, drive, transcript
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ID = "20260102T030405Z-m1"
@@ -46,20 +46,20 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def three_turns() -> Conversation:
-    """Give a conversation that was had."""
+    """Return a conversation that was had."""
     conversation = talk(["anna", "ben", "anna"])
     drive(conversation, [said("one"), said("two \u2028 é"), said("three")])
     return conversation
 
 
 def whole() -> Transcript:
-    """Give its transcript."""
+    """Return its transcript."""
     return replace(transcript(three_turns()), id=ID)
 
 
 def keep(journal: Journal, conversation: Conversation) -> None:
     """Write all its turns to a journal."""
-    encoder, known = Encoder(), 0
+    encoder, known = MessageEncoder(), 0
     for turn in conversation.log:
         record = encoder.turn(turn)
         journal.append({"turn": record, "texts": dict(list(encoder.texts.items())[known:])})
@@ -67,14 +67,14 @@ def keep(journal: Journal, conversation: Conversation) -> None:
 
 
 def lines(path: Path) -> list[Any]:
-    """Give the values of a journal's lines; each of them has its end."""
+    """Return the values of a journal's lines; each of them has its end."""
     data = path.read_bytes()
     assert data.endswith(b"\n")
     return [json.loads(line) for line in data.splitlines()]
 
 
 def names(folder: Path) -> list[str]:
-    """Give what is in a folder."""
+    """Return what is in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -90,7 +90,7 @@ CALLS = ("open", "write", "fsync", "close", "replace", "unlink", "ftruncate")
 
 @contextmanager
 def dying(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[list[str]]:
-    """Let the process be gone before its nth call to the system: from then on, no call does anything."""
+    """Simulate the end of the process before its nth system call: from then on, no call does anything."""
     calls: list[str] = []
 
     def counted(real: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -128,7 +128,7 @@ def full(monkeypatch: pytest.MonkeyPatch, room: int) -> Iterator[None]:
 
 @contextmanager
 def failing(monkeypatch: pytest.MonkeyPatch, call: str, number: int, only: str = "") -> Iterator[None]:
-    """Let a call to the system fail: each, or that for a file whose path ends so, or for an open one."""
+    """Make a system call fail: each, or that for a file whose path ends so, or for an open one."""
     real = getattr(os, call)
 
     def fail(first: Any, *rest: Any, **more: Any) -> Any:
@@ -290,7 +290,7 @@ def test_a_line_is_with_the_system_at_once(journal: Journal, monkeypatch: pytest
 
 
 def test_what_was_not_flushed_is_written_again(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the disk did not take a line after all, it comes once more with the next one, and stands there once."""
+    """Where the disk did not take a line after all, it comes once more with the next one, and is there once."""
     with failing(monkeypatch, "fsync", errno.ENOSPC):
         journal.write({"one": 1})
         journal.write({"two": 2})
@@ -309,7 +309,7 @@ def test_a_line_that_is_not_flushed_is_taken_back(journal: Journal, monkeypatch:
 
 
 def test_a_disk_that_takes_little_at_a_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that takes less than it was given is gone on with."""
+    """A write that takes less than it was given is resumed."""
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:7]))
     journal.append({"turn": "0123456789" * 5})

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from llm_gc.records import Header
 from llm_gc.sessions import Journal, find_session, listed, load_session, reserve, session_files
-from llm_gc.sessions.locking import lock
-from llm_gc.transcript import dumps, plain
+from llm_gc.sessions.on_disk import lock
+from llm_gc.transcript.encode import dumps, plain
+from llm_gc.transcript.records import Header
 from tests.shown import rich
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,7 +33,7 @@ LOOKS: dict[str, Look] = {
 
 
 def lines() -> list[Any]:
-    """Give the lines of the journal of a conversation."""
+    """Return the lines of the journal of a conversation."""
     transcript = rich()
     about = {field: getattr(transcript, field) for field in Header.__dataclass_fields__}
     return [{"start": plain(about)}, *({"turn": plain(turn), "texts": {}} for turn in transcript.turns)]
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    """Give the names of what is in a folder."""
+    """Return the names of what is in a folder."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -183,7 +183,7 @@ def test_killed_at_the_last_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("part", [".json.part", ".jsonl.part"])
 def test_a_link_in_the_place_of_a_part(tmp_path: Path, part: str) -> None:
     """It is replaced: what it leads to is not written over."""
-    from llm_gc.sessions import take
+    from llm_gc.sessions import lock_session
 
     (tmp_path / "precious").write_text("mine")
     journal = reserve(tmp_path, "m1", NOW)
@@ -193,7 +193,7 @@ def test_a_link_in_the_place_of_a_part(tmp_path: Path, part: str) -> None:
         journal.finish(rich())
     else:
         journal.close()
-        with take("last", tmp_path) as taken:
+        with lock_session("last", tmp_path) as taken:
             journal.path.with_suffix(part).symlink_to("precious")
             taken.reopen(lines()).close()
     assert (tmp_path / "precious").read_text() == "mine"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from llm_gc.records import Header, Transcript
-from llm_gc.sessions import Listed, listed, load_session, reserve
-from llm_gc.sessions.parsing import CHUNK
-from llm_gc.transcript import dumps, plain
+from llm_gc.sessions import ListedSession, listed, load_session, reserve
+from llm_gc.sessions.on_disk import CHUNK
+from llm_gc.transcript.encode import dumps, plain
+from llm_gc.transcript.records import Header, Transcript
 from tests.shown import header, long, rich
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -28,16 +28,16 @@ def written(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def figures(transcript: Transcript, path: Path) -> Listed:
-    """Give what a listing must say of a transcript."""
+def figures(transcript: Transcript, path: Path) -> ListedSession:
+    """Return what a listing must say of a transcript."""
     totals = transcript.totals
     tokens = totals.tokens.prompt or 0, totals.tokens.completion or 0
     ended = transcript.status, transcript.ended_by.reason, transcript.pipeline.name, transcript.started_at
-    return Listed(path.stem, path, *ended, totals.turns, totals.failed, *tokens, totals.seconds)
+    return ListedSession(path.stem, path, *ended, totals.turns, totals.failed, *tokens, totals.seconds)
 
 
-def only(folder: Path) -> Listed:
-    """Give the one session of a folder."""
+def only(folder: Path) -> ListedSession:
+    """Return the one session of a folder."""
     (session,) = listed(folder)
     return session
 
@@ -79,7 +79,7 @@ def test_a_transcript_that_was_written_anew(tmp_path: Path) -> None:
 
 
 def journal_lines(transcript: Transcript) -> list[Any]:
-    """Give the lines of the journal that a transcript came from."""
+    """Return the lines of the journal that a transcript came from."""
     about = {field: getattr(transcript, field) for field in Header.__dataclass_fields__}
     return [{"start": plain(about)}, *({"turn": plain(turn), "texts": {}} for turn in transcript.turns)]
 
@@ -108,7 +108,7 @@ UNTYPED = {
 
 
 def _with(figure: str, value: Any) -> str:
-    """Give a transcript with one of its totals as somebody else might write it."""
+    """Return a transcript with one of its totals as somebody else might write it."""
     data = json.loads(dumps(rich()))
     return json.dumps({**data, "totals": {**data["totals"], figure: value}})
 
@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, name: str, text: str, proble
     path = written(tmp_path, name, text)
     good = as_finished(tmp_path, rich())
     found = {session.path: session for session in listed(tmp_path)}
-    assert found[path] == Listed("a", path, problem=problem)
+    assert found[path] == ListedSession("a", path, problem=problem)
     assert found[good].status == "completed"
 
 
@@ -184,7 +184,7 @@ def test_the_header_of_a_journal_is_enough(tmp_path: Path) -> None:
 def test_a_run_that_goes_on(tmp_path: Path) -> None:
     """It is told from one that was interrupted by the lock that it holds, which a look at it does not take away."""
     journal = reserve(tmp_path, "m1", NOW)
-    assert only(tmp_path) == Listed(journal.id, journal.path, "running")
+    assert only(tmp_path) == ListedSession(journal.id, journal.path, "running")
     journal.append({"start": header("m1", {"roles": {}})})
     assert [only(tmp_path).status for _ in range(2)] == ["running", "running"]
     journal.close()
@@ -198,7 +198,7 @@ def test_a_run_that_was_not_begun(tmp_path: Path, size: int) -> None:
     journal.append({"start": header("m1", {"roles": {}})})
     journal.close()
     journal.path.write_bytes(journal.path.read_bytes()[:size])
-    assert only(tmp_path) == Listed(journal.id, journal.path, "not begun")
+    assert only(tmp_path) == ListedSession(journal.id, journal.path, "not begun")
 
 
 @pytest.mark.parametrize(

@@ -15,16 +15,24 @@ from typing import Any
 import pytest
 
 from llm_gc.errors import SessionError, UsageError
-from llm_gc.sessions import Taken, find_session, load_session, read_session, reserve, take, taking
-from llm_gc.sessions.locking import lock
+from llm_gc.sessions import (
+    LockedSession,
+    find_session,
+    load_session,
+    lock_session,
+    read_session,
+    reserve,
+    session_reader,
+)
+from llm_gc.sessions.on_disk import lock
 from tests.commands import environ
 from tests.sessions.test_journal import ID, NOW, dying, failing, full, keep, names, three_turns, whole
 from tests.sessions.test_journal import _Killed as Killed
-from tests.test_transcript import HEADER
+from tests.transcript.test_transcript import HEADER
 
 
 def lines() -> list[dict[str, Any]]:
-    """Give the lines of a journal to go on with: shorter than those that the files below hold."""
+    """Return the lines of a journal to continue: shorter than those that the files below hold."""
     return [{"start": replace(HEADER, id=ID)}]
 
 
@@ -53,7 +61,7 @@ both = pytest.mark.parametrize("closed", [True, False], ids=["transcript", "jour
 def test_it_becomes_a_journal_again(tmp_path: Path, closed: bool) -> None:
     """With the lines that are given, and what is appended behind them; there is no other file then."""
     interrupted(tmp_path, closed=closed)
-    with take(ID, tmp_path) as taken:
+    with lock_session(ID, tmp_path) as taken:
         assert len(taken.read().transcript.turns) == 3
         journal = taken.reopen(lines())
     keep(journal, three_turns())
@@ -67,7 +75,7 @@ def test_it_becomes_a_journal_again(tmp_path: Path, closed: bool) -> None:
 def test_it_ends_as_a_transcript(tmp_path: Path, closed: bool) -> None:
     """In the end there is one file again, of the same name."""
     interrupted(tmp_path, closed=closed)
-    with take("last", tmp_path) as taken:
+    with lock_session("last", tmp_path) as taken:
         journal = taken.reopen(lines())
     assert journal.finish(whole()) == tmp_path / f"{ID}.json"
     assert names(tmp_path) == [f"{ID}.json"]
@@ -78,14 +86,14 @@ def test_one_at_a_time(tmp_path: Path, closed: bool) -> None:
     """From the first look to the last turn; whoever comes second is told, and nothing is changed."""
     path = interrupted(tmp_path, closed=closed)
     told = "is being written by another llm-gc; wait until that has ended"
-    with take(ID, tmp_path) as taken:
+    with lock_session(ID, tmp_path) as taken:
         with pytest.raises(UsageError, match=f"{path.name} {told}"):
-            take(ID, tmp_path)
+            lock_session(ID, tmp_path)
         journal = taken.reopen(lines())
     with pytest.raises(UsageError, match=f"{ID}.jsonl {told}"):
-        take(str(path), tmp_path)
+        lock_session(str(path), tmp_path)
     journal.close()
-    with take(ID, tmp_path) as again:
+    with lock_session(ID, tmp_path) as again:
         assert again.path == journal.path
 
 
@@ -93,33 +101,33 @@ def test_a_running_conversation_is_not_taken(tmp_path: Path) -> None:
     """Its journal is locked from the moment it is there."""
     journal = reserve(tmp_path, "m1", NOW)
     with pytest.raises(UsageError, match="is being written by another llm-gc"):
-        take(ID, tmp_path)
+        lock_session(ID, tmp_path)
     journal.close()
-    take(ID, tmp_path).close()
+    lock_session(ID, tmp_path).close()
 
 
 HOLDER = """
 import sys
 from pathlib import Path
-from llm_gc.sessions import take
-taken = take(sys.argv[1], Path())
+from llm_gc.sessions import lock_session
+taken = lock_session(sys.argv[1], Path())
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
-    """Another process is told of, and once it is killed nothing of it is in the way."""
+    """Another process is notified of, and once it is killed nothing of it is in the way."""
     path = interrupted(tmp_path, closed=False)
     words = [sys.executable, "-c", HOLDER, str(path)]
     process = subprocess.Popen(words, env=environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
     with pytest.raises(UsageError, match="is being written"):
-        take(ID, tmp_path)
+        lock_session(ID, tmp_path)
     process.kill()
     process.communicate()
-    take(ID, tmp_path).close()
+    lock_session(ID, tmp_path).close()
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
@@ -130,35 +138,35 @@ def test_killed_while_it_becomes_a_journal(tmp_path: Path, monkeypatch: pytest.M
     with dying(monkeypatch, 1000) as calls:
         interrupted(tmp_path / "counted", closed=closed)
         before = len(calls)
-        _reopened(take(ID, tmp_path / "counted"))
+        _reopened(lock_session(ID, tmp_path / "counted"))
     assert "unlink" in calls[before:] or not closed
     for number in range(1, len(calls) - before):  # the first call opens the file
         folder = tmp_path / str(number)
         interrupted(folder, closed=closed)
         _killed_at(monkeypatch, number, folder)
         assert set(names(folder)) <= {f"{ID}.json", f"{ID}.jsonl", f"{ID}.jsonl.part"}
-        with take(ID, folder) as taken:
+        with lock_session(ID, folder) as taken:
             assert len(taken.read().transcript.turns) == 3
 
 
 def _killed_at(monkeypatch: pytest.MonkeyPatch, number: int, folder: Path) -> None:
-    """Let a process of its own be gone, with its locks, before its nth call to the system."""
+    """End a child process, with its locks, before its nth system call."""
     child = os.fork()
     if child == 0:
         try:
             with dying(monkeypatch, number):
-                _reopened(take(ID, folder))
+                _reopened(lock_session(ID, folder))
         except Killed:
             os._exit(9)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-def _reopened(taken: Taken) -> None:
+def _reopened(taken: LockedSession) -> None:
     """Put a whole journal in the place of what was taken."""
-    from llm_gc.transcript import Encoder
+    from llm_gc.transcript.encode import MessageEncoder
 
-    encoder = Encoder()
+    encoder = MessageEncoder()
     made = [{"turn": encoder.turn(turn), "texts": dict(encoder.texts)} for turn in three_turns().log]
     taken.reopen([*lines(), *made]).close()
 
@@ -168,16 +176,20 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """The error says so, the file is as it was, and nothing lies beside it."""
     path = interrupted(tmp_path, closed=closed)
     before = path.read_bytes()
-    with take(ID, tmp_path) as taken, full(monkeypatch, 20), pytest.raises(SessionError, match="the disk is full"):
+    with (
+        lock_session(ID, tmp_path) as taken,
+        full(monkeypatch, 20),
+        pytest.raises(SessionError, match="the disk is full"),
+    ):
         taken.reopen(lines())
     assert names(tmp_path) == [path.name]
     assert path.read_bytes() == before
 
 
 def test_a_transcript_that_stays_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would hide its journal, so nothing goes on beside it."""
+    """It would hide its journal, so nothing continues beside it."""
     interrupted(tmp_path, closed=True)
-    with take(ID, tmp_path) as taken, failing(monkeypatch, "unlink", errno.EACCES, ".json"):  # noqa: SIM117
+    with lock_session(ID, tmp_path) as taken, failing(monkeypatch, "unlink", errno.EACCES, ".json"):  # noqa: SIM117
         with pytest.raises(SessionError, match=r"cannot be replaced by its journal .*\.jsonl; remove one of them"):
             taken.reopen(lines())
 
@@ -194,7 +206,7 @@ def test_a_torn_line_is_noticed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 9, 60])
 def test_a_journal_that_was_left_at_once(tmp_path: Path, size: int) -> None:
-    """Before its first line is whole there is nothing to go on with, and that is what is said."""
+    """Before its first line is whole there is nothing to continue, and that is what is said."""
     path = tmp_path / f"{ID}.jsonl"
     path.write_bytes(b'{"start": {"id": "x", "pipeline": {"name": "and so on, and so on"'[:size])
     with pytest.raises(SessionError, match="not a transcript that can be read: nothing was written to it yet"):
@@ -212,8 +224,8 @@ def test_a_session_that_ends_meanwhile(tmp_path: Path, monkeypatch: pytest.Monke
             path.rename(path.with_suffix(".json"))
         return found
 
-    monkeypatch.setattr(taking, "find_session", find)
-    with take(ID, tmp_path) as taken:
+    monkeypatch.setattr(session_reader, "find_session", find)
+    with lock_session(ID, tmp_path) as taken:
         assert taken.path == path.with_suffix(".json")
 
 
@@ -226,9 +238,9 @@ def test_a_file_that_is_another_by_then(tmp_path: Path, monkeypatch: pytest.Monk
         (tmp_path / "new").replace(path)
         return lock(descriptor)
 
-    monkeypatch.setattr(taking, "lock", replaced)
+    monkeypatch.setattr(session_reader, "lock", replaced)
     with pytest.raises(SessionError, match="changes its name each time"):
-        take(ID, tmp_path)
+        lock_session(ID, tmp_path)
 
 
 def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +250,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.Monkey
         failing(monkeypatch, "open", errno.EACCES, ".json"),
         pytest.raises(SessionError, match=r"\.json cannot be opened: permission denied"),
     ):
-        take(ID, tmp_path)
+        lock_session(ID, tmp_path)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="locks elsewhere are others")
@@ -251,7 +263,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     interrupted(tmp_path, closed=True)
     monkeypatch.setattr(fcntl, "flock", none)
-    with take(ID, tmp_path), take(ID, tmp_path) as second:
+    with lock_session(ID, tmp_path), lock_session(ID, tmp_path) as second:
         assert json.loads(second.path.read_bytes())["id"] == ID
 
 
@@ -280,7 +292,7 @@ def test_two_garbled_lines_are_too_many(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_numbers_that_are_none(tmp_path: Path, number: str) -> None:
-    """JSON has none of them, and nobody could go on with one."""
+    """JSON has none of them, and nobody could continue one."""
     path = interrupted(tmp_path, closed=True)
     text = path.read_text()
     path.write_text(re.sub(r'"seconds": [0-9.]+', f'"seconds": {number}', text))
@@ -294,6 +306,6 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / f"{ID}.json")
     for name in (ID, str(tmp_path / f"{ID}.json")):
         with pytest.raises((SessionError, UsageError), match=r"named pipe|there is no session"):
-            take(name, tmp_path)
+            lock_session(name, tmp_path)
     with pytest.raises(SessionError, match="cannot be read: it is a named pipe"):
         read_session(tmp_path / f"{ID}.json")

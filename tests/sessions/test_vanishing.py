@@ -1,4 +1,4 @@
-"""A folder of sessions that is gone in the middle of a run: it goes on, and no turn of it is lost."""
+"""A folder of sessions that is gone in the middle of a run: it continues, and no turn of it is lost."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import pytest
 
 from llm_gc import project
 from llm_gc.backends.rehearsal import Rehearsal
-from llm_gc.conversation import Turn
-from llm_gc.drivers.run import Run
-from llm_gc.drivers.watching import Unmoved
-from llm_gc.records import Transcript
-from llm_gc.sessions import find_session, load_session, take
-from llm_gc.transcript import dumps
+from llm_gc.core import Turn
+from llm_gc.runtime.observers import NullObserver
+from llm_gc.runtime.run import Run
+from llm_gc.sessions import find_session, load_session, lock_session
+from llm_gc.transcript.encode import dumps
+from llm_gc.transcript.records import Transcript
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="what is open cannot be removed there")
 
@@ -68,7 +68,7 @@ def replaced(folder: Path) -> None:
     path.write_text("mine")
 
 
-class After(Unmoved):
+class After(NullObserver):
     """Does something when so many turns are over, and keeps what it is told."""
 
     def __init__(self, turns: int, deed: Deed, folder: Path) -> None:
@@ -112,7 +112,7 @@ def run(tmp_path: Path, turns: int, deed: Deed) -> tuple[Transcript, After]:
 
 
 def bare(transcript: Transcript) -> str:
-    """Give all of a transcript but its times and its id."""
+    """Return all of a transcript but its times and its id."""
     return dumps(replace(transcript, id="", started_at="", ended_at=""))
 
 
@@ -152,7 +152,7 @@ def test_what_is_elsewhere_can_be_resumed(tmp_path: Path, temporary: Path) -> No
         (path,) = temporary.rglob("*.jsonl")
         found.append(len(load_session(path).turns))
         with pytest.raises(Exception, match="is being written by another llm-gc"):
-            take(str(path), tmp_path)
+            lock_session(str(path), tmp_path)
 
     def both(folder: Path) -> None:
         removed(folder)
@@ -166,7 +166,7 @@ def test_what_is_elsewhere_can_be_resumed(tmp_path: Path, temporary: Path) -> No
 
 
 def test_no_other_place(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It goes on in memory, as where a disk is full, and that is told."""
+    """It continues in memory, as where a disk is full, and that is told."""
 
     def gone(folder: Path) -> None:
         removed(folder)

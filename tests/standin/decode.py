@@ -109,7 +109,7 @@ def _kind(value: Any) -> str:
 
 
 def _complaint(text: str, error: json.JSONDecodeError) -> str:
-    """Go's words for the place where Python stopped reading."""
+    """The position at which Python stopped reading, in Go's words."""
     rest = text[error.pos + error.msg.startswith(("Invalid \\", "Illegal trailing")) :]
     if "control character" not in error.msg:
         rest = rest.lstrip(" \t\r\n")

@@ -2,7 +2,7 @@
 
 Rules, as Ollama has them:
 - A request for a model that is loaded with the same load options only waits for a free slot.
-- Every other request loads: one load after another, and a model is idle before it is loaded anew.
+- Every other request loads: one load after another, and a model is idle before it is loaded again.
 - What is idle for longer than its keep-alive is unloaded; a request that sets none leaves it as it is.
 """
 
@@ -90,7 +90,7 @@ class Engine:
             yield runner
 
     def unload(self, model: Model) -> None:
-        """Let go of a model as soon as nobody uses it."""
+        """Unload a model as soon as nobody uses it."""
         if runner := self._runners.get(model.named.key):
             runner.keep_alive = 0.0
 

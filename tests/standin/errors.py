@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 class EngineRefusal(Refusal):
-    """The engine's no; `streamed` tells whether it comes where the lines of a stream were to come."""
+    """The engine's no; `streamed` says whether it comes where the lines of a stream were to come."""
 
     streamed = False
 

@@ -14,7 +14,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Performance:
-    """Performs the acts of one answer; `keeps` tells afterwards whether the connection can go on."""
+    """Performs the acts of one answer; `keeps` tells afterwards whether the connection can continue."""
 
     def __init__(self, received: Received, transport: asyncio.Transport, writable: asyncio.Event) -> None:
         """Answer what was received; nothing is written while the client does not read."""

@@ -97,7 +97,7 @@ class _Builder:
 
 
 def _continued(model: Model, messages: Messages, think: bool) -> str:
-    """The engine's text: the assistant's message at the end is one that the model goes on with."""
+    """The engine's text: the assistant's message at the end is one that the model continues."""
     if [message.role for message in messages[-2:]] == ["assistant", "assistant"]:
         raise TemplateError("Cannot have 2 or more assistant messages at the end of the list.")
     if messages[-1].role != "assistant":

@@ -11,7 +11,7 @@ Schema = Mapping[str, Any]
 
 _WORDS = ("yes", "a clear name", "the edge cases", "what was agreed", "the simplest way", "the data")
 
-# Deeper than this only what is required is filled in, so that a recursive schema comes to an end.
+# Deeper than this only what is required is filled in, so that a recursive schema reaches an end.
 _DEEPEST = 6
 
 

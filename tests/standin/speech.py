@@ -44,7 +44,7 @@ def words(text: str | Sequence[str]) -> Sequence[str]:
 
 
 def speak(tokens: Iterable[Token], limits: Limits) -> Generator[Token, None, Ending]:
-    """Let tokens out until they are over, or a limit is reached."""
+    """Send tokens until they are over, or a limit is reached."""
     holder, guard, sampled, thought = _Holder(limits.stop), _Guard(limits.guard), 0, False
     for token in tokens:
         sampled += 1

@@ -14,7 +14,7 @@ class Store:
     """Models by name; case, defaults and outer blanks do not matter."""
 
     def __init__(self, models: Iterable[Model], library: Iterable[Model]) -> None:
-        """Have some models here, and others in the library."""
+        """Create some local models, and others in the library."""
         self._here = {model.named.key: model for model in models}
         self._library = {model.named.key: model for model in library}
 

@@ -192,7 +192,7 @@ def test_num_predict_zero(server: StandIn, model: str, sampled: int) -> None:
 
 
 def test_prefill(server: StandIn) -> None:
-    """On the native path the reply goes on from the assistant's last message, and begins with it."""
+    """On the native path the reply continues from the assistant's last message, and begins with it."""
     messages = [{"role": "user", "content": "Go"}, {"role": "assistant", "content": "I think"}]
     server.script(Say(" so."), Say(" so."))
     assert "".join(chat(server, model="native", messages=messages).contents) == "I think so."
@@ -265,7 +265,7 @@ def test_times(nanoseconds: int, written: str) -> None:
 
 @pytest.mark.parametrize("lines", [True, False])
 def test_endless(server: StandIn, lines: bool) -> None:
-    """A reply without end goes on until the client leaves: as lines, or as one line."""
+    """A reply without end continues until the client leaves: as lines, or as one line."""
     server.script(Endless("la ", lines=lines))
     with asking(server, "POST", "/api/chat", said(options={"num_predict": 1})) as response:
         body = response.read(3_000_000)

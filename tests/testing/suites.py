@@ -6,8 +6,8 @@ import textwrap
 from pathlib import Path
 
 from llm_gc.testing.playing import Verdict, play
-from llm_gc.testing.reading import Suite, read
-from llm_gc.testing.report import failure
+from llm_gc.testing.reading import CaseSuite, read
+from llm_gc.testing.verdicts import failure
 
 TWO = """
 name: p
@@ -26,7 +26,7 @@ stop: [DONE]
 """Anna speaks, then Ben says whether that is ok."""
 
 
-def suite(folder: Path, cases: str, pipeline: str = TWO) -> Suite:
+def suite(folder: Path, cases: str, pipeline: str = TWO) -> CaseSuite:
     """Write a pipeline and its test file, and read them."""
     (folder / "p.yaml").write_text(textwrap.dedent(pipeline), encoding="utf-8")
     path = folder / "p.test.yaml"
@@ -41,7 +41,7 @@ def verdict(folder: Path, case: str, pipeline: str = TWO) -> Verdict:
 
 
 def told(folder: Path, case: str, pipeline: str = TWO) -> list[str]:
-    """Give what is said of one case, without the file's name; nothing where it passed."""
+    """Return what is said of one case, without the file's name; nothing where it passed."""
     return [
         line.replace("p.test.yaml:", "").removeprefix("  ")
         for line in list(failure(verdict(folder, case, pipeline)))[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.testing.choosing import read
+from llm_gc.testing.selection import read
 
 NAMES = ["m1 It ends.", "m1 It fails.", "debate It ends.", "debate All vote."]
 

@@ -1,4 +1,4 @@
-"""Coverage: what there is to come to in a pipeline, and what is said of that which no case comes to."""
+"""Coverage: what there is to reach in a pipeline, and what is said of that which no case reaches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ stop: [{token: DONE}, {when: turn > 9}]
 
 
 def missed(folder: Path, *cases: str) -> tuple[list[str], tuple[int, int]]:
-    """Play cases; give what none of them came to, without the file's name, and the counts."""
+    """Play cases; return what none of them came to, without the file's name, and the counts."""
     listed = "".join(f"  - {{name: c{number}, {case}}}\n" for number, case in enumerate(cases))
     read = suite(folder, f"cases:\n{listed}", PIPELINE)
     coverage = Coverage(read.bare())
@@ -58,7 +58,7 @@ def test_what_no_case_comes_to_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_the_cases_of_a_file_count_together(tmp_path: Path) -> None:
-    """What one comes to, no other need."""
+    """What one reaches, no other need."""
     told, counts = missed(
         tmp_path,
         ALMOST,
@@ -82,7 +82,7 @@ def test_a_step_that_is_never_reached_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_share_in_percent() -> None:
-    """Where there is nothing to come to, all of it was."""
+    """Where there is nothing to reach, all of it was."""
     assert (percent(1, 4), percent(4, 4), percent(0, 0)) == (25.0, 100.0, 100.0)
 
 
@@ -90,7 +90,7 @@ TEAM = "name: team\nroles: {dora: {model: m}}\nopening: Hi.\nturns: [dora, {say:
 
 
 def test_another_files_steps_are_its_own_business(tmp_path: Path) -> None:
-    """Only what stands in the pipeline itself is counted."""
+    """Only what is in the pipeline itself is counted."""
     (tmp_path / "team.yaml").write_text(TEAM, encoding="utf-8")
     outer = "name: p\nroles: {anna: {model: m}}\nopening: Hi.\nturns: [anna, {scene: team.yaml}]\n"
     read = suite(tmp_path, "cases: [{name: c, replies: {anna: A, dora: OVER}}]", outer)

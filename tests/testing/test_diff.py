@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llm_gc.testing.diff import MAX_LINES, diff, nearest, shown
+from llm_gc.testing.comparing import MAX_LINES, diff, nearest, shown
 
 
 @pytest.mark.parametrize(

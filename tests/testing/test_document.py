@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc import manual
-from llm_gc.schema import cases_schema
+from llm_gc.analysis.document_schemas import cases_schema
 from llm_gc.testing.playing import play
-from llm_gc.testing.reading import Suite, read
-from llm_gc.testing.report import failure
+from llm_gc.testing.reading import CaseSuite, read
+from llm_gc.testing.verdicts import failure
 from tests.commands import ROOT
+from tools import manual
 
 TEXT = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 
 
 def blocks(info: str) -> list[str]:
-    """Give the code blocks that are marked so."""
+    """Return the code blocks that are marked so."""
     return re.findall(rf"^```{info}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
-def suite(folder: Path, text: str) -> Suite:
+def suite(folder: Path, text: str) -> CaseSuite:
     """Write a test file of the document beside the document's pipeline, and read it."""
     (pipeline,) = blocks("yaml")
     (folder / "letter.yaml").write_text(pipeline, encoding="utf-8")

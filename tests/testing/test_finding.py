@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc.testing.finding import find
+from llm_gc.testing.selection import find
 
 
 @pytest.mark.usefixtures("_here")

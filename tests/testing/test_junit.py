@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
-from llm_gc.testing import junit
-from llm_gc.testing.session import Session
+from llm_gc.testing import verdicts
+from llm_gc.testing.playing import CaseRun
 from tests.testing.suites import suite
 
 NASTY = r"""
@@ -20,9 +20,9 @@ cases:
 def test_nothing_in_a_name_breaks_it(tmp_path: Path) -> None:
     """What XML has no place for is replaced, everything else is read back as it was."""
     suite(tmp_path, NASTY)
-    session = Session([tmp_path / "p.test.yaml"])
+    session = CaseRun([tmp_path / "p.test.yaml"])
     (tested,) = session.go()
-    root = Xml.fromstring(junit.document([tested]).encode())
+    root = Xml.fromstring(verdicts.document([tested]).encode())
     (case,) = root.iter("testcase")
     assert case.get("name") == 'a < b & "c" \ufffd \ufffd \ud7ff 😀'
     (failure,) = case
@@ -31,5 +31,5 @@ def test_nothing_in_a_name_breaks_it(tmp_path: Path) -> None:
 
 def test_nothing_tested_is_a_document_too() -> None:
     """With no suites, and no time."""
-    root = Xml.fromstring(junit.document([]).encode())
+    root = Xml.fromstring(verdicts.document([]).encode())
     assert (root.tag, len(root), root.get("tests"), root.get("time")) == ("testsuites", 0, "0", "0.000000")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from llm_gc.cases import Match, as_match
-from llm_gc.frozen import freeze
 from llm_gc.protocol import Message
-from llm_gc.testing.matching import matched, same, unwrapped
+from llm_gc.testing.comparing import matched, same, unwrapped
+from llm_gc.transcript.cases import MatchSpec, as_match
+from llm_gc.values.frozen import freeze
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ from llm_gc.testing.matching import matched, same, unwrapped
 )
 def test_what_holds_of_what(match: dict[str, Any], holds: list[Any], fails: list[Any]) -> None:
     """All that is given must hold, and what does not is told."""
-    words = Match.model_validate(match)
+    words = MatchSpec.model_validate(match)
     assert [value for value in holds if list(matched("it", words, freeze(value), ()))] == []
     assert [value for value in fails if not list(matched("it", words, freeze(value), ()))] == []
 
 
 def test_each_word_that_does_not_hold_is_told_at_its_place() -> None:
     """Of several, every one; of a list, its item."""
-    words = Match.model_validate({"contains": ["a", "x", "y"], "starts": "b", "lacks": "a"})
+    words = MatchSpec.model_validate({"contains": ["a", "x", "y"], "starts": "b", "lacks": "a"})
     assert [one.path for one in matched("it", words, "a", ("p",))] == [
         ("p", "contains", 1), ("p", "contains", 2), ("p", "lacks"), ("p", "starts"),
     ]  # fmt: skip
@@ -65,5 +65,5 @@ def test_a_message_is_what_was_expected_of_it() -> None:
 
 def test_which_maps_say_what_a_value_is_like() -> None:
     """Those of a match's words alone."""
-    assert as_match({"contains": "a"}) == Match.model_validate({"contains": "a"})
+    assert as_match({"contains": "a"}) == MatchSpec.model_validate({"contains": "a"})
     assert [as_match(value) for value in ({}, {"contains": "a", "b": 1}, "contains", ["a"], None)] == [None] * 5

@@ -43,7 +43,7 @@ def test_a_case_that_is_all_as_expected(tmp_path: Path) -> None:
 
 
 def placed(marked: str, line: int, indent: int) -> tuple[str, str]:
-    """Give an expectation without the mark ^, and the place in the file that the mark shows."""
+    """Return an expectation without the mark ^, and the place in the file that the mark shows."""
     before, _, after = marked.partition("^")
     return before + after, f"{line}:{indent + len(before) + 1}: "
 

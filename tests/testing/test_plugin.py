@@ -22,7 +22,7 @@ cases:
 
 
 def pytest_in(folder: Path, *args: str) -> tuple[int, str]:
-    """Run pytest in a folder of its own; give its exit code, and what it printed."""
+    """Run pytest in a folder of its own; return its exit code, and what it printed."""
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     done = subprocess.run(words, cwd=folder, env=environ(), capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_gc import files
 from llm_gc.errors import PipelineError
+from llm_gc.files import locations
 from llm_gc.testing.reading import check, read
 
 PIPELINE = """\
@@ -23,17 +23,17 @@ turns:
 
 
 def found(folder: Path, text: str, pipeline: str | None = PIPELINE) -> list[str]:
-    """Give everything that is found in a test file, a line each, without the file and the code."""
+    """Return everything that is found in a test file, a line each, without the file and the code."""
     if pipeline is not None:
         (folder / "p.yaml").write_text(pipeline, encoding="utf-8")
     path = folder / "p.test.yaml"
     path.write_text(text, encoding="utf-8")
-    findings = check(files.read_yaml(path, "p.test.yaml"), path)
+    findings = check(locations.read_yaml(path, "p.test.yaml"), path)
     return [re.sub(r"^p.test.yaml:|error: | \[\w+\]$", "", str(finding)) for finding in findings]
 
 
 def case(text: str) -> str:
-    """Give a file with one case that has these lines besides its name; they begin in line 4."""
+    """Return a file with one case that has these lines besides its name; they begin in line 4."""
     lines = "".join(f"    {line}\n" for line in text.splitlines())
     return f"inputs: {{task: T}}\ncases:\n  - name: c\n{lines}"
 

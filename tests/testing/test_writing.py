@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_gc.cases import CaseFile
-from llm_gc.files import read_yaml
+from llm_gc.files.locations import read_yaml
 from llm_gc.source import load
 from llm_gc.testing.writing import text_of
+from llm_gc.transcript.cases import CaseFile
 from tests.commands import ROOT
 
 QUICK = settings(max_examples=300, derandomize=True, deadline=None, database=None)
@@ -30,7 +30,7 @@ data = st.recursive(
 
 
 def one(**case: Any) -> CaseFile:
-    """Give a file with one case."""
+    """Return a file with one case."""
     return CaseFile.model_validate({"cases": [{"name": "c", **case}]})
 
 

@@ -1,7 +1,7 @@
 """``python -m tests.validation.fuzzing COUNT SEED``: checks so many mutations of the pipelines that ship.
 
 It prints a JSON object: how many were checked, how many had findings, and the peak of memory in megabytes. Whatever is
-raised ends it with a traceback, below which stands the mutation; so does a mutation that takes longer than a minute.
+raised ends it with a traceback, below which is the mutation; so does a mutation that takes longer than a minute.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 import yaml
 
-from llm_gc.check.formats import FORMATS
-from llm_gc.check.formats.text import excerpts
-from llm_gc.files import lines_of
+from llm_gc.analysis.formats import FORMATS
+from llm_gc.analysis.formats.text import excerpts
+from llm_gc.files.locations import lines_of
 from llm_gc.source import load
 from llm_gc.validation import validate
 from tests.commands import ROOT
@@ -151,7 +151,7 @@ def main(count: int, seed: int) -> None:
 
 
 def peak() -> float:
-    """Give the most memory that this process has had, in megabytes.
+    """Return the most memory that this process has had, in megabytes.
 
     On Linux ``ru_maxrss`` begins with what the process was forked from had, so the kernel's own mark comes first.
     """
@@ -163,7 +163,7 @@ def peak() -> float:
 
 
 def is_wrong(file: Path) -> bool:
-    """Check a pipeline, and give out what is found in every form; tell whether anything is."""
+    """Check a pipeline, and return out what is found in every form; return whether anything is."""
     report = validate([str(file)])
     for dump in FORMATS.values():
         dump(report.findings)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from llm_gc.errors import Finding
-from llm_gc.project import Library, Reading
-from llm_gc.project.reading import Examined
+from llm_gc.project import Library, PipelineReading
+from llm_gc.project.reading import ExaminedPipeline
 from llm_gc.source import Source
-from llm_gc.validation import checking, documents, validate
+from llm_gc.validation import checking, discovery, validate
 
 HEAD = "name: case\nroles: {anna: {model: m}}\nopening: Hello.\n"
 
@@ -35,7 +35,7 @@ def write(**files: str) -> None:
 
 
 def told(*names: str) -> list[str]:
-    """Give every finding as file, line, column and code."""
+    """Return every finding as file, line, column and code."""
     return [f"{one.file}:{one.line}:{one.column} {one.code}" for one in validate(names or ["."]).findings]
 
 
@@ -218,16 +218,16 @@ def test_a_circle_of_scenes() -> None:
 
 def test_a_scene_that_many_play_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else files that each play two others would take twice as long with each further one."""
-    examine, seen = Reading.examine, list[str]()
+    examine, seen = PipelineReading.examine, list[str]()
 
-    def noted(self: Reading, source: Source) -> Examined:
+    def noted(self: PipelineReading, source: Source) -> ExaminedPipeline:
         seen.append(source.file)
         return examine(self, source)
 
     for number in range(12):
         both = f"turns: [anna, {{scene: a{number + 1}.yaml}}, {{scene: b{number + 1}.yaml}}]\n"
         write(**{f"{kind}{number}": HEAD + (both if number < 11 else "turns: [anna]\n") for kind in "ab"})
-    monkeypatch.setattr(Reading, "examine", noted)
+    monkeypatch.setattr(PipelineReading, "examine", noted)
     assert validate(["a0.yaml"]).findings == ()
     assert len(seen) == len(set(seen)) == 23
 
@@ -263,10 +263,10 @@ def test_what_a_call_leaves_behind_is_young(count: int) -> None:
 
 
 def test_a_document_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many no more are held than stand between two looks for garbage."""
-    check, read, held = documents.check, list[weakref.ref[Source]](), list[int]()
+    """Of many no more are held than are between two looks for garbage."""
+    check, read, held = discovery.check, list[weakref.ref[Source]](), list[int]()
 
-    def noted(library: Library, document: documents.Document, content: bytes) -> Sequence[Finding]:
+    def noted(library: Library, document: discovery.CheckedDocument, content: bytes) -> Sequence[Finding]:
         findings = check(library, document, content)
         source = library.source(document.file)
         assert source is not None

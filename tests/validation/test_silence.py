@@ -1,4 +1,4 @@
-"""Comments that silence findings: where they stand, what they silence, and that useless ones are told of."""
+"""Comments that silence findings: where they are, what they silence, and that useless ones are notified of."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(text: str, prompt: str | None = None) -> list[str]:
-    """Give the findings about a pipeline, each as line, column and code."""
+    """Return the findings about a pipeline, each as line, column and code."""
     Path("p.yaml").write_text(text, encoding="utf-8")
     if prompt is not None:
         Path("prompts").mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ def test_a_comment_silences_its_line() -> None:
 
 
 def test_several_codes() -> None:
-    """With commas between them; those that are not found are told of one by one."""
+    """With commas between them; those that are not found are notified of one by one."""
     ignored = " # for now; llm-gc: ignore bad-option"
     assert told(HEAD + ignored + TURNS) == ["4:30 bad-option"]  # the comment begins with the mark
     assert told(HEAD + " # llm-gc: ignore bad-option, bad-stop" + TURNS) == ["4:73 unused-ignore"]

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llm_gc.backends.base import Asked, Facts, Notify, ignore
-from llm_gc.backends.examining import Examination, Held
-from llm_gc.backends.ollama.bodies import reply_request
-from llm_gc.backends.ollama.examining import examine, held
-from llm_gc.backends.ollama.lines import Lines
-from llm_gc.backends.ollama.models import Models
-from llm_gc.backends.ollama.names import normalise
-from llm_gc.backends.ollama.preflight import find_facts
+from llm_gc.backends.http.accumulator import Accumulator, structured_in, thoughts_of
+from llm_gc.backends.http.client import HttpClient
+from llm_gc.backends.http.exchange import HttpExchange
+from llm_gc.backends.http.hosts import Address, find_address
+from llm_gc.backends.http.kinds import OLLAMA
+from llm_gc.backends.http.server_errors import Failed
+from llm_gc.backends.http.stream import StreamDecoder
+from llm_gc.backends.interface import Asked, Examination, Facts, HeldModel, Notify, ignore
+from llm_gc.backends.ollama.loaded_models import Models
+from llm_gc.backends.ollama.model_names import normalise
 from llm_gc.backends.ollama.pulling import Pulling, pull
-from llm_gc.backends.wire.asking import Asking
-from llm_gc.backends.wire.events import Decoder
-from llm_gc.backends.wire.exchange import Exchange
-from llm_gc.backends.wire.failures import Failed
-from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
-from llm_gc.backends.wire.hosts import Address, find_address
-from llm_gc.backends.wire.kinds import OLLAMA
+from llm_gc.backends.ollama.server_info import examine, find_facts, held
+from llm_gc.backends.ollama.wire import Lines, reply_request
 from llm_gc.errors import ServerError
-from llm_gc.protocol import Ask, Casting, Latency, Reply
+from llm_gc.protocol import Ask, Latency, ModelConfig, Reply
 
 
-class Ollama(Asking[Models]):
+class Ollama(HttpClient[Models]):
     """Answer asks by Ollama servers."""
 
     @property
@@ -34,7 +31,7 @@ class Ollama(Asking[Models]):
         found = (models.server.address.warning for models in self._known.values())
         return tuple(warning for warning in found if warning)
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Find the servers and the models, and fix each window that nobody has declared.
 
         Raises:
@@ -58,10 +55,10 @@ class Ollama(Asking[Models]):
         keep_alive = models.keeping.ask(ask)
         path, body = reply_request(ask, ability, keep_alive, models.version)
         notify(Asked(ask.model))
-        decoder = Decoder(Lines(), max_reply=self._max_reply)
-        hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock, models.server.redactor)
+        decoder = StreamDecoder(Lines(), max_reply=self._max_reply)
+        hearing = Accumulator(decoder, thoughts_of(ask), notify, self._clock, models.server.redactor)
         with models.asked(ask.model) as activity:
-            exchange = Exchange(models.server, ask, hearing, activity)
+            exchange = HttpExchange(models.server, ask, hearing, activity)
             ended = await exchange.run(path, body, self._clock() - began)
         if ended is None:
             models.shelf.saw(ask.model, ask.options)
@@ -71,19 +68,19 @@ class Ollama(Asking[Models]):
         reply = hearing.reply(ask, ended, load, self._clock() - began, _other(hearing, ask.model))
         return structured_in(reply, ask.format, notify)
 
-    async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
+    async def examine(self, place: ModelConfig, castings: Sequence[ModelConfig]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""
         return await examine(self._at(place), castings)
 
-    async def held(self, place: Casting) -> tuple[Held, ...] | None:
-        """Give the models that the server of ``place`` holds in memory now; none where it does not tell."""
+    async def held(self, place: ModelConfig) -> tuple[HeldModel, ...] | None:
+        """Return the models that the server of ``place`` holds in memory now; None where it does not tell."""
         return await held(self._at(place))
 
-    async def pull(self, place: Casting, notify: Callable[[Pulling], None]) -> None:
-        """Have the model of ``place`` got by its server.
+    async def pull(self, place: ModelConfig, notify: Callable[[Pulling], None]) -> None:
+        """Make the server of ``place`` pull its model.
 
         Raises:
-            ServerError: where it does not come to a good end.
+            ServerError: where it does not reached a good end.
 
         """
         try:
@@ -91,14 +88,14 @@ class Ollama(Asking[Models]):
         except Failed as failed:
             raise ServerError(failed.failure.message) from failed
 
-    def _find(self, casting: Casting) -> Address:
+    def _find(self, casting: ModelConfig) -> Address:
         return find_address(self._host, casting.host, self._environ)
 
     def _meet(self, address: Address) -> Models:
         return Models(self._server(address, OLLAMA), self._clock)
 
 
-def _other(hearing: Hearing, model: str) -> str | None:
-    """Give the name of who spoke, where it is not ``model`` by any of its names."""
+def _other(hearing: Accumulator, model: str) -> str | None:
+    """Return the name of who spoke, where it is not ``model`` by any of its names."""
     named = hearing.end.model if hearing.end is not None else None
     return named if named and normalise(named) != normalise(model) else None

@@ -1,7 +1,7 @@
 """Has a server get a model: the lines of /api/pull, from its beginning to the one that says that it is there.
 
 Nearly every failure comes as a line with an ``error`` after HTTP 200, and a stream may just end: the model is there
-only if the server has said ``success``. Whoever stops listening stops the download; the next one goes on from there.
+only if the server has said ``success``. Whoever stops listening stops the download; the next one continues from there.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.backends.wire.events import MAX_LINE, Bad, LineBuffer, read_object
-from llm_gc.backends.wire.failures import Failed, of_bad, of_status, of_transport
-from llm_gc.backends.wire.said import read_error
-from llm_gc.backends.wire.server import Server, pieces_of
-from llm_gc.backends.wire.text import natural
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.http.server import Server, pieces_of
+from llm_gc.backends.http.server_errors import Failed, of_bad, of_status, of_transport
+from llm_gc.backends.http.stream import MAX_LINE, BadLine, LineBuffer, natural, read_error, read_object
 from llm_gc.protocol import Failure
 
 SUCCESS = "success"
@@ -34,10 +32,10 @@ class Pulling(NamedTuple):
 
 
 async def pull(server: Server, model: str, notify: Callable[[Pulling], None], silence: float = SILENCE) -> None:
-    """Have the server get ``model``; when this is cancelled, the download stops and can be gone on with.
+    """Make the server pull ``model``; when this is cancelled, the download stops and can be resumed.
 
     Raises:
-        Failed: where it does not come to a good end, saying why.
+        Failed: where it does not reached a good end, saying why.
 
     """
     place, lines = server.place(model), LineBuffer()
@@ -57,7 +55,7 @@ async def pull(server: Server, model: str, notify: Callable[[Pulling], None], si
                         timer.reschedule(loop.time() + silence)
                         notify(last)
                 if len(lines) > MAX_LINE:
-                    raise Failed(of_bad(place, Bad("too_large", "a line of its download has no end")))
+                    raise Failed(of_bad(place, BadLine("too_large", "a line of its download has no end")))
             if rest := _read(lines.rest(), model, server):
                 last = rest
                 notify(last)
@@ -75,7 +73,7 @@ def _read(line: bytes, model: str, server: Server) -> Pulling | None:
         return None
     hide = server.redactor.hide
     value = read_object(line.decode("utf-8", "replace"))
-    if isinstance(value, Bad):
+    if isinstance(value, BadLine):
         raise Failed(of_bad(server.place(model), value))
     if value.get("error") is not None:
         raise Failed(_failure(server, model, str(read_error(value["error"]).without(server.redactor))))

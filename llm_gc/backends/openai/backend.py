@@ -8,32 +8,28 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from llm_gc.backends.base import Asked, Facts, Notify, ignore
-from llm_gc.backends.examining import Examination
-from llm_gc.backends.openai.access import KEY, find, key_for
-from llm_gc.backends.openai.bodies import reply_request
-from llm_gc.backends.openai.events import Events
-from llm_gc.backends.openai.examining import examine
-from llm_gc.backends.openai.preflight import Survey, lacking
-from llm_gc.backends.together import together
-from llm_gc.backends.wire.asking import Asking
-from llm_gc.backends.wire.events import Decoder
-from llm_gc.backends.wire.exchange import Exchange
-from llm_gc.backends.wire.failures import Failed
-from llm_gc.backends.wire.hearing import Hearing, structured_in, thoughts_of
-from llm_gc.backends.wire.hosts import Address, Login
-from llm_gc.backends.wire.kinds import OPENAI
-from llm_gc.backends.wire.server import Server
-from llm_gc.backends.wire.silence import Activity
+from llm_gc.backends.gather import together
+from llm_gc.backends.http.accumulator import Accumulator, structured_in, thoughts_of
+from llm_gc.backends.http.client import HttpClient
+from llm_gc.backends.http.exchange import HttpExchange
+from llm_gc.backends.http.hosts import Address, Login
+from llm_gc.backends.http.kinds import OPENAI
+from llm_gc.backends.http.server import Server
+from llm_gc.backends.http.server_errors import Failed
+from llm_gc.backends.http.stream import StreamDecoder
+from llm_gc.backends.http.timeouts import Activity
+from llm_gc.backends.interface import Asked, Examination, Facts, Notify, ignore
+from llm_gc.backends.openai.server_info import KEY, OpenAISurvey, examine, find, key_for, lacking
+from llm_gc.backends.openai.wire import Events, reply_request
 from llm_gc.errors import UsageError
-from llm_gc.protocol import Ask, Casting, Failure, Reply
+from llm_gc.protocol import Ask, Failure, ModelConfig, Reply
 
 
 @dataclass
-class _Known:
+class _KnownServer:
     """A server, and the key that it is shown; what each of its models is at for us.
 
-    It is ``is_doubtful`` whether the last of them has gone: it came to nothing.
+    It is ``is_doubtful`` whether the last of them has gone: it failed.
     """
 
     server: Server
@@ -42,24 +38,24 @@ class _Known:
     is_doubtful: bool = False
 
     async def settle(self) -> None:
-        """After a request that came to nothing, ask something small: when it is answered, that one has gone."""
+        """After a request that failed, ask something small: when it is answered, that one has gone."""
         if self.is_doubtful:
             with contextlib.suppress(Failed, TimeoutError):
                 async with asyncio.timeout(self.server.connect):
                     await self.server.fetch("GET", "/models")
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         await self.server.aclose()
 
 
-class OpenAI(Asking[_Known]):
+class OpenAI(HttpClient[_KnownServer]):
     """Answer asks by OpenAI-compatible servers.
 
     The key in the environment is shown only to a server that the flag or the environment names.
     """
 
-    async def preflight(self, castings: Sequence[Casting], load_timeout: float, notify: Notify = ignore) -> Facts:
+    async def preflight(self, castings: Sequence[ModelConfig], load_timeout: float, notify: Notify = ignore) -> Facts:
         """Find the servers and the models, and say what they cannot be told.
 
         Raises:
@@ -69,7 +65,7 @@ class OpenAI(Asking[_Known]):
             ServerError: where a server answers with an error.
 
         """
-        places: dict[tuple[str, Login | None], list[Casting]] = {}
+        places: dict[tuple[str, Login | None], list[ModelConfig]] = {}
         for casting in castings:
             places.setdefault(self.address(casting).key, []).append(casting)
         surveys = [self._survey(self._known[key], mine) for key, mine in places.items()]
@@ -90,9 +86,9 @@ class OpenAI(Asking[_Known]):
         path, body = reply_request(ask)
         await known.settle()
         notify(Asked(ask.model))
-        decoder = Decoder(Events(), max_reply=self._max_reply)
-        hearing = Hearing(decoder, thoughts_of(ask), notify, self._clock, known.server.redactor)
-        exchange = Exchange(known.server, ask, hearing, known.activities[ask.model])
+        decoder = StreamDecoder(Events(), max_reply=self._max_reply)
+        hearing = Accumulator(decoder, thoughts_of(ask), notify, self._clock, known.server.redactor)
+        exchange = HttpExchange(known.server, ask, hearing, known.activities[ask.model])
         is_over = False
         try:
             ended = await exchange.run(path, body, self._clock() - began)
@@ -103,17 +99,17 @@ class OpenAI(Asking[_Known]):
         reply = hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
         return structured_in(reply, ask.format, notify)
 
-    async def examine(self, place: Casting, castings: Sequence[Casting]) -> Examination:
+    async def examine(self, place: ModelConfig, castings: Sequence[ModelConfig]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""
         known = self._at(place)
         return await examine(self._survey(known, castings), known.server.address, castings)
 
-    def _survey(self, known: _Known, castings: Sequence[Casting]) -> Survey:
-        return Survey(known.server, castings, known.key, bool(self._environ.get(KEY)))
+    def _survey(self, known: _KnownServer, castings: Sequence[ModelConfig]) -> OpenAISurvey:
+        return OpenAISurvey(known.server, castings, known.key, bool(self._environ.get(KEY)))
 
-    def _find(self, casting: Casting) -> Address:
+    def _find(self, casting: ModelConfig) -> Address:
         return find(self._host, casting.host, self._environ)
 
-    def _meet(self, address: Address) -> _Known:
+    def _meet(self, address: Address) -> _KnownServer:
         key = key_for(address, self._environ)
-        return _Known(self._server(address, OPENAI, key), key)
+        return _KnownServer(self._server(address, OPENAI, key), key)

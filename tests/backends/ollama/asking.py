@@ -7,10 +7,10 @@ import json
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
-from llm_gc.backends.base import Notify, Progress, ignore
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.interface import Notify, Progress, ignore
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.protocol import Ask, Casting, Part, Reply, Request, Speaker
+from llm_gc.protocol import Ask, ModelConfig, Part, Reply, Request, Speaker
 
 URL = "http://127.0.0.1:11434"
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def an_ask(
         step=("turns", 0),
         speaker=Speaker("anna"),
         label="Anna",
-        casting=Casting(model, host=host, think=think),
+        casting=ModelConfig(model, host=host, think=think),
         options={"num_predict": 64} if options is None else options,
         timeout=timeout,
         load_timeout=load_timeout,

@@ -1,4 +1,4 @@
-"""What is sent for a reply: to a model that chats, and to one that goes on from a text."""
+"""What is sent for a reply: to a model that chats, and to one that continues from a text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.ollama.bodies import reply_request
-from llm_gc.backends.ollama.thinking import Ability, ability_of, thinking
-from llm_gc.frozen import freeze
+from llm_gc.backends.ollama.wire import Ability, ability_of, reply_request, thinking
 from llm_gc.protocol import Part, Request
+from llm_gc.values.frozen import freeze
 from tests.backends.ollama.asking import an_ask
 
 ABILITY, ABLE = Ability(("completion",)), ("completion", "thinking")
@@ -120,7 +119,7 @@ def test_what_a_server_shows_is_read(shown: dict[str, Any], ability: Ability) ->
 
 
 def test_a_model_that_goes_on_is_sent_one_text() -> None:
-    """Its own words stand under its label, which also stands at the end; the others' have theirs already."""
+    """Its own words are under its label, which also is at the end; the others' have theirs already."""
     parts = (Part("system", "You plan."), Part("assistant", "A plan."), Part("user", "Ben: No."))
     ask = an_ask(options=freeze({"num_ctx": 9}))
     ask = replace(ask, casting=replace(ask.casting, api="generate"), render=lambda: Request(parts))

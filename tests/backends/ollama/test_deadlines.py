@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import respx
 
-from llm_gc.backends.base import Asked, Loading
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.interface import Asked, Loading
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.wire._httpx import httpx
 from llm_gc.protocol import Ask, Reply, Tokens
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
@@ -202,7 +202,7 @@ def test_a_reply_of_all_its_tokens_is_cut_whatever_the_reason_is_called() -> Non
 
 def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reply is whole with its last line, whatever the connection does then."""
-    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
+    monkeypatch.setattr("llm_gc.backends.http.exchange.FAREWELL", 0.05)
     with StandIn([DEMO]) as server:
         server.script(Hang(Say("one two"), lines=3))
         reply = reply_to(ollama=Ollama(server.url))
@@ -211,7 +211,7 @@ def test_a_server_that_lingers_after_the_end_does_not_hold_up_the_reply(monkeypa
 
 
 class Afterthoughts(Behaviour):
-    """A reply that is whole, and then goes on for ever."""
+    """A reply that is whole, and then continues for ever."""
 
     def acts(self, job: Job) -> Iterator[Act]:
         """Say it, and never stop."""
@@ -241,7 +241,7 @@ def test_an_error_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
                 await asyncio.sleep(0)
 
     transport = httpx.MockTransport(lambda _: httpx.Response(500, stream=Noise()))
-    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 100_000)
+    monkeypatch.setattr("llm_gc.backends.http.server.ANSWER_BODY", 100_000)
     failure = reply_to(an_ask(timeout=1), Ollama(transport=transport)).failure
     assert failure is not None
     assert failure.kind == "server"

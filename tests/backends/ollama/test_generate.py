@@ -1,4 +1,4 @@
-"""Plain completion models: the conversation as one text that they go on from."""
+"""Plain completion models: the conversation as one text that they continue from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import llm_gc
-from llm_gc.records import Transcript
+from llm_gc.transcript.records import Transcript
 from tests.standin import EngineError, Model, Say, StandIn
 
 BASE = "{model: 'base:1b', api: generate, prompt: Anna and Ben talk., label: %s, num_ctx: 512}"
@@ -45,7 +45,7 @@ def played(text: str, server: StandIn, folder: Path) -> Transcript:
 
 @pytest.mark.parametrize("path", ["rendered", "native"])
 def test_two_models_without_a_template_talk(path: Any, tmp_path: Path) -> None:
-    """Each reads all that was said under its labels and goes on after its own; its blank in front is none of its words.
+    """Each is sent all that was said under labels and continues after its own; the leading blank is not a word of it.
 
     A request begins with the one before and its reply, so that the model's prefix cache serves.
     """

@@ -12,9 +12,9 @@ import pytest
 import respx
 
 import llm_gc
+from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.ollama.keeping import DEFAULT, FOREVER, Keeping
-from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.ollama.loaded_models import DEFAULT, FOREVER, KeepAlive
 from tests.backends.ollama.asking import URL, an_ask, answered, done, lines, run
 from tests.standin import Hang, Model, Say, StandIn
 from tests.standin.records import Request
@@ -50,7 +50,7 @@ def listing(expires_at: Any, name: str = "demo:1b") -> dict[str, Any]:
 )
 def test_what_the_server_would_do_is_learnt(expires_at: Any, loaded: bool, before: int) -> None:
     """It is the time that is left right after a load; what somebody else had loaded gets the usual time at least."""
-    keeping = Keeping(lambda: 0.0)
+    keeping = KeepAlive(lambda: 0.0)
     keeping.learn(listing(expires_at), NOON, "demo:1b", loaded=loaded)
     keeping.ask(an_ask())
     assert keeping.given_back() == [("demo:1b", {}, before)]
@@ -58,7 +58,7 @@ def test_what_the_server_would_do_is_learnt(expires_at: Any, loaded: bool, befor
 
 def test_what_we_asked_for_is_not_taken_for_the_servers_own() -> None:
     """Once the server has been told how long to keep a model, its list says nothing about its habits."""
-    keeping = Keeping(lambda: 0.0)
+    keeping = KeepAlive(lambda: 0.0)
     keeping.ask(an_ask())
     keeping.learn(listing("2026-01-02T14:00:00Z"), NOON, "demo:1b", loaded=True)
     assert keeping.given_back() == [("demo:1b", {}, DEFAULT)]
@@ -66,9 +66,9 @@ def test_what_we_asked_for_is_not_taken_for_the_servers_own() -> None:
 
 def test_a_model_stays_for_longer_than_another_one_can_take() -> None:
     """The time is twice that of a load and a reply at a token a second, and never below the server's usual one."""
-    assert Keeping(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300)) == 2 * (300 + 30 + 64)
-    assert Keeping(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300, reply_time=40)) == 2 * (300 + 40)
-    assert Keeping(lambda: 0.0).ask(an_ask(timeout=1, load_timeout=1)) == DEFAULT
+    assert KeepAlive(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300)) == 2 * (300 + 30 + 64)
+    assert KeepAlive(lambda: 0.0).ask(an_ask(timeout=30, load_timeout=300, reply_time=40)) == 2 * (300 + 40)
+    assert KeepAlive(lambda: 0.0).ask(an_ask(timeout=1, load_timeout=1)) == DEFAULT
 
 
 @pytest.mark.parametrize("usual", [40.0, 7200.0])
@@ -103,7 +103,7 @@ def test_nobody_is_asked_to_keep_what_nobody_used() -> None:
 
 def test_a_server_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The farewell is bounded, whatever the server does."""
-    monkeypatch.setattr("llm_gc.backends.ollama.models.FAREWELL", 0.1)
+    monkeypatch.setattr("llm_gc.backends.ollama.loaded_models.FAREWELL", 0.1)
     with StandIn([DEMO]) as server:
         server.script(Say("Yes."))
 

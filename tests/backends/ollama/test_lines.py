@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.ollama.lines import Lines
-from llm_gc.backends.wire import events as wire
-from llm_gc.backends.wire.events import CUT_SHORT, Bad, End, ErrorLine, Event, Piece
-from llm_gc.backends.wire.failures import Place, of_bad
-from llm_gc.backends.wire.said import Said
+from llm_gc.backends.http import stream as wire
+from llm_gc.backends.http.server_errors import RequestPlace, of_bad
+from llm_gc.backends.http.stream import CUT_SHORT, BadLine, ErrorLine, Event, Said, StreamEnd, StreamPiece
+from llm_gc.backends.ollama.wire import Lines
 from llm_gc.protocol import Tokens
 from tests.backends.ollama.asking import done, lines, said
 
@@ -26,9 +25,9 @@ COUNTERS: dict[str, Any] = {
 REPLY = lines(said("Grüße, "), said("\U0001f600 <b>"), done("!", **COUNTERS)).replace(b"<", b"\\u003c")
 
 
-def Decoder(**bounds: int) -> wire.Decoder:  # noqa: N802 - it is the class, with Ollama's lines
+def Decoder(**bounds: int) -> wire.StreamDecoder:  # noqa: N802 - it is the class, with Ollama's lines
     """A decoder of what Ollama sends."""
-    return wire.Decoder(Lines(), **bounds)
+    return wire.StreamDecoder(Lines(), **bounds)
 
 
 def decode(*reads: bytes, **bounds: int) -> list[Event]:
@@ -47,10 +46,10 @@ def only(*reads: bytes) -> Event:
 def test_a_reply_is_decoded() -> None:
     """Deltas come in order, escapes are undone, a last chunk's text counts, durations are seconds."""
     assert decode(REPLY) == [
-        Piece("Grüße, "),
-        Piece("\U0001f600 <b>"),
-        Piece("!"),
-        End("stop", "demo:1b", Tokens(31, 12), load=0.0011, prompt=0.09, generation=0.7, total=0.812),
+        StreamPiece("Grüße, "),
+        StreamPiece("\U0001f600 <b>"),
+        StreamPiece("!"),
+        StreamEnd("stop", "demo:1b", Tokens(31, 12), load=0.0011, prompt=0.09, generation=0.7, total=0.812),
     ]
 
 
@@ -82,19 +81,19 @@ def test_thinking_and_tool_calls_are_kept_apart() -> None:
     """Thinking is its own delta; calls nobody asked for are collected as they came."""
     call = {"id": "call_1", "function": {"index": 0, "name": "f", "arguments": {"a": 1}}}
     message = {"role": "assistant", "content": "", "thinking": "Hm. ", "tool_calls": [call]}
-    assert decode(lines({"message": message, "done": True})) == [Piece("", "Hm. ", (call,)), End()]
+    assert decode(lines({"message": message, "done": True})) == [StreamPiece("", "Hm. ", (call,)), StreamEnd()]
 
 
 def test_counters_may_be_absent_or_odd() -> None:
     """A counter that is missing, null, negative or no whole number is unknown."""
     odd: dict[str, Any] = {"prompt_eval_count": None, "eval_count": -1, "load_duration": "1", "eval_duration": True}
     odd["prompt_eval_duration"] = 10**30
-    assert only(lines(done(reason=None, **odd))) == End(None, "demo:1b", Tokens())
+    assert only(lines(done(reason=None, **odd))) == StreamEnd(None, "demo:1b", Tokens())
 
 
 def test_one_object_is_an_answer_too() -> None:
     """What loads or unloads a model answers with a single object without a newline."""
-    assert only(json.dumps(done(reason="load")).encode()) == End("load", "demo:1b")
+    assert only(json.dumps(done(reason="load")).encode()) == StreamEnd("load", "demo:1b")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_a_stream_without_done_is_broken(raw: bytes, pieces: int) -> None:
     """Only a line with `done: true` makes a reply whole."""
     events = decode(raw)
     last = events[-1]
-    assert isinstance(last, Bad)
+    assert isinstance(last, BadLine)
     assert (last.kind, last.reason.startswith(CUT_SHORT), len(events) - 1) == ("broken", True, pieces)
 
 
@@ -145,41 +144,41 @@ def test_garbage_is_broken_and_quoted(line: bytes) -> None:
     """A line that no Ollama sends ends the reply at once, and a little of it is shown."""
     bad = Decoder().feed(line + b"\n")
     assert len(bad) == 1
-    assert isinstance(bad[0], Bad)
+    assert isinstance(bad[0], BadLine)
     assert bad[0].kind == "broken"
     assert line[:8].decode("utf-8", "replace").strip("\x00") in bad[0].text
-    assert len(of_bad(Place("http://gpu:9", "m"), bad[0]).message) < 250
+    assert len(of_bad(RequestPlace("http://gpu:9", "m"), bad[0]).message) < 250
 
 
 def test_garbage_after_good_lines_keeps_these() -> None:
     """What came before the bad line is still given."""
     events = Decoder().feed(lines(said("a"), said("b")) + b"junk\n" + lines(done()))
-    assert events[:2] == [Piece("a"), Piece("b")]
-    assert isinstance(events[2], Bad)
+    assert events[:2] == [StreamPiece("a"), StreamPiece("b")]
+    assert isinstance(events[2], BadLine)
     assert len(events) == 3
 
 
 def test_invalid_utf8_is_replaced() -> None:
     """A byte that is no text becomes the replacement character."""
-    assert decode(REPLY.replace(b"Gr", b"G\xff"))[0] == Piece("G�üße, ")
+    assert decode(REPLY.replace(b"Gr", b"G\xff"))[0] == StreamPiece("G�üße, ")
 
 
 def test_half_a_character_is_replaced_and_a_whole_one_kept() -> None:
-    """A lone surrogate, which no file could hold, is replaced wherever it stands; a pair is one character."""
+    """A lone surrogate, which no file could hold, is replaced wherever it is; a pair is one character."""
     raw = b'{"message":{"content":"a\\ud83d","thinking":"\\uDe00\\ud83d\\ude00"},"done":true}\n'
-    assert decode(raw)[0] == Piece("a�", "�\U0001f600")
+    assert decode(raw)[0] == StreamPiece("a�", "�\U0001f600")
 
 
 def test_an_error_line_is_an_error_after_http_200() -> None:
     """`error` in any line ends the reply, whatever else the line has."""
     words = "an error was encountered while running the model: unexpected EOF"
-    assert decode(lines(said("a"), {"error": words})) == [Piece("a"), ErrorLine(Said(words))]
+    assert decode(lines(said("a"), {"error": words})) == [StreamPiece("a"), ErrorLine(Said(words))]
     assert only(lines(done(error=words))) == ErrorLine(Said(words))
 
 
 def test_a_null_error_is_none() -> None:
     """`error: null` beside a good end does no harm."""
-    assert isinstance(only(lines(done(error=None))), End)
+    assert isinstance(only(lines(done(error=None))), StreamEnd)
 
 
 @pytest.mark.parametrize("kind", [str, dict])
@@ -202,7 +201,7 @@ def test_a_line_without_end_is_too_large() -> None:
     decoder = Decoder(max_line=1000)
     assert decoder.feed(b"x" * 1000) == []
     [bad] = decoder.feed(b"x")
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadLine)
     assert bad.kind == "too_large"
     assert "1000 bytes" in bad.reason
     assert decoder.feed(b"x" * 1000) == decoder.finish() == []
@@ -212,7 +211,7 @@ def test_a_line_without_end_is_too_large() -> None:
 def test_a_long_line_in_one_read_is_too_large() -> None:
     """A line beyond the bound is given up even where its end is there."""
     [bad] = Decoder(max_line=1000).feed(lines(done("x" * 1000)))
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadLine)
     assert bad.kind == "too_large"
 
 
@@ -220,11 +219,11 @@ def test_a_reply_without_end_is_too_large() -> None:
     """Good lines are given up, too, when all of them together go beyond the bound."""
     line, decoder = lines(said("la ")), Decoder(max_reply=10_000)
     *pieces, bad = [event for _ in range(1000) for event in decoder.feed(line)]
-    assert isinstance(bad, Bad)
+    assert isinstance(bad, BadLine)
     assert bad.kind == "too_large"
-    assert pieces == [Piece("la ")] * (10_000 // len(line) + 1)
+    assert pieces == [StreamPiece("la ")] * (10_000 // len(line) + 1)
 
 
 def test_a_whole_reply_is_never_too_large() -> None:
     """An end within the same read counts more than the bound of the whole."""
-    assert isinstance(decode(REPLY, max_reply=10)[-1], End)
+    assert isinstance(decode(REPLY, max_reply=10)[-1], StreamEnd)

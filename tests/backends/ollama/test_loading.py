@@ -8,9 +8,9 @@ from urllib.request import Request, urlopen
 import pytest
 import respx
 
-from llm_gc.backends.base import Loading
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.interface import Loading
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.wire._httpx import httpx
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, reply_to, run
 from tests.standin import Model, StandIn
 
@@ -20,14 +20,14 @@ RESOURCES = (
 
 
 def load_as_others_do(url: str) -> None:
-    """Have the model loaded with the server's own options, as an interactive chat does."""
+    """Load the model with the server's own options, as an interactive chat does."""
     body = json.dumps({"model": "demo:1b", "options": {"num_ctx": 4096}}).encode()
     with urlopen(Request(f"{url}/api/chat", body)) as answer:
         answer.read()
 
 
 def test_a_load_that_the_list_does_not_show_is_not_charged_to_the_reply() -> None:
-    """The server loads the model anew for ``shift: false``; the reply has its whole time all the same."""
+    """The server loads the model again for ``shift: false``; the reply has its whole time all the same."""
     with StandIn([Model("demo:1b", load_seconds=0.4)]) as server:
         load_as_others_do(server.url)
         ask, notes = an_ask(options={"num_ctx": 4096, "num_predict": 8}, timeout=0.3), Notes()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.backends.ollama.names import entry_of, is_cloud, normalise
+from llm_gc.backends.ollama.model_names import entry_of, is_cloud, normalise
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import respx
 
-from llm_gc.backends.base import Facts, Notify, ignore
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.interface import Facts, Notify, ignore
 from llm_gc.backends.ollama import Ollama
-from llm_gc.backends.wire._httpx import httpx
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
-from llm_gc.protocol import Casting, Reply
+from llm_gc.protocol import ModelConfig, Reply
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, never, run
 from tests.standin import Model, Say, StandIn
 
@@ -21,7 +21,7 @@ DEMO = Model("demo:1b", context=8192)
 OTHER = Model("other:7b", context=2048)
 
 
-def found(ollama: Ollama, *castings: Casting, load_timeout: float = 5.0, notify: Notify = ignore) -> Facts:
+def found(ollama: Ollama, *castings: ModelConfig, load_timeout: float = 5.0, notify: Notify = ignore) -> Facts:
     """The facts about some castings; the backend is closed at the end."""
 
     async def go() -> Facts:
@@ -33,10 +33,10 @@ def found(ollama: Ollama, *castings: Casting, load_timeout: float = 5.0, notify:
     return run(go())
 
 
-def refused(ollama: Ollama, *castings: Casting, load_timeout: float = 5.0) -> LlmGcError:
+def refused(ollama: Ollama, *castings: ModelConfig, load_timeout: float = 5.0) -> LlmGcError:
     """The error that the preflight of some castings ends with."""
     with pytest.raises(LlmGcError) as caught:
-        found(ollama, *(castings or [Casting("demo:1b")]), load_timeout=load_timeout)
+        found(ollama, *(castings or [ModelConfig("demo:1b")]), load_timeout=load_timeout)
     return caught.value
 
 
@@ -57,7 +57,7 @@ def test_the_facts_are_found() -> None:
     thinker = replace(OTHER, capabilities=("completion", "thinking"))
     declared = {"num_ctx": 1024}
     with StandIn([DEMO, thinker], version="0.33.0-rc2") as server:
-        castings = [Casting("demo:1b", options=declared), Casting("Other:7B", server.url, declared)]
+        castings = [ModelConfig("demo:1b", options=declared), ModelConfig("Other:7B", server.url, declared)]
         facts = found(Ollama(environ={"OLLAMA_HOST": server.url}), *castings)
         assert server.loads == []
     assert (facts.backend, facts.server) == ("ollama", "0.33.0-rc2")
@@ -74,7 +74,7 @@ def test_the_facts_are_found() -> None:
 def test_each_thing_is_asked_once() -> None:
     """Many castings of few models cost one version, one list, and one look at each model."""
     with StandIn([DEMO, OTHER]) as server:
-        castings = [Casting(name, options={"num_ctx": 512}) for name in ("demo:1b", "other:7b") * 5]
+        castings = [ModelConfig(name, options={"num_ctx": 512}) for name in ("demo:1b", "other:7b") * 5]
         found(Ollama(server.url), *castings)
         paths = sorted(request.path for request in server.requests)
     assert paths == ["/api/show", "/api/show", "/api/tags", "/api/version"]
@@ -88,7 +88,7 @@ def test_no_castings_need_no_server() -> None:
 def test_several_servers_are_asked_at_the_same_time() -> None:
     """Two servers that take their time are not waited for one after the other."""
     with StandIn([DEMO], version="1") as one, StandIn([DEMO], version="2") as two:
-        castings = [Casting("demo:1b", server.url, {"num_ctx": 512}) for server in (one, two, one)]
+        castings = [ModelConfig("demo:1b", server.url, {"num_ctx": 512}) for server in (one, two, one)]
         facts = found(Ollama(), *castings)
     assert facts.server == "1, 2"
     assert list(facts.models) == [(one.url, "demo:1b"), (two.url, "demo:1b")]
@@ -97,7 +97,7 @@ def test_several_servers_are_asked_at_the_same_time() -> None:
 def test_the_flag_goes_before_a_castings_host() -> None:
     """With a host of its own the backend asks nobody else."""
     with StandIn([DEMO]) as server:
-        facts = found(Ollama(server.url), Casting("demo:1b", "127.0.0.1:1", {"num_ctx": 512}))
+        facts = found(Ollama(server.url), ModelConfig("demo:1b", "127.0.0.1:1", {"num_ctx": 512}))
     assert facts.models["127.0.0.1:1", "demo:1b"].digest == DEMO.digest
 
 
@@ -106,7 +106,7 @@ def test_what_the_server_holds_decides_no_window() -> None:
     with StandIn([DEMO], context=2048) as server:
         run(answered(Ollama(server.url), an_ask(options={"num_ctx": 1024, "num_predict": 8})))
         notes = Notes()
-        facts = found(Ollama(server.url), Casting("demo:1b"), notify=notes)
+        facts = found(Ollama(server.url), ModelConfig("demo:1b"), notify=notes)
         assert server.load_counts == {"demo:1b": 1}
     assert facts.models[None, "demo:1b"].num_ctx == 8192
     assert (notes, facts.warnings) == ([], ())
@@ -132,7 +132,7 @@ def test_a_window_that_nobody_gives_is_what_can_be_needed(
 ) -> None:
     """Between 4,096 and 8,192 tokens, and no more than the model was trained for; a larger need is told."""
     with StandIn([replace(DEMO, context=trained)]) as server:
-        facts = found(Ollama(server.url), *(Casting("demo:1b", needs=one) for one in needs))
+        facts = found(Ollama(server.url), *(ModelConfig("demo:1b", needs=one) for one in needs))
         assert server.loads == []
     assert facts.models[None, "demo:1b"].num_ctx == window
     assert bool(facts.warnings) is bool(words)
@@ -142,7 +142,7 @@ def test_a_window_that_nobody_gives_is_what_can_be_needed(
 def test_the_window_of_the_models_own_parameters_is_taken() -> None:
     """A model that brings its window along need not be loaded to know it."""
     with StandIn([replace(DEMO, parameters={"stop": ["num_ctx 7"], "num_ctx": 3072})]) as server:
-        facts = found(Ollama(server.url), Casting("demo:1b"))
+        facts = found(Ollama(server.url), ModelConfig("demo:1b"))
         assert server.loads == []
     assert facts.models[None, "demo:1b"].num_ctx == 3072
 
@@ -150,7 +150,7 @@ def test_the_window_of_the_models_own_parameters_is_taken() -> None:
 def test_a_casting_that_declares_its_window_does_not_hide_one_that_does_not() -> None:
     """One open casting is enough for the window to be settled."""
     with StandIn([DEMO]) as server:
-        castings = Casting("demo:1b", options={"num_ctx": 512}, needs=9000), Casting("demo:1b", needs=100)
+        castings = ModelConfig("demo:1b", options={"num_ctx": 512}, needs=9000), ModelConfig("demo:1b", needs=100)
         facts = found(Ollama(server.url), *castings)
     assert facts.models[None, "demo:1b"].num_ctx == 4096
     assert facts.warnings == ()
@@ -160,15 +160,15 @@ def test_an_old_server_that_tells_nothing_is_no_error(router: respx.MockRouter) 
     """The window is settled without it."""
     router["show"].respond(json={})
     router["tags"].respond(json={"models": [{"model": "demo:1b"}]})
-    facts = found(Ollama(), Casting("demo:1b")).models[None, "demo:1b"]
+    facts = found(Ollama(), ModelConfig("demo:1b")).models[None, "demo:1b"]
     assert (facts.num_ctx, facts.digest, facts.capabilities, facts.context_length) == (8192, None, (), None)
 
 
 def test_all_missing_models_are_named_at_once() -> None:
-    """Each missing model stands on a line with the command that gets it, those of all servers together."""
+    """Each missing model is on a line with the command that gets it, those of all servers together."""
     with StandIn([DEMO]) as here, StandIn() as there:
         names = ("demo:1b", "a:1b", "b")
-        castings = [Casting(name) for name in names] + [Casting("c:7b", there.url)]
+        castings = [ModelConfig(name) for name in names] + [ModelConfig("c:7b", there.url)]
         error = refused(Ollama(environ={"OLLAMA_HOST": here.url}), *castings)
     assert isinstance(error, ModelMissing)
     assert str(error).splitlines() == [
@@ -182,7 +182,7 @@ def test_all_missing_models_are_named_at_once() -> None:
 
 def test_at_the_default_address_a_pull_needs_no_host(router: respx.MockRouter) -> None:
     """The command is as short as it can be."""
-    assert str(refused(Ollama(), Casting("a:1b"))).endswith("\n  ollama pull a:1b")
+    assert str(refused(Ollama(), ModelConfig("a:1b"))).endswith("\n  ollama pull a:1b")
 
 
 @pytest.mark.parametrize("name", ["big:cloud", "big:120b-cloud", "far:1b"])
@@ -190,7 +190,7 @@ def test_cloud_models_are_refused(router: respx.MockRouter, name: str) -> None:
     """A model that ollama.com would play is refused, known by its name or by what the server says of it."""
     far = {"name": "far:1b", "remote_host": "https://ollama.com:443"}
     router["tags"].respond(json={"models": [far, {"name": "big:cloud"}]})
-    error = refused(Ollama(), Casting(name))
+    error = refused(Ollama(), ModelConfig(name))
     assert isinstance(error, ModelMissing)
     assert "ollama.com" in str(error)
     assert name in str(error)
@@ -211,10 +211,12 @@ def test_a_model_that_cannot_chat_is_refused() -> None:
     [
         (Ollama("127.0.0.1:1"), [], "--host"),
         (Ollama(environ={"OLLAMA_HOST": "127.0.0.1:1"}), [], "OLLAMA_HOST"),
-        (Ollama(), [Casting("demo:1b", "127.0.0.1:1")], "a role's host"),
+        (Ollama(), [ModelConfig("demo:1b", "127.0.0.1:1")], "a role's host"),
     ],
 )
-def test_an_absent_server_says_where_it_was_looked_for(ollama: Ollama, castings: list[Casting], source: str) -> None:
+def test_an_absent_server_says_where_it_was_looked_for(
+    ollama: Ollama, castings: list[ModelConfig], source: str
+) -> None:
     """The message has the address, what named it, why, and the two ways out."""
     error = refused(ollama, *castings)
     assert isinstance(error, ServerUnreachable)
@@ -252,14 +254,14 @@ def test_a_silent_server_is_absent() -> None:
 
 def test_a_server_that_stops_answering_is_an_error(router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is there, but never says what it has, is not waited for without end."""
-    monkeypatch.setattr("llm_gc.backends.ollama.survey.PATIENCE", 0.05)
+    monkeypatch.setattr("llm_gc.backends.ollama.server_info.PATIENCE", 0.05)
     router["tags"].mock(side_effect=never)
     assert "did not say what it has within 0.05s" in str(refused(Ollama()))
 
 
 def test_an_answer_without_end_is_an_error(router: respx.MockRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is read beyond a bound."""
-    monkeypatch.setattr("llm_gc.backends.wire.server.ANSWER_BODY", 1000)
+    monkeypatch.setattr("llm_gc.backends.http.server.ANSWER_BODY", 1000)
     router["show"].respond(json={"license": "x" * 1000})
     assert "too large" in str(refused(Ollama()))
 
@@ -323,7 +325,7 @@ def test_a_model_that_cannot_think_is_told_of_before_the_first_turn(
     think: Any, able: tuple[str, ...], warned: bool
 ) -> None:
     """It would be refused in the middle of a run; so it is not asked to, and the run says so once."""
-    casting = Casting("demo:1b", options={"num_ctx": 512}, think=think)
+    casting = ModelConfig("demo:1b", options={"num_ctx": 512}, think=think)
     with StandIn([replace(DEMO, capabilities=able)]) as server:
         warnings = found(Ollama(server.url), casting, casting).warnings
     assert len(warnings) == warned
@@ -349,7 +351,7 @@ def test_a_word_about_thinking_that_cannot_be_kept_is_told_before_the_first_turn
 ) -> None:
     """What an author wrote either acts or is warned of; a level is tried with one token."""
     thinker = replace(DEMO, capabilities=("completion", "thinking"), **model)
-    casting = Casting("demo:1b", options={"num_ctx": 512}, think=think)
+    casting = ModelConfig("demo:1b", options={"num_ctx": 512}, think=think)
     with StandIn([thinker], version="0.30.7") as server:
         server.script(Say("x"))
         warnings = found(Ollama(server.url), casting, casting).warnings

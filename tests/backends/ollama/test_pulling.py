@@ -9,11 +9,11 @@ import re
 import pytest
 import respx
 
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.http.hosts import find_address
+from llm_gc.backends.http.server import Server
+from llm_gc.backends.http.server_errors import Failed
 from llm_gc.backends.ollama.pulling import Pulling, pull
-from llm_gc.backends.wire._httpx import httpx
-from llm_gc.backends.wire.failures import Failed
-from llm_gc.backends.wire.hosts import find_address
-from llm_gc.backends.wire.server import Server
 from tests.standin import Hang, Model, StandIn
 
 URL = "http://127.0.0.1:11434"
@@ -23,7 +23,7 @@ DONE = {"status": "success"}
 
 
 def pulled(*lines: object, url: str = URL, silence: float = 5.0, answer: httpx.Response | None = None) -> list[Pulling]:
-    """Have m got from a server that answers with these lines, or so; give what was told."""
+    """Pull ``m`` from a server that answers with these lines; return the reported progress."""
     told: list[Pulling] = []
 
     async def go() -> None:

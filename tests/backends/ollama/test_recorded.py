@@ -11,7 +11,7 @@ import httpx
 import pytest
 import respx
 
-from llm_gc.backends.base import Asked, Delta
+from llm_gc.backends.interface import Asked, Delta
 from llm_gc.protocol import Reply
 from tests.backends.ollama.asking import URL, Notes, an_ask, reply_to
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.base import Asked, Delta, Loading, Progress, TakenBack
+from llm_gc.backends.interface import Asked, Delta, Loading, Progress, TakenBack
 from llm_gc.backends.ollama import Ollama
 from llm_gc.protocol import Ask, Failure, Reply
 from tests.backends.ollama.asking import Notes, an_ask, answered, lines, reply_to, run, said

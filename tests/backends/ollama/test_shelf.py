@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_gc.backends.ollama.bodies import load_body
-from llm_gc.backends.ollama.shelf import FRESH, Shelf
+from llm_gc.backends.ollama.loaded_models import FRESH, HeldModels
+from llm_gc.backends.ollama.wire import load_body
 
 OPTIONS = {"num_ctx": 4096, "temperature": 0.2}
 
@@ -28,7 +28,7 @@ def held(window: int | None = 4096, name: str = "demo:latest") -> dict[str, obje
 def test_a_proof_is_fresh_for_a_moment_only() -> None:
     """Within a second of a proof nobody looks again; after it everybody does."""
     clock = Clock()
-    shelf = Shelf(clock)
+    shelf = HeldModels(clock)
     assert not shelf.fresh("demo", OPTIONS)
     shelf.saw("demo", OPTIONS)
     clock.now += FRESH - 0.01
@@ -40,14 +40,14 @@ def test_a_proof_is_fresh_for_a_moment_only() -> None:
 @pytest.mark.parametrize(("model", "options"), [("demo:1b", OPTIONS), ("demo", {}), ("demo", {"num_ctx": 8192})])
 def test_a_proof_is_of_one_model_with_one_set_of_load_options(model: str, options: dict[str, int]) -> None:
     """Another model, or the same with another window, needs its own."""
-    shelf = Shelf(Clock())
+    shelf = HeldModels(Clock())
     shelf.saw("demo", OPTIONS)
     assert not shelf.fresh(model, options)
 
 
 def test_a_load_ends_all_other_proofs() -> None:
     """For a model that was loaded another one may have had to go."""
-    shelf = Shelf(Clock())
+    shelf = HeldModels(Clock())
     shelf.saw("demo", OPTIONS)
     shelf.loaded("other", {})
     assert shelf.fresh("other", {})
@@ -56,7 +56,7 @@ def test_a_load_ends_all_other_proofs() -> None:
 
 def test_a_failure_ends_a_proof() -> None:
     """After a failure one looks again."""
-    shelf = Shelf(Clock())
+    shelf = HeldModels(Clock())
     shelf.saw("demo", OPTIONS)
     shelf.forget("demo:latest")
     assert not shelf.fresh("demo", OPTIONS)
@@ -78,14 +78,14 @@ def test_a_model_is_held_with_the_window_that_is_asked_for(
     listing: dict[str, object], options: dict[str, int], answer: bool
 ) -> None:
     """Another window counts as not held; an unknown one, or no wish, as held."""
-    shelf = Shelf(Clock())
+    shelf = HeldModels(Clock())
     assert shelf.holds(listing, "demo", options) is answer
     assert shelf.fresh("demo", options) is answer
 
 
 def test_a_window_that_the_server_rounds_is_learned() -> None:
     """After our own load, the window that we find is the one that these options get, and no other."""
-    shelf = Shelf(Clock())
+    shelf = HeldModels(Clock())
     small = {"num_ctx": 128}
     assert not shelf.holds(held(256), "demo", small)
     shelf.loaded("demo", small)

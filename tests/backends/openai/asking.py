@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llm_gc.backends.base import Facts, Notify, ignore
+from llm_gc.backends.interface import Facts, Notify, ignore
 from llm_gc.backends.openai import OpenAI
-from llm_gc.protocol import Ask, Casting, Reply
+from llm_gc.protocol import Ask, ModelConfig, Reply
 from tests.backends.ollama.asking import an_ask, run
 
 KEY = "sk-very-secret-0123456789"
@@ -22,12 +22,12 @@ def reply_to(openai: OpenAI, ask: Ask | None = None, notify: Notify = ignore) ->
     return run(go())
 
 
-def found(openai: OpenAI, *castings: Casting) -> Facts:
+def found(openai: OpenAI, *castings: ModelConfig) -> Facts:
     """The facts about some castings; the backend is closed at the end."""
 
     async def go() -> Facts:
         try:
-            return await openai.preflight(castings or [Casting("demo:1b")], 5.0)
+            return await openai.preflight(castings or [ModelConfig("demo:1b")], 5.0)
         finally:
             await openai.aclose()
 

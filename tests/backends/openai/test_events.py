@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from llm_gc.backends.openai.events import Events
-from llm_gc.backends.wire.events import CUT_SHORT, Bad, Decoder, End, ErrorLine, Event, Last, Piece
-from llm_gc.backends.wire.failures import Place, of_bad
-from llm_gc.backends.wire.said import Said
+from llm_gc.backends.http.server_errors import RequestPlace, of_bad
+from llm_gc.backends.http.stream import (
+    CUT_SHORT,
+    BadLine,
+    ErrorLine,
+    Event,
+    Said,
+    StreamDecoder,
+    StreamEnd,
+    StreamLast,
+    StreamPiece,
+)
+from llm_gc.backends.openai.wire import Events
 from llm_gc.protocol import Tokens
 
 DONE = b"data: [DONE]\n\n"
@@ -24,7 +33,7 @@ def event(delta: Any = None, reason: str | None = None, **more: Any) -> bytes:
 
 def decode(*reads: bytes) -> list[Event]:
     """All events of some reads and the end."""
-    decoder = Decoder(Events())
+    decoder = StreamDecoder(Events())
     return [event for data in reads for event in decoder.feed(data)] + decoder.finish()
 
 
@@ -36,7 +45,12 @@ REPLY = event({"role": "assistant", "content": ""}) + event({"content": "Grü"})
 
 def test_a_reply_is_decoded() -> None:
     """Deltas in order, then the reason, then the figures, and `[DONE]` is the end."""
-    assert decode(REPLY) == [Piece("Grü"), Piece("ße"), Last(), End("stop", "m", Tokens(31, 12))]
+    assert decode(REPLY) == [
+        StreamPiece("Grü"),
+        StreamPiece("ße"),
+        StreamLast(),
+        StreamEnd("stop", "m", Tokens(31, 12)),
+    ]
 
 
 def test_where_reads_are_split_makes_no_difference() -> None:
@@ -50,38 +64,41 @@ def test_where_reads_are_split_makes_no_difference() -> None:
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
 def test_thinking_goes_by_two_names(key: str) -> None:
     """Either is thinking, and none of the text."""
-    assert decode(event({"content": None, key: "Hm."}), DONE)[0] == Piece("", "Hm.")
+    assert decode(event({"content": None, key: "Hm."}), DONE)[0] == StreamPiece("", "Hm.")
 
 
 def test_a_stream_without_done_is_whole_where_the_model_said_why_it_stopped() -> None:
     """Not every server ends with `[DONE]`; without a reason, too, it was cut short."""
-    assert decode(event({"content": "a"}), event({}, "length"))[-1] == End("length", "m")
-    assert decode(event({"content": "a"}), event({}, "length"), USAGE[:40])[-1] == End("length", "m")
-    assert decode(event({"content": "a"}))[-1] == Bad("broken", CUT_SHORT)
-    torn = Bad("broken", f"{CUT_SHORT}, in the middle of a line")
+    assert decode(event({"content": "a"}), event({}, "length"))[-1] == StreamEnd("length", "m")
+    assert decode(event({"content": "a"}), event({}, "length"), USAGE[:40])[-1] == StreamEnd("length", "m")
+    assert decode(event({"content": "a"}))[-1] == BadLine("broken", CUT_SHORT)
+    torn = BadLine("broken", f"{CUT_SHORT}, in the middle of a line")
     assert decode(event({"content": "a"}), b'data: {"choi')[-1] == torn
-    assert decode() == [Bad("broken", CUT_SHORT)]
+    assert decode() == [BadLine("broken", CUT_SHORT)]
 
 
 def test_a_server_that_does_not_stream() -> None:
     """A whole answer on one line is a reply, too."""
     choice = {"message": {"content": "Yes.", "tool_calls": [{"id": "1"}]}, "finish_reason": "stop"}
     whole = {"object": "chat.completion", "model": "m", "choices": [choice], "usage": {"prompt_tokens": 3}}
-    assert decode(json.dumps(whole).encode()) == [Piece("Yes.", "", ({"id": "1"},)), End("stop", "m", Tokens(3))]
+    assert decode(json.dumps(whole).encode()) == [
+        StreamPiece("Yes.", "", ({"id": "1"},)),
+        StreamEnd("stop", "m", Tokens(3)),
+    ]
 
 
 def test_a_completion_has_a_text_in_place_of_a_message() -> None:
     """As /completions streams it."""
     line = b"data: " + json.dumps({"choices": [{"text": " once", "finish_reason": None}]}).encode() + b"\n"
-    assert decode(line, DONE)[0] == Piece(" once")
+    assert decode(line, DONE)[0] == StreamPiece(" once")
 
 
 def test_figures_of_llama_cpp_are_taken() -> None:
     """Its server tells how long it read and wrote, in milliseconds; odd figures are unknown."""
     timings = {"prompt_ms": 90.5, "predicted_ms": 700}
-    assert decode(event({}, "stop", timings=timings), DONE)[-1] == End("stop", "m", prompt=0.0905, generation=0.7)
+    assert decode(event({}, "stop", timings=timings), DONE)[-1] == StreamEnd("stop", "m", prompt=0.0905, generation=0.7)
     odd = {"prompt_ms": -1, "predicted_ms": "7"}
-    assert decode(event({}, "stop", timings=odd, usage={"prompt_tokens": -1}), DONE)[-1] == End("stop", "m")
+    assert decode(event({}, "stop", timings=odd, usage={"prompt_tokens": -1}), DONE)[-1] == StreamEnd("stop", "m")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +113,7 @@ def test_figures_of_llama_cpp_are_taken() -> None:
 def test_an_error_in_the_middle_is_an_error(said: dict[str, Any], expected: Said) -> None:
     """In each of the forms that servers have for it."""
     data = b"data: " + json.dumps(said).encode() + b"\n\n"
-    assert decode(event({"content": "a"}), data, DONE) == [Piece("a"), ErrorLine(expected)]
+    assert decode(event({"content": "a"}), data, DONE) == [StreamPiece("a"), ErrorLine(expected)]
 
 
 def test_the_window_is_read_from_vllms_words() -> None:
@@ -124,7 +141,7 @@ def test_the_window_is_read_from_vllms_words() -> None:
 )
 def test_garbage_is_broken_and_quoted(line: bytes) -> None:
     """A line that no such server sends ends the reply at once, and a little of it is shown."""
-    [bad] = Decoder(Events()).feed(line + b"\n")
-    assert isinstance(bad, Bad)
+    [bad] = StreamDecoder(Events()).feed(line + b"\n")
+    assert isinstance(bad, BadLine)
     assert bad.kind == "broken"
-    assert len(of_bad(Place("http://gpu:9", "m"), bad).message) < 250
+    assert len(of_bad(RequestPlace("http://gpu:9", "m"), bad).message) < 250

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import respx
 
-from llm_gc.backends.base import ModelFacts
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.interface import ModelFacts
 from llm_gc.backends.openai import OpenAI
-from llm_gc.backends.openai.access import find, in_clear, key_for
-from llm_gc.backends.wire._httpx import httpx
+from llm_gc.backends.openai.server_info import find, in_clear, key_for
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable, UsageError
-from llm_gc.protocol import Casting
+from llm_gc.protocol import ModelConfig
 from tests.backends.openai.asking import KEY, found, reply_to
 from tests.standin import Error, Model, Say, StandIn
 
@@ -25,7 +25,7 @@ def listed(*entries: dict[str, Any], status: int = 200) -> httpx.Response:
     return httpx.Response(status, json={"object": "list", "data": entries})
 
 
-def facts_of(response: httpx.Response, *castings: Casting, host: str = "http://gpu.example:8000") -> Any:
+def facts_of(response: httpx.Response, *castings: ModelConfig, host: str = "http://gpu.example:8000") -> Any:
     """What is found where the server answers with that list."""
     with respx.mock(base_url=URL) as router:
         router.get("/models").mock(return_value=response)
@@ -36,7 +36,7 @@ def test_the_facts_are_found() -> None:
     """The window that vLLM tells, the trained length that llama.cpp tells; keyed as it was cast."""
     vllm = {"id": "demo:1b", "owned_by": "vllm", "max_model_len": 8192}
     llama = {"id": "other", "owned_by": "somebody", "meta": {"n_ctx_train": 4096}}
-    facts = facts_of(listed(vllm, llama), Casting("demo:1b"), Casting("other", host="x"))
+    facts = facts_of(listed(vllm, llama), ModelConfig("demo:1b"), ModelConfig("other", host="x"))
     assert facts.backend == "openai"
     assert facts.models == {
         (None, "demo:1b"): ModelFacts(num_ctx=8192),
@@ -47,7 +47,7 @@ def test_the_facts_are_found() -> None:
 
 def test_what_it_cannot_be_told_is_said() -> None:
     """Each setting of a role for which the API has no word is named, once for each model."""
-    casting = Casting("demo:1b", options={"num_ctx": 512, "top_k": 3, "top_p": 0.5, "temperature": 1}, think=False)
+    casting = ModelConfig("demo:1b", options={"num_ctx": 512, "top_k": 3, "top_p": 0.5, "temperature": 1}, think=False)
     [warning] = facts_of(listed({"id": "demo:1b"}), casting, casting).warnings
     assert "demo:1b at http://gpu.example:8000/v1 is not told of num_ctx, top_k, think" in warning
 
@@ -128,7 +128,7 @@ def test_where_it_is(flag: str | None, own: str | None, env: str | None, url: st
 def test_the_key_is_shown_only_to_whom_the_user_names(
     flag: str | None, own: str | None, env: str | None, shown: bool
 ) -> None:
-    """A host that stands in a pipeline gets none, unless the environment names the very same one."""
+    """A host that is in a pipeline gets none, unless the environment names the very same one."""
     environ = {"OPENAI_API_KEY": f" {KEY}\n", **({"OPENAI_BASE_URL": env} if env else {})}
     assert key_for(find(flag, own, environ), environ) == (KEY if shown else None)
     assert key_for(find(flag, own, environ), {**environ, "OPENAI_API_KEY": " "}) is None
@@ -168,7 +168,7 @@ def test_a_server_that_wants_another_key(flag: bool, key: str, words: str) -> No
     with StandIn([DEMO], key=KEY) as server:
         openai = OpenAI(server.url if flag else None, environ={"OPENAI_API_KEY": key})
         with pytest.raises(ServerError) as caught:
-            found(openai, Casting("demo:1b", host=server.url))
+            found(openai, ModelConfig("demo:1b", host=server.url))
     assert words in str(caught.value)
     assert not key or key not in str(caught.value)
 

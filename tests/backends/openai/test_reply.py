@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from llm_gc.backends.base import Asked, Delta
+from llm_gc.backends.interface import Asked, Delta
 from llm_gc.backends.openai import OpenAI
-from llm_gc.frozen import freeze
 from llm_gc.protocol import Failure, Reply
+from llm_gc.values.frozen import freeze
 from tests.backends.ollama.asking import Notes, an_ask, run
 from tests.backends.openai.asking import reply_to
 from tests.standin import (
@@ -100,7 +100,7 @@ def test_the_way_on_the_wire_makes_no_difference(way: Behaviour) -> None:
 
 def test_a_server_that_lingers_does_not_hold_up_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the reason only figures can come, and they are not waited for any longer than a moment."""
-    monkeypatch.setattr("llm_gc.backends.wire.exchange.FAREWELL", 0.05)
+    monkeypatch.setattr("llm_gc.backends.http.exchange.FAREWELL", 0.05)
     with StandIn([DEMO]) as server:
         server.script(Hang(Say("Yes."), lines=4))
         reply = reply_to(OpenAI(server.url), an_ask(timeout=30))

@@ -1,0 +1,1 @@
+"""What all servers share: connections, streams, time limits, errors, and secrets kept out."""

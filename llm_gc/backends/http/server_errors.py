@@ -1,0 +1,156 @@
+"""Whatever can go wrong with a server, in words for people: what it is, where, and what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.http.kinds import OLLAMA, ServerKind
+from llm_gc.backends.http.redact import NO_SECRETS, Redactor
+from llm_gc.backends.http.stream import BadLine, Said, quote, read_body
+from llm_gc.protocol import Failure
+from llm_gc.values.safe_text import mask
+
+_DIED = ("unexpectedly stopped", "unexpected EOF")
+_NO_MEMORY = ("out of memory", "cudamalloc failed", "failed to allocate", "requires more system memory")
+_NOT_LOADED = ("model failed to load",)
+_GONE = ("disconnected", "closed connection")
+_FORBIDDEN = (
+    "answered 403 without a word: it may block the Host or Origin header of the request. Call it by a name "
+    "of its own machine (127.0.0.1, localhost), or set OLLAMA_HOST where it runs"
+)
+
+
+class Failed(Exception):
+    """A failure on its way out to whoever makes a reply, or an error, of it."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Keep the failure."""
+        self.failure = failure
+        super().__init__(failure.message)
+
+
+class RequestPlace(NamedTuple):
+    """Where something went wrong: the server, the model if it was about one, and what kind of server it is.
+
+    ``redactor`` takes the server's secrets out of its own words.
+    """
+
+    url: str
+    model: str = ""
+    kind: ServerKind = OLLAMA
+    redactor: Redactor = NO_SECRETS
+
+    @property
+    def server(self) -> str:
+        """The server's address, without a password in it."""
+        return mask(self.url)
+
+    def __str__(self) -> str:
+        """Return model and server."""
+        return f"{self.model} at {self.server}" if self.model else self.server
+
+
+def of_status(place: RequestPlace, status: int, body: bytes, location: str = "") -> Failure:
+    """Return what an answer means whose status is not 200."""
+    if 300 <= status < 400:
+        target = f" to {quote(mask(place.redactor.hide(location)), 120)}" if location else ""
+        return _refused(f"{place.server} redirects{target} (HTTP {status}): give the address of the server itself.")
+    said = read_body(body).without(place.redactor)
+    if status == 403 and not said.message:
+        return _refused(f"{place.server} {_FORBIDDEN}.")
+    if status == 404 and place.model and _is_missing(said):
+        return _refused(f"{place.server} does not have {place.model}: {place.kind.get.format(model=place.model)}.")
+    if status in (404, 405):
+        return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this {place.kind.name}?")
+    return of_error(place, said, status)
+
+
+def of_error(place: RequestPlace, said: Said, status: int = 200) -> Failure:
+    """Return what a server's own error means; ``status`` is 200 where it came in the middle of a reply."""
+    said = said.without(place.redactor)
+    if said.too_long:
+        return overflow(place, said)
+    if any(words in said.message.lower() for words in _NO_MEMORY):
+        return Failure("server", f"{place} ran out of memory: {said}. Take a smaller model or num_ctx, or free memory.")
+    if any(words in said.message for words in _NOT_LOADED):
+        words = "Write a smaller num_ctx, take a smaller model, or free memory"
+        return Failure("server", f"{place} could not be loaded: {said}. {words}.")
+    if status >= 500 or status == 200:
+        if said.message.startswith(('option "', "invalid format")):
+            return _refused(f"{place} refused the request (HTTP {status}): {said}.")
+        if any(words in said.message for words in _DIED):
+            return Failure("server", f"The engine died under {place}: {said}. See the server's log.", retry=True)
+    if status in place.kind.busy and said.type != "insufficient_quota":
+        return Failure("server", f"{place} is busy or away (HTTP {status}): {said}. Try again later.", retry=True)
+    if status >= 500:
+        return Failure("server", f"{place} failed (HTTP {status}): {said}. See the server's log.")
+    if status == 200:
+        return Failure("server", f"{place} gave up in the middle of its reply: {said}. See the server's log.")
+    return _refused(f"{place} refused the request (HTTP {status}): {str(said) or 'no reason given'}.")
+
+
+def overflow(place: RequestPlace, said: Said) -> Failure:
+    """Report that a prompt does not fit."""
+    prompt = f" of {said.prompt_tokens} tokens" if said.prompt_tokens is not None else ""
+    window = f" of {said.num_ctx}" if said.num_ctx is not None else ""
+    words = "" if prompt and window else f" ({said})"
+    text = f"The prompt{prompt} does not fit the context window{window} of {place}{words}."
+    return Failure("overflow", f"{text} Shorten it, or give the model a larger num_ctx.")
+
+
+def of_transport(place: RequestPlace, error: httpx.HTTPError, begun: bool) -> Failure:
+    """Return what a connection's end means; ``begun`` is whether something of the reply had come."""
+    reason = why(error)
+    if isinstance(error, httpx.TimeoutException):
+        return Failure(
+            "unreachable", f"{place.server} did not take the connection in time. {place.kind.start}", retry=True
+        )
+    if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
+        return Failure("unreachable", f"Nobody answers at {place.server}: {reason}. {place.kind.start}", retry=True)
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+        return _refused(f"{place.server} cannot be asked: {reason}.")
+    if isinstance(error, httpx.RemoteProtocolError) and not any(words in str(error) for words in _GONE):
+        return Failure("broken", f"What {place.server} sends is not HTTP: {reason}. Is this {place.kind.name}?")
+    if isinstance(error, httpx.DecodingError):
+        return Failure("broken", f"The reply of {place} is compressed in a way that cannot be read: {reason}.")
+    when = "in the middle of the reply" if begun else "before the reply began"
+    return Failure("broken", f"The connection to {place} broke {when}: {reason}.", retry=True)
+
+
+def of_bad(place: RequestPlace, bad: BadLine, content_type: str = "") -> Failure:
+    """Report that what came is no reply."""
+    if bad.kind == "too_large":
+        return Failure("too_large", f"The reply of {place} is too large, and was given up: {bad.reason}.")
+    kind = content_type.partition(";")[0].strip().lower()
+    foreign = "" if not kind or "json" in kind else f" (sent as {quote(kind, 60)}; is this {place.kind.name}?)"
+    what = f": {quote(place.redactor.hide(bad.text), 80)}" if bad.text else ""
+    return Failure("broken", f"The reply of {place} is broken: {bad.reason}{what}{foreign}.")
+
+
+def why(error: BaseException) -> str:
+    """Return the reason at the root of ``error``, in few words."""
+    reason = quote(str(error)).rstrip(".") or type(error).__name__
+    cause: BaseException | None = error
+    for _ in range(20):
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, socket.gaierror):
+            return "its name is not known"
+        if isinstance(cause, OSError) and cause.errno:  # whose own words, in asyncio, are a pair of numbers
+            reason = os.strerror(cause.errno).lower()
+        if cause is None:
+            break
+        cause = cause.__cause__ or cause.__context__
+    return reason
+
+
+def _is_missing(said: Said) -> bool:
+    """Return whether a 404 is about the model, not about the request."""
+    return "model" in said.message and any(words in said.message for words in ("not found", "does not exist"))
+
+
+def _refused(message: str) -> Failure:
+    return Failure("refused", message)

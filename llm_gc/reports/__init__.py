@@ -1,0 +1,1 @@
+"""What people read: pictures, pages, figures, and the report of a rehearsal."""

@@ -1,0 +1,44 @@
+"""What a run says of the place of all its models, laid over what the pipeline's roles say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from llm_gc.backends import SERVERS
+from llm_gc.language.pipeline import Pipeline
+from llm_gc.project import Loaded
+from llm_gc.values.safe_text import mask
+
+KEYS = ("host", "backend")
+
+
+def placed(loaded: Loaded, host: str | None, backend: str | None) -> Loaded:
+    """Return the pipeline with all models on the server at ``host`` and of the kind ``backend``, where given.
+
+    So what one server does for all of them (load options, requests in flight) is settled as for one server, and the
+    transcript tells where they ran; a password in the address is not told.
+    """
+    given = {"host": mask(host) if host else None, "backend": backend if backend in SERVERS else None}
+    over = {key: value for key, value in given.items() if value is not None}
+    if not over:
+        return loaded
+    return replace(_placed(loaded, over), places={**loaded.places, **over})
+
+
+def placed_again(loaded: Loaded, overrides: Sequence[str]) -> Loaded:
+    """Return the pipeline with its models where those of a record were, by the ``overrides`` that the record has."""
+    pairs = (text.removeprefix("--").partition(" ") for text in overrides)
+    given = {key: value for key, _, value in pairs if key in KEYS}
+    return placed(loaded, given.get("host"), given.get("backend"))
+
+
+def _placed(loaded: Loaded, over: Mapping[str, Any]) -> Loaded:
+    scenes = {name: _placed(scene, over) for name, scene in loaded.scenes.items()}
+    return replace(loaded, pipeline=_moved(loaded.pipeline, over), scenes=scenes)
+
+
+def _moved(pipeline: Pipeline, over: Mapping[str, Any]) -> Pipeline:
+    roles = {name: role if role.human else role.model_copy(update=dict(over)) for name, role in pipeline.roles.items()}
+    return pipeline.model_copy(update={"roles": roles})

@@ -1,0 +1,1 @@
+"""Plain values: frozen JSON data, JSON Schemas, regular expressions, safe text, units."""

@@ -1,0 +1,1 @@
+"""Generators of schemas, manual tables and pages; not part of the wheel."""
