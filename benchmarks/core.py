@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import process_time
 from typing import Any
 
-from llm_gc.cli import GC_THRESHOLD
+from llm_gc.cli.exits import GC_THRESHOLD
 from llm_gc.core import Conversation
 from llm_gc.language.pipeline import Pipeline
 from llm_gc.protocol import Reply, Tokens

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.language.fields import View
 from llm_gc.templates import Use
 from llm_gc.values.frozen import as_text
@@ -182,7 +182,7 @@ _TAGS = re.compile(r"\{\{.*?(?:\}\}|\Z)|\{%.*?(?:%\}|\Z)|\{#.*?(?:#\}|\Z)", re.D
 class Sizes:
     """The sizes of a pipeline's templates, each read once."""
 
-    def __init__(self, subject: RuleContext) -> None:
+    def __init__(self, subject: PipelineFacts) -> None:
         """Take a pipeline."""
         self._subject = subject
         self._own: dict[str, int] = {}

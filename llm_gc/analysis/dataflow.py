@@ -12,8 +12,8 @@ from typing import Any
 
 from llm_gc.analysis.environment import LAST, Changes, Environment, EnvironmentEntry, EnvironmentKey
 from llm_gc.analysis.name_uses import NameUses
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.analysis.reply_values import ReplyValues
-from llm_gc.analysis.rule_context import RuleContext
 from llm_gc.analysis.termination import is_endless, may_end_early, min_iterations, why_never
 from llm_gc.analysis.value_types import SILENT, UNKNOWN, Value, choices, evaluated, message, step_into, union
 from llm_gc.language.fields import Stop
@@ -39,7 +39,7 @@ class Dataflow:
     run, with the reason; ``picks`` what the ``by`` of a choice can give, where that can be told.
     """
 
-    def __init__(self, subject: RuleContext) -> None:
+    def __init__(self, subject: PipelineFacts) -> None:
         """Walk."""
         self._subject = subject
         self._known = Environment()

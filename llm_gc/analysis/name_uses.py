@@ -9,7 +9,7 @@ from typing import Any
 from llm_gc.analysis.comparisons import TypedComparisons
 from llm_gc.analysis.declared_names import NAMES
 from llm_gc.analysis.environment import LAST, Environment, EnvironmentKey
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.analysis.value_types import SILENT, UNKNOWN, Value, step_into, union
 from llm_gc.protocol import Path
 from llm_gc.templates import Use
@@ -31,7 +31,7 @@ class NameUses:
     ``conditions`` are the ``when`` of the steps around the place that is looked at now.
     """
 
-    def __init__(self, subject: RuleContext, known: Environment) -> None:
+    def __init__(self, subject: PipelineFacts, known: Environment) -> None:
         """Take a pipeline, and what is known in the current state."""
         self._subject, self._known = subject, known
         self._variables = {one.name for one in subject.given if one.kind in ("variable", "loop")}

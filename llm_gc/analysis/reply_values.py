@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llm_gc.analysis.environment import LAST, EnvironmentKey
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.analysis.value_types import UNKNOWN, Value, message, union
 from llm_gc.language.fields import schema_of
 from llm_gc.language.steps.choose import Choose
@@ -22,7 +22,7 @@ from llm_gc.language.steps.set import Set
 class ReplyValues:
     """The formats of all replies, each read once, and what is hidden of them."""
 
-    def __init__(self, subject: RuleContext) -> None:
+    def __init__(self, subject: PipelineFacts) -> None:
         """Take a pipeline."""
         self._subject, self._roles = subject, subject.pipeline.roles
         self._messages: dict[tuple[int, frozenset[str]], Value] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.language.steps.choose import Choose
 from llm_gc.language.steps.do import Do
 from llm_gc.language.steps.end import End
@@ -16,14 +16,14 @@ from llm_gc.language.steps.scene import Scene
 from llm_gc.language.texts import models
 
 
-def min_iterations(subject: RuleContext, step: Repeat | Parallel) -> int:
+def min_iterations(subject: PipelineFacts, step: Repeat | Parallel) -> int:
     """Return how often the steps of a loop or block are run at least."""
     if step.for_ is not None or step.in_ is not None:
         return len(step.in_) if isinstance(step.in_, list) else 0
     return 1 if step.times is None else subject.least(step.times)
 
 
-def is_endless(subject: RuleContext, step: Repeat) -> bool:
+def is_endless(subject: PipelineFacts, step: Repeat) -> bool:
     """Return whether a loop never ends by itself: what ends it ends all that is around it."""
     if step.times is not None or step.for_ is not None or step.in_ is not None:
         return False
@@ -46,12 +46,12 @@ def why_never(step: Any) -> str:
     return "every way through the step before it ends"
 
 
-def _takes_a_turn(subject: RuleContext, steps: Sequence[Any]) -> bool:
+def _takes_a_turn(subject: PipelineFacts, steps: Sequence[Any]) -> bool:
     """Return whether somebody speaks whenever these steps are run."""
     return any(step.when is None and _speaks(subject, step) for step in steps)
 
 
-def _speaks(subject: RuleContext, step: Any) -> bool:
+def _speaks(subject: PipelineFacts, step: Any) -> bool:
     match step:
         case Say():
             return True

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.analysis.worst_case import WorstCase
 from llm_gc.language.pipeline import Pipeline
 
@@ -28,7 +28,7 @@ def needs(pipeline: Pipeline, prompts: Mapping[str, str], scenes: Mapping[str, P
     """Return by role how many tokens its longest prompt and the reply to it can have together."""
     inputs = {name: {**schema, "default": largest(schema)} for name, schema in pipeline.inputs.items()}
     bounded = pipeline.model_copy(update={"inputs": inputs})
-    return WorstCase(RuleContext(bounded, prompts, scenes), is_measured=True).peaks
+    return WorstCase(PipelineFacts(bounded, prompts, scenes), is_measured=True).peaks
 
 
 def largest(schema: Any) -> Any:

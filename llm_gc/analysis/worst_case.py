@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_gc.analysis.context_size import ContextEstimate, Sizes
-from llm_gc.analysis.rule_context import RuleContext
+from llm_gc.analysis.pipeline_facts import PipelineFacts
 from llm_gc.language.steps.choose import Choose
 from llm_gc.language.steps.do import Do
 from llm_gc.language.steps.end import End
@@ -87,7 +87,7 @@ class WorstCase:
     prompt and the reply to it have together.
     """
 
-    def __init__(self, subject: RuleContext, *, is_measured: bool = False) -> None:
+    def __init__(self, subject: PipelineFacts, *, is_measured: bool = False) -> None:
         """Walk it."""
         self._subject, pipeline = subject, subject.pipeline
         self.overflow: Overflow | None = None

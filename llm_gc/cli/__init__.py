@@ -5,13 +5,6 @@ prints, and ``failures`` makes a message and an exit code of every error. Nothin
 so that Ctrl-C is handled from the first moment on.
 """
 
-GC_THRESHOLD = 50_000
-"""Objects between two looks for garbage: what a command makes it mostly keeps, and looking costs more than it finds."""
-
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as in ``errors``, which is not loaded before Ctrl-C is handled."""
-
 
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
@@ -20,20 +13,10 @@ def main() -> None:
 
         process.run()
     except KeyboardInterrupt:  # it came before there was a handler, or when the command had ended already
+        from llm_gc.cli.exits import leave
+
         leave()
     except Exception as error:  # noqa: BLE001  # not even what reports errors could be loaded: for want of memory or files
-        _end(f"cannot start: {error!a}", 1)
+        from llm_gc.cli.exits import end
 
-
-def leave(*_: object) -> None:
-    """End here and now, as interrupted: nothing was begun that would have to be put in order."""
-    _end("interrupted", INTERRUPTED)
-
-
-def _end(why: str, code: int) -> None:
-    import os
-
-    try:
-        os.write(2, f"llm-gc: {why}\n".encode("ascii"))
-    finally:
-        os._exit(code)
+        end(f"cannot start: {error!a}", 1)

@@ -1,4 +1,4 @@
-"""The registry of commands, and the group that loads each when it is called."""
+"""The group of all commands, which loads each when it is called."""
 
 from __future__ import annotations
 
@@ -7,25 +7,9 @@ from importlib import import_module
 import click
 
 from llm_gc._version import __version__
-from llm_gc.cli.process import silence_logs
+from llm_gc.cli.failures import silence_logs
+from llm_gc.cli.registry import COMMANDS
 from llm_gc.errors import EXIT_CODES
-
-COMMANDS = {
-    "run": "Run a conversation, and leave its transcript.",
-    "resume": "Go on with a conversation that was interrupted.",
-    "replay": "Prove that a pipeline still makes the requests of a transcript, without a model.",
-    "diff": "Say where two conversations part, and why.",
-    "validate": "Check pipelines, without a model.",
-    "doctor": "Examine the servers and models that a pipeline is to run on.",
-    "plan": "Say turn by turn what a conversation will do, without a model.",
-    "graph": "Draw a pipeline as a flowchart.",
-    "rehearse": "Try every kind of reply, without a model.",
-    "test": "Play scripted conversations, and compare.",
-    "show": "Show a session: here, as a page, or as Markdown.",
-    "ls": "List the sessions, newest first.",
-    "schema": "Print the JSON Schema of pipelines or transcripts.",
-}
-"""The registry: a command's module in this folder, and its line in --help (told here so that --help loads nothing)."""
 
 
 class Commands(click.Group):

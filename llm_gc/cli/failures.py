@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from llm_gc.cli.output import OutputLost, err, out, why_lost
+from llm_gc.cli.registry import COMMANDS
 from llm_gc.errors import COMPLETED, FAILED, INTERRUPTED, USAGE, LlmGcError
 from llm_gc.values.safe_text import mask_all
 
@@ -36,6 +37,14 @@ _REMEDIES = {
 def is_debugging() -> bool:
     """Return whether tracebacks are asked for."""
     return os.environ.get(DEBUG, "") not in ("", "0")
+
+
+def silence_logs() -> None:
+    """Print nothing that libraries log, such as the traceback of a task that failed while another did."""
+    import logging
+
+    if not is_debugging():
+        logging.disable()
 
 
 def exit_code(error: BaseException) -> int:
@@ -111,8 +120,6 @@ def _path(error: OSError) -> str:
 
 def _usage(error: click.ClickException) -> str:
     """Return a wrong use in one paragraph, with the way to the help that is about it."""
-    from llm_gc.cli.commands import COMMANDS
-
     called = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     name = f"llm-gc {called}" if called in COMMANDS else "llm-gc"
     text = mask_all(error.format_message()).rstrip(".")

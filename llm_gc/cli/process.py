@@ -11,7 +11,7 @@ import signal
 import stat
 import sys
 
-from llm_gc.cli import GC_THRESHOLD, INTERRUPTED, leave
+from llm_gc.cli.exits import GC_THRESHOLD, INTERRUPTED, leave
 
 TYPE_CHECKING = False  # as in typing, which is not loaded before Ctrl-C is handled
 if TYPE_CHECKING:
@@ -119,16 +119,6 @@ def _terminal() -> Callable[[], None]:
             return
 
     return restore
-
-
-def silence_logs() -> None:
-    """Print nothing that libraries log, such as the traceback of a task that failed while another did."""
-    import logging
-
-    from llm_gc.cli.failures import is_debugging
-
-    if not is_debugging():
-        logging.disable()
 
 
 def _run(*, hears: bool) -> int:

@@ -22,7 +22,7 @@ from llm_gc.protocol import Ask, Failure, Part, Reply, Request, Speaker, TurnSpe
 from llm_gc.values.frozen import FrozenDict
 
 if TYPE_CHECKING:
-    from llm_gc.core.step_scope import StepScope
+    from llm_gc.core.step_context import StepContext
     from llm_gc.core.template_context import Snapshot
 
 
@@ -113,7 +113,7 @@ class AskBuilder(NamedTuple):
     One that ``is_reseeded`` is asked again in the same words, after an empty reply, and has another seed for that.
     """
 
-    scope: StepScope
+    scope: StepContext
     speaker: Speaker
     words: TurnSpec
     attempt: int = 1

@@ -20,7 +20,8 @@ from typing import Any
 from llm_gc.core.outcome import Ending, Outcome, Turn
 from llm_gc.core.run_context import Draw, Files, RunContext
 from llm_gc.core.state import Branch, Usage, all_failed
-from llm_gc.core.step_scope import SceneFrame, StepScope
+from llm_gc.core.step_context import SceneFrame
+from llm_gc.core.step_scope import StepScope
 from llm_gc.core.trace import TraceEvent
 from llm_gc.errors import TemplateError
 from llm_gc.language.pipeline import Pipeline

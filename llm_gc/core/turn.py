@@ -22,10 +22,10 @@ from llm_gc.protocol import Failure, Flow, Message, Speaker, TurnSpec
 from llm_gc.values.frozen import FrozenDict, as_text
 
 if TYPE_CHECKING:
-    from llm_gc.core.step_scope import StepScope
+    from llm_gc.core.step_context import StepContext
 
 
-def speak(scope: StepScope, words: TurnSpec) -> Flow:
+def speak(scope: StepContext, words: TurnSpec) -> Flow:
     """Run a turn: check the limits, ask, record the outcome, and check for an end."""
     scope.check_limits()
     scope.visit("spoke", words.role)
@@ -124,7 +124,7 @@ def _told_instead(question: AskBuilder, message: Message) -> str:
     return as_text(scope.stage.render((*scope.path, "result"), words.result, with_message)).strip()
 
 
-def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
+def _end(scope: StepContext, speaker: Speaker, exchange: Exchange) -> None:
     """End the conversation where this turn ends it."""
     if exchange.failure is not None:
         _end_by_failure(scope, exchange.failure)
@@ -135,7 +135,7 @@ def _end(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
         _check_time(scope)
 
 
-def _end_by_words(scope: StepScope, speaker: Speaker, exchange: Exchange) -> None:
+def _end_by_words(scope: StepContext, speaker: Speaker, exchange: Exchange) -> None:
     """End the conversation where what the others heard ends it."""
     bounds = scope.branch.bounds
     content = scope.stage.without_label(speaker.role, exchange.reply.content)
@@ -154,7 +154,7 @@ def _end_by_words(scope: StepScope, speaker: Speaker, exchange: Exchange) -> Non
         raise Ending("repetition", f"{words} {times} times running")
 
 
-def _end_by_failure(scope: StepScope, failure: Failure) -> None:
+def _end_by_failure(scope: StepContext, failure: Failure) -> None:
     """End the conversation where a turn that failed ends it."""
     bounds = scope.branch.bounds
     if failure.kind == "overflow":
@@ -165,13 +165,13 @@ def _end_by_failure(scope: StepScope, failure: Failure) -> None:
         raise Ending("error", failure.message, failure.kind)
 
 
-def _check_time(scope: StepScope) -> None:
+def _check_time(scope: StepContext) -> None:
     """End the scene, or one around it, where no time is left."""
     for level, tally in enumerate(scope.branch.tallies):
         tally.check_time(level)
 
 
-def _repeats(scope: StepScope, speaker: Speaker, repeats: Repeats) -> bool:
+def _repeats(scope: StepContext, speaker: Speaker, repeats: Repeats) -> bool:
     """Check whether so many of the newest messages are equal, space folded: of a speaker, or of anybody."""
     history = scope.branch.history
     own = (history[position] for position in history.said_by(speaker, len(history)))
@@ -181,7 +181,7 @@ def _repeats(scope: StepScope, speaker: Speaker, repeats: Repeats) -> bool:
 
 
 def pick(
-    scope: StepScope, chooser: str, allowed: Sequence[str], fallback: str | None
+    scope: StepContext, chooser: str, allowed: Sequence[str], fallback: str | None
 ) -> Generator[Any, Any, str | None]:
     """Ask a role who speaks; ``fallback`` where it fails or strays. One alone need not be chosen.
 
@@ -205,13 +205,13 @@ def pick(
     return fallback
 
 
-def _question(scope: StepScope, allowed: Sequence[str]) -> str:
+def _question(scope: StepContext, allowed: Sequence[str]) -> str:
     about = scope.stage.roles
     lines = [f"- {name}: {about[name]['description']}".rstrip(": ") for name in allowed]
     return "\n".join(["Who speaks next? Choose one of these:", *lines, 'Answer with JSON alone: {"next": "<name>"}.'])
 
 
-def _picks_record(scope: StepScope, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
+def _picks_record(scope: StepContext, exchange: Exchange, earlier: tuple[Exchange, ...], data: Any) -> None:
     ask, failed = exchange.ask, exchange.failure is not None
     content = "" if failed else exchange.reply.content
     error = exchange.failure.message if exchange.failure is not None else None

@@ -15,8 +15,9 @@ from typing import Any
 import click
 import pytest
 
-from llm_gc.cli.commands import COMMANDS, cli
+from llm_gc.cli.commands import cli
 from llm_gc.cli.output import Stream
+from llm_gc.cli.registry import COMMANDS
 from tests.cli.terminal import Terminal
 from tests.commands import ROOT, command, environ
 from tests.hostile import CONTROLS, DEEP, HOSTILE, NAME, NUMBERS, ODD, Attack, Leaf, keys, leaves, with_key, with_value

@@ -30,7 +30,7 @@ turns: [anna, ben, anna]
 
 STUCK = """
 import sys, threading
-from llm_gc.core import speech
+from llm_gc.core import turn
 
 calls = []
 
@@ -41,7 +41,7 @@ def says(*_):
         threading.Event().wait()
     return False
 
-speech.says = says
+turn.says = says
 from llm_gc.cli import main
 main()
 """
@@ -66,15 +66,15 @@ process.run_async(raw())
 
 PRESSING = """
 import os, signal
-from llm_gc.core import speech
+from llm_gc.core import turn
 
-really = speech.says
+really = turn.says
 
 def says(*args):
     os.kill(os.getpid(), signal.SIGINT)
     return really(*args)
 
-speech.says = says
+turn.says = says
 from llm_gc.cli import main
 main()
 """

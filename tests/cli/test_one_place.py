@@ -31,8 +31,9 @@ DEVICES = ("/dev/tty", "/dev/std", "/dev/fd", "/proc/self/fd")
 KNOWN = {
     ("api.py", "warnings.warn"),  # a program that calls run() decides itself where its warnings go
     ("cli/output.py", "*"),
-    ("cli/__init__.py", "os.write"),  # where Ctrl-C comes before anything else is loaded: its words are constant
-    ("cli/process.py", "logging"),  # which is silenced there
+    ("cli/exits.py", "os.write"),  # where Ctrl-C comes before anything else is loaded: its words are constant
+    ("cli/failures.py", "logging"),  # which is silenced there
+    ("cli/process.py", "os.write"),  # shows the cursor again before the process is ended by a second Ctrl-C
     ("sessions/journal.py", "os.write"),  # a file
 }
 """What may be done where, and why."""
@@ -98,5 +99,5 @@ def test_every_way_is_known(code: str) -> None:
 def test_prompts_are_drawn_on_the_one_stream() -> None:
     """What reads the keys is imported in one file, and is given a stream of ``cli/output.py``."""
     users = [file for file in PACKAGE.rglob("*.py") if "prompt_toolkit" in file.read_text(encoding="utf-8")]
-    assert users == [PACKAGE / "cli" / "person.py"]
+    assert users == [PACKAGE / "cli" / "terminal_human.py"]
     assert "create_output(stdout=err.passage())" in users[0].read_text(encoding="utf-8")

@@ -18,8 +18,7 @@ from typing import Any
 import click
 import pytest
 
-from llm_gc import cli as package
-from llm_gc.cli import failures, process
+from llm_gc.cli import exits, failures, process
 from llm_gc.cli.failures import exit_code
 from llm_gc.errors import (
     COMPLETED,
@@ -599,7 +598,7 @@ def test_strays_are_not_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 def test_exit_codes_are_told() -> None:
     """In the help, and the one that is needed before anything is loaded is the same."""
-    assert package.INTERRUPTED == INTERRUPTED
+    assert exits.INTERRUPTED == INTERRUPTED
     shown = " ".join(llm_gc("--help", cwd=ROOT).out.split())
     for code, meaning in EXIT_CODES.items():
         assert f"{code} {meaning}" in shown
