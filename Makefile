@@ -22,14 +22,15 @@ test: lint types unit ## All checks, but the slow tests
 test-slow: .venv/.dev ## Run the slow tests
 	@$(BIN)/python -m pytest -m slow --collect-only -qq >.venv/slow.log 2>&1; \
 	if [ $$? -eq 5 ]; then echo "No test is marked slow: nothing to run."; \
-	else set -x; $(BIN)/python -m pytest -m slow; fi
+	else set -x; $(BIN)/python -m pytest -m slow --numprocesses auto; fi
 
 bench: .venv/.dev ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
-lint: .venv/.dev ## Lint, and check the formatting
+lint: .venv/.dev ## Lint, check the formatting and the prose
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python -m tools.prose
 
 types: .venv/.dev ## Check the types
 	$(BIN)/mypy
@@ -42,11 +43,11 @@ fix: .venv/.dev ## Mend what the linter can mend, and format
 	$(BIN)/ruff format
 
 schemas: .venv/.runtime ## Write schemas/*.json from the models
-	$(BIN)/python -m llm_gc.analysis.document_schemas
+	$(BIN)/python -m tools.schemas
 
 docs: .venv/.runtime ## Write the tables of docs/ and pipelines/README.md from the models
 	$(BIN)/python -m tools.manual
-	$(BIN)/python -m llm_gc.analysis.rule_pages
+	$(BIN)/python -m tools.rule_pages
 	$(BIN)/python -m tools.gallery
 
 wheel: .venv/.runtime ## Build the sdist and the wheel into dist/

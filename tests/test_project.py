@@ -138,7 +138,7 @@ def test_a_file_without_an_end() -> None:
         ("name: p".encode("utf-16"), "1:1: error: the byte 0xFF is no text in UTF-8. Save the file as UTF-8."),
         (
             b"turns: [a]\nname: x\0\nopening: x\nroles: {a: {model: m}}",
-            "2:8: error: the character U+0000 cannot stand here; remove it",
+            "2:8: error: the character U+0000 is not allowed here; remove it",
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_mistake_in_the_defaults_is_told_there() -> None:
     )
     write("p.yaml", f"name: p\n{document}")
     names = "The names here are last, messages, role, roles, said, turn."
-    assert refused("p.yaml") == [f"p.yaml:2:34: error: 'nope' is a name that nothing declares. {names} [unknown-name]"]
+    assert refused("p.yaml") == [f"p.yaml:2:34: error: 'nope' is not declared anywhere. {names} [unknown-name]"]
 
 
 def test_a_mistake_in_an_extended_file_is_told_there() -> None:

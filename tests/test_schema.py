@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from llm_gc.analysis import shape
-from llm_gc.analysis.document_schemas import SCHEMAS, main, pipeline_schema, text_of, transcript_schema
+from llm_gc.analysis.document_schemas import SCHEMAS, pipeline_schema, text_of, transcript_schema
 from llm_gc.api import run
 from llm_gc.files.locations import pipelines_in
 from llm_gc.language.pipeline import Pipeline
@@ -28,7 +28,7 @@ QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=Non
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_the_files_are_fresh(name: str) -> None:
-    """What is committed is what the models give; `python -m llm_gc.analysis.document_schemas` writes it."""
+    """What is committed is what the models give; `python -m tools.schemas` writes it."""
     assert (ROOT / "schemas" / name).read_text(encoding="utf-8") == text_of(SCHEMAS[name]())
 
 

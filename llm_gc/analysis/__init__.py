@@ -24,7 +24,7 @@ def run_rules(
 
     ``leaves`` are the keys that were cut away, since what is there is broken: rules that read them are not run.
     Where it is none, more than that was, and only those rules are run that make nothing of what is not there. Where the
-    pipeline does not be ``alone`` but is played by a scene, that may give an opening.
+    pipeline is not ``alone`` but is played by a scene, that may give an opening.
     ``scenes`` are the pipelines that its scenes play, by the names of their files, as far as they can be loaded.
     """
     from llm_gc.analysis.rule_context import RuleContext

@@ -85,7 +85,7 @@ def _keywords(schema: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     for key, value in schema.items():
         if key not in KEYWORDS and not key.startswith("x-"):
             hint = near(key, sorted(KEYWORDS)) or (
-                "The schemas of properties stand under 'properties'." if isinstance(value, Mapping) else ""
+                "The schemas of properties belong under 'properties'." if isinstance(value, Mapping) else ""
             )
             yield Problem((*path, key), f"{key!r} is no keyword of JSON Schema", hint, key=True)
     types = schema.get("type", [])

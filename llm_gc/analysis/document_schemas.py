@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -133,15 +131,3 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
     if "default" in node and node["default"] is None:
         del node["default"]
     return node
-
-
-def main() -> None:
-    """Write the schemas."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "schemas")
-    folder.mkdir(exist_ok=True)
-    for name, make in SCHEMAS.items():
-        (folder / name).write_text(text_of(make()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,8 +7,6 @@ document is put together, has its page here.
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 from llm_gc.analysis.rules import RULES
@@ -128,13 +126,3 @@ def _section(page: Page) -> str:
 
 def _cell(text: str) -> str:
     return re.sub(r"\|", r"\\|", text)
-
-
-def main() -> None:
-    """Write the document."""
-    file = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/rules.md")
-    file.write_text(document(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

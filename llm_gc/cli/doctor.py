@@ -43,7 +43,7 @@ def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
         cases = run_async(_visit(wants, options))
     except KeyboardInterrupt:
         if options["pull"]:
-            err.line("llm-gc: stopped; pulling again goes on where this download stopped")
+            err.line("llm-gc: stopped; pulling again continues where this download stopped")
         raise
     found = [diagnose(case) for case in cases]
     flat = [one for diagnoses in found for one in diagnoses]
@@ -113,6 +113,6 @@ def _shown(line: Line) -> Iterator[tuple[Piece, ...]]:
 
 def _sum_up(found: Sequence[Diagnosis]) -> None:
     mending = sum(one.severity != "note" for one in found)
-    words = "1 thing is to be mended" if mending == 1 else f"{mending} things are to be mended"
+    words = "1 problem found" if mending == 1 else f"{mending} problems found"
     err.line()
-    err.line(words if mending else "Nothing stands in the way.")
+    err.line(words if mending else "Ready: no problems found.")

@@ -100,7 +100,7 @@ def _system(error: BaseException) -> tuple[str, int]:
         case SystemError():
             return f"Python itself failed ({error}); is there enough memory?", FAILED
         case RuntimeError() if "can't start new thread" in str(error):
-            return "this machine lets no more threads be started; see ulimit -u", FAILED
+            return "this machine allows no more threads; see ulimit -u", FAILED
     kind = type(error).__name__
     if kind == "BrokenProcessPool":
         return "a process that shared the work was ended by the system; is there enough memory?", FAILED

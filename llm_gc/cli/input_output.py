@@ -48,7 +48,7 @@ def check(name: str, *, force: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{name} is a folder; give the name of a file in it")
     if path.exists() and not force:
-        raise UsageError(f"{name} is there already; write over it with --force, or give another name")
+        raise UsageError(f"{name} already exists; overwrite it with --force, or give another name")
 
 
 def write(name: str, pieces: Iterable[str], *, force: bool, private: bool = False) -> None:

@@ -326,7 +326,7 @@ class _Bytes(io.RawIOBase):
 def why_lost(error: OSError) -> str:
     """Return why standard output cannot be written."""
     if error.errno == errno.EPIPE:
-        return "nobody reads standard output any more"
+        return "standard output is closed"
     if error.errno == errno.EBADF:
         return "standard output is closed"
     return f"standard output cannot be written: {(error.strerror or str(error)).lower()}"

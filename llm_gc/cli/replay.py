@@ -65,7 +65,7 @@ def _paths(text: str, folder: Path) -> Iterator[Path]:
         if has_begun(path):
             yield path
         else:
-            err.line(f"{path.stem}: passed over: nothing was written to it yet")
+            err.line(f"{path.stem}: skipped: nothing was written to it yet")
 
 
 def _replay(path: Path, file: str | None, *, as_recorded: bool) -> tuple[Replayed, str]:
@@ -105,7 +105,7 @@ def _told(id_: str, replayed: Replayed, against: str) -> Iterator[str]:
     same = "the same as far as that can be compared" if under else "identical"
     yield f"{id_}: {under}{same} ({count}, against {against})"
     if replayed.changes:
-        yield "  the pipeline has changed since, and nothing that was sent or came of it has:"
+        yield "  the pipeline has changed since, but nothing that was sent or resulted has:"
         yield from [f"    {line}" for change in replayed.changes for line in change.lines()][:MAX_LINES]
 
 

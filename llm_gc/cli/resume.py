@@ -58,7 +58,7 @@ def _refuse(transcript: Transcript, options: dict[str, Any]) -> int:
     ended = transcript.ended_by
     print_asked(transcript, options)
     if transcript.status == "failed":
-        fork = f"mend it, and fork it: llm-gc run --from {transcript.id} --turn N --set …"
+        fork = f"fix it, and fork it: llm-gc run --from {transcript.id} --turn N --set …"
         err.line(f"llm-gc: {transcript.id} failed, and would fail again: {ended.detail}; {fork}")
         return 1
     err.line(f"nothing to do: {transcript.id} has ended ({ended.reason}: {ended.detail})")
@@ -71,7 +71,7 @@ def _told(past: ResumePoint) -> str:
     again = sum(not turn.is_pick for turn in past.transcript.turns) - len(turns)
     where = f"after {len(turns)} recorded turn{'' if len(turns) == 1 else 's'}"
     failed = f"; {again} that failed at the end {'is' if again == 1 else 'are'} asked again" if again else ""
-    return f"{past.transcript.id} goes on {where}{failed}{under(past.transcript)}"
+    return f"{past.transcript.id} continues {where}{failed}{under(past.transcript)}"
 
 
 def _stop_if_changed(transcript: Transcript, taken: LockedSession, notes: Notes) -> None:
@@ -85,7 +85,7 @@ def _stop_if_changed(transcript: Transcript, taken: LockedSession, notes: Notes)
         notes.warn(*error.lines)
         raise _changed(file, transcript.id, "cannot be loaded any more") from error
     if now is None:
-        notes.warn(f"warning: {file} is not there any more; the pipeline that was recorded is gone on with")
+        notes.warn(f"warning: {file} no longer exists; the recorded pipeline is used")
         return
     lines = list(_changes(transcript, now))
     if lines:
@@ -110,6 +110,6 @@ def _changes(transcript: Transcript, now: Any) -> Iterator[str]:
 
 def _changed(file: str, id_: str, how: str) -> UsageError:
     return UsageError(
-        f"{file} {how} since {id_} began; --anyway goes on with the pipeline as it was then, "
+        f"{file} {how} since {id_} began; --anyway continues with the pipeline as it was then, "
         f"and llm-gc run {file} --from {id_} begins another conversation from there, with the pipeline as it is now"
     )

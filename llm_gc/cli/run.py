@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), help="What all sampling is derived from.")
 @click.option("--from", "session", metavar="SESSION", help="Take the first turns over from an earlier conversation.")
 @click.option("--turn", type=click.IntRange(min=1), metavar="N",
-              help="With --from: the first turn that is taken anew; behind the last one where absent.")  # fmt: skip
+              help="With --from: the first turn that is run again; the one after the last where absent.")  # fmt: skip
 @going("what each role says, ollama where it says nothing; with --from: who did before")
 def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Run the conversation in FILE, and leave its transcript in sessions/.

@@ -63,7 +63,7 @@ def go(
     from llm_gc.cli.terminal_human import HumanPlayers
     from llm_gc.runtime.run import Run
 
-    out.keep_going("the conversation goes on, and its transcript is written as always")
+    out.keep_going("the conversation continues, and its transcript is written as always")
     screen, notes = shown or screens(options)
     people = HumanPlayers(loaded, options["answers"])
     name = options["backend"] or _before(past)
@@ -112,7 +112,7 @@ def _end(run: Run, options: dict[str, Any]) -> int:
         _keep_on_screen(run, options)
         return 1
     if not options["quiet"] and not nothing_left(transcript):
-        err.line(f"llm-gc resume {run.path} goes on with it", fit=False)
+        err.line(f"llm-gc resume {run.path} continues it", fit=False)
     if outcome.status == "failed":
         if options["quiet"]:
             err.line(f"llm-gc: the conversation failed: {outcome.detail}")
@@ -140,7 +140,7 @@ def _print_result(result: Any) -> None:
 
 
 def _keep_on_screen(run: Run, options: dict[str, Any]) -> None:
-    """Where the transcript could not be written, and what was said did not be on the screen, print it."""
+    """Where the transcript could not be written, and what was said is not on the screen, print it."""
     if run.transcript is not None and options["quiet"]:
         for turn in run.transcript.turns:
             err.lines(turn.role, turn.content)

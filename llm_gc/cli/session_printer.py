@@ -36,7 +36,7 @@ class SessionPrinter:
             self._notes.say(f"forked from {transcript.parent.id}, at turn {transcript.parent.turn}", style="")
         for again in transcript.resumed:
             records = "turn or choice" if again.after == 1 else "turns and choices"
-            self._notes.say(f"went on at {again.at}, after {again.after} {records}", style="")
+            self._notes.say(f"continued at {again.at}, after {again.after} {records}", style="")
         for name, value in transcript.inputs.items():
             self._notes.say(f"{name}: {_shortened(figures.text(value))}", style="")
         self._notes.say("")
@@ -114,7 +114,7 @@ def _notes(turn: TurnRecord) -> list[str]:
     """Return what is odd about a turn, and what the others made of it."""
     notes = list(turn.warnings)
     if turn.error is None and not turn.heard and not turn.is_pick:
-        notes.append("nobody else heard this")
+        notes.append("no other role heard this")
     elif turn.said is not None and turn.error is None and turn.heard and not _is_only_marked(turn):
         notes.append(f"the others heard instead: {turn.said}")
     if turn.tool_calls:

@@ -23,9 +23,9 @@ COLOURS = {"+": "green", "-": "red"}
 @click.option(
     "-k", "expression", metavar="EXPR", help="Only cases whose file or name has these words: 'stop and not m1'."
 )
-@click.option("--cover", is_flag=True, help="Show which steps, branches and stops no case comes to.")
+@click.option("--cover", is_flag=True, help="Show which steps, branches and stops no case reaches.")
 @click.option(
-    "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Fail where less is come to than that."
+    "--fail-under", type=click.FloatRange(0, 100), metavar="PERCENT", help="Fail where less than that is covered."
 )
 @click.option("--junit", metavar="FILE", help="Write a report as JUnit XML.")
 @click.option("--force", is_flag=True, help="Write over a report that is there.")
@@ -102,7 +102,7 @@ def _code(session: CaseRun, fail_under: float | None) -> int:
     total = verdicts.total(list(session.covered.values()))
     short = fail_under is not None and total < fail_under
     if short:
-        err.line(f"llm-gc: {total:.1f} % is come to, and {fail_under:g} % were asked for; see --cover")
+        err.line(f"llm-gc: {total:.1f} % is covered, and {fail_under:g} % were asked for; see --cover")
     if any(one.broken for one in session.tested):
         return 2
     return 1 if short or any(one.failed for one in session.tested) else 0

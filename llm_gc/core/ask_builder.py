@@ -284,7 +284,7 @@ class AskBuilder(NamedTuple):
         system, view = self.scope.stage.system(self.speaker.role, moment.lookup), self.view
         if self.scope.stage.castings[self.speaker.role].raw:  # the author's own text, to which nothing is added
             if not system.strip():
-                raise TemplateError(f"{self.speaker.role} has nothing to go on from: its prompt gives no text")
+                raise TemplateError(f"{self.speaker.role} has nothing to continue from: its prompt renders no text")
             return Request((Part("user", system), *self.repair))
         opening = self.scope.setting.opening() if view.opening else ""
         entries = visible(moment.history, moment.end, view, self.speaker, start)

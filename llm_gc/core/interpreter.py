@@ -101,7 +101,7 @@ class Conversation:
 
         """
         if self._outcome is not None:
-            raise ValueError("a conversation that has ended goes on in no copy")
+            raise ValueError("a conversation that has ended cannot be copied")
         branch, mark = Branch([]), self._branch.newest
         if mark is None:
             return self.again()

@@ -68,7 +68,7 @@ class Limits(Strict):
     retries: Count = Field(2, description="How often one request is sent again after a transport failure.")
     repairs: Count = Field(1, description="How often a role is asked again after a reply that does not fit its format.")
     on_error: Literal["continue", "stop"] = Field(
-        "continue", description="After a failed turn: the next speaker goes on, or the conversation stops."
+        "continue", description="After a failed turn: the next speaker continues, or the conversation stops."
     )
     on_overflow: Literal["stop", "drop_oldest"] = Field(
         "stop",

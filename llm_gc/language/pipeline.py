@@ -84,7 +84,7 @@ class Role(Strict):
         examples=["http://big.example.org:11434"],
     )
     api: Literal["chat", "generate"] = Field(
-        "chat", description="How the model is asked: by messages, or by one text that it goes on from (`generate`)."
+        "chat", description="How the model is asked: by messages, or by one text that it continues (`generate`)."
     )
     raw: bool = Field(
         False,

@@ -108,7 +108,7 @@ def _scenes(visits: Visits) -> Iterator[Found]:
     """Yield the scenes that have no result where they end early."""
     for (kind, path), values in visits.items():
         for why, node in values.items() if kind == "stood_in" and path else ():
-            message = "where the scene ends early it has no result, and what was heard last in it stands in"
+            message = "where the scene ends early it has no result, and what was heard last in it is used instead"
             yield _at_template(Found("no-result", (*path, "result"), "", node), str(why), message)
 
 
@@ -141,7 +141,7 @@ def _endless(exploration: Exploration, part: PipelinePart) -> Iterator[Found]:
         begins = node.parent is None
         meant = begins and bool({"max_turns", "max_time", "max_total_tokens"} & part.pipeline.limits.model_fields_set)
         where = "from its beginning on" if begins else "from here on"
-        message = f"{where} nothing but a limit ends it: no stop, no 'end', no last step can be come to"
+        message = f"{where} nothing but a limit ends it: no stop, no 'end', no last step can be reached"
         yield Found("endless", _loop(inside.step), message, node, meant)
 
 

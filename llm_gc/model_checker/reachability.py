@@ -46,12 +46,12 @@ class _PartReachability:
         """Say of a step why it is never run."""
         outer = self._part.steps.get(path[:-2])
         if isinstance(outer, Do) and path[-2] == "else":
-            message = f"{outer.when!r} always holds, so what stands under 'else' is never run"
+            message = f"{outer.when!r} always holds, so what is under 'else' is never run"
             return self._found("never-run", (*path[:-2], "when"), message, outer.when, self._is_settled(outer.when))
         if step.when is not None and ("when", path) in self._visits:
             message = f"{step.when!r} never holds, so this step is never run"
             return self._found("never-run", (*path, "when"), message, step.when, self._is_settled(step.when))
-        return self._found("never-run", path, "this step is never come to", None, self._is_skipped(path))
+        return self._found("never-run", path, "this step is never reached", None, self._is_skipped(path))
 
     def _is_settled(self, condition: str | None) -> bool:
         return self._part.is_settled(condition)

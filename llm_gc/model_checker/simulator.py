@@ -112,7 +112,7 @@ class Simulator:
 
     def answer(self, conversation: Conversation, ask: Ask, way: Way | None, script: tuple[int, ...] = ()) -> None:
         """Answer an ask; ``visits`` and ``drawn`` then hold what was reached by that."""
-        assert way is not None  # noqa: S101  # only the first state was come to without a reply
+        assert way is not None  # noqa: S101  # only the first state was reached without a reply
         self._listen(script)
         conversation.answer(ask, way.reply)
 

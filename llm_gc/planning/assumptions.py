@@ -127,7 +127,7 @@ class Decisions:
             case "when" if isinstance(step, Step) and spot.unknown.reads(step.when, is_expression=True):
                 return self._assumed(visit, "when", f"`{step.when}` {'holds' if visit.value else 'does not hold'}")
             case "until" if isinstance(step, Repeat) and spot.unknown.reads(step.until, is_expression=True):
-                return self._assumed(visit, "until", f"`{step.until}` does not hold, and the loop goes on")
+                return self._assumed(visit, "until", f"`{step.until}` does not hold, and the loop continues")
             case "step" if isinstance(step, (Repeat, Parallel)):
                 return self._counted(visit, step, spot.unknown)
             case "spoke" if isinstance(step, Choose):

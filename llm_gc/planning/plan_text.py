@@ -41,7 +41,7 @@ def block(turn: PlannedTurn, *, with_request: bool = False) -> Iterator[str]:
     head = f"{turn.number:>3}  {turn.label} {does}, {plays}{where}"
     yield f"{head}  {turn.place}{switch}"
     if turn.trouble:
-        yield f"     what it is sent cannot be told: {turn.trouble}"
+        yield f"     what it is sent is unknown: {turn.trouble}"
     elif turn.model is not None:
         yield f"     {_sizes(turn)}"
     if turn.stops:
@@ -56,7 +56,7 @@ def summary(plan: Plan, inputs: Mapping[str, DefaultInputs], unknown: set[str]) 
     """Yield how it continues and ends, what it takes, and what is not counted."""
     yield from (f"     {assumption}" for assumption in plan.assumptions)
     if plan.is_cut:
-        yield f"It goes on, without an end that is known; {_count(len(plan.turns), 'request')} of it were planned."
+        yield f"It continues, without a known end; {_count(len(plan.turns), 'request')} of it were planned."
     elif plan.assumptions or any(turn.assumptions for turn in plan.turns):
         yield f"If all that is so, it ends here: {plan.detail} ({_reason(plan)})."
     else:
@@ -67,7 +67,7 @@ def summary(plan: Plan, inputs: Mapping[str, DefaultInputs], unknown: set[str]) 
     yield f"{_count(plan.spoken, 'turn')}, {_count(len(plan.turns), 'request')}, {switches}."
     yield from (f"{line}." for line in largest(plan))
     if unknown:
-        yield f"Not counted, since nobody has said it yet: {', '.join(f'⟨{name}⟩' for name in sorted(unknown))}."
+        yield f"Not counted, since it is not known yet: {', '.join(f'⟨{name}⟩' for name in sorted(unknown))}."
     taken = [f"{name} is {_short(one.value)} ({one.origin})" for name, one in inputs.items() if name not in unknown]
     if taken:
         yield f"Inputs: {', '.join(taken)}."

@@ -243,7 +243,7 @@ def _put(data: dict[str, Any], override: Override) -> dict[str, Any]:
         node = node[_key(node, step, override)]
         if not isinstance(node, (dict, list)):
             so_far = ".".join(override.path[: number + 1])
-            raise UsageError(f"{override.given}: {so_far} is {node!r}, and nothing stands inside that")
+            raise UsageError(f"{override.given}: {so_far} is {node!r}, which has no keys")
     key: Any = _key(node, last, override)
     if override.value is None and isinstance(node, dict):
         node.pop(key, None)

@@ -53,7 +53,7 @@ def _supplied(report: RehearsalReport) -> Iterator[str]:
 
 
 def _explored(report: RehearsalReport) -> Iterator[str]:
-    yield f"  {report.states:,} states, come to {report.generated:,} times"
+    yield f"  {report.states:,} states, reached {report.generated:,} times"
     if not report.whole:
         yield "  The bound on states was hit: what follows holds for those that were looked at; raise --max-states."
     if not report.in_all_ways:
@@ -84,11 +84,11 @@ def _requests(report: RehearsalReport) -> Iterator[str]:
     yield f"The model changes {f'{best} to {worst}' if best != worst else best} times."
     if report.anew:
         places = ", ".join(f"{role} at {dotted(path)}" for role, path in report.anew)
-        yield f"Requests that do not begin with the role's last one, so that the server reads all anew: {places}."
+        yield f"Requests that do not begin with the role's last one, so the server reads them whole: {places}."
     else:
         yield "Every request begins with the role's last one."
     (steps, all_steps), (stops, all_stops) = report.reached["steps"], report.reached["stops"]
-    yield f"{steps} of {all_steps} steps and {stops} of {all_stops} stops were come to."
+    yield f"{steps} of {all_steps} steps and {stops} of {all_stops} stops were reached."
 
 
 def _finding(report: RehearsalReport, told: RehearsalFinding) -> Iterator[str]:

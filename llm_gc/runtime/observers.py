@@ -91,7 +91,7 @@ class Recorder(NullObserver):
         """
         gone = self.journal.path
         if (path := self.journal.keep_place()) is not None:
-            self._trouble(f"{gone} is gone; the conversation goes on, and all of it is kept in {path}")
+            self._trouble(f"{gone} is gone; the conversation continues, and all of it is kept in {path}")
 
     def settled(self, turn: Turn) -> None:
         """Write it."""
@@ -103,5 +103,5 @@ class Recorder(NullObserver):
                 del self._owed[0]
         except SessionError as error:
             if not self._warned:
-                self._trouble(f"{error} (the conversation goes on, and is kept in memory)")
+                self._trouble(f"{error} (the conversation continues, and is kept in memory)")
             self._warned = True

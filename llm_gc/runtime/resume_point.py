@@ -80,7 +80,7 @@ class ResumePoint:
                 if (sent := one.request) is not None
             }
         except ValueError as error:
-            raise UnreadableSession(f"{self.transcript.id} cannot be gone on with: {error}") from error
+            raise UnreadableSession(f"{self.transcript.id} cannot be resumed: {error}") from error
 
     def changed_models(self, facts: Facts) -> Iterable[str]:
         """Return which models are others by now than those that answered before."""

@@ -83,7 +83,7 @@ class Run:
             if self.past is not None:
                 await self._worker.do(self.past.feed, conversation)
                 if conversation.outcome is not None:
-                    raise UsageError(f"nothing is left to ask after that: {conversation.outcome.detail}")
+                    raise UsageError(f"the conversation has already ended: {conversation.outcome.detail}")
             journal.append(*await self._worker.do(self._first_lines, header, conversation))
         except BaseException:
             journal.discard()
@@ -129,7 +129,7 @@ class Run:
             raise
         except Unanswered as error:
             there = f"the finished turns are in {journal.path}, and nothing of them is lost"
-            raise Unanswered(f"{error}; {there}; llm-gc resume {journal.path} goes on with them") from error
+            raise Unanswered(f"{error}; {there}; llm-gc resume {journal.path} continues with them") from error
         except Exception:
             if conversation.outcome is None:
                 self._trouble(f"the finished turns are in {journal.path}")

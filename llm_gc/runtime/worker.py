@@ -11,6 +11,7 @@ Between two steps the core comes by ``visited``, and is stopped there.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -83,3 +84,7 @@ async def _end(doing: asyncio.Future[T]) -> None:
 @cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, thread_name_prefix="conversation")
+
+
+if hasattr(os, "register_at_fork"):  # the copy of a process has none of its threads, and would wait for them for ever
+    os.register_at_fork(after_in_child=_threads.cache_clear)

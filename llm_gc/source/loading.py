@@ -219,7 +219,7 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def _odd(character: str) -> str:
-    return f"the character U+{ord(character):04X} cannot stand here; remove it"
+    return f"the character U+{ord(character):04X} is not allowed here; remove it"
 
 
 def _check_depth(text: str) -> None:

@@ -106,7 +106,7 @@ class NodeReader:
             key = key_node.value
             if key in data:
                 first = next(one.start_mark.line + 1 for one, _ in node.value if one.value == key)
-                message = f"the key {key!r} stands twice in this map, first in line {first}; keep one"
+                message = f"the key {key!r} appears twice in this map, first in line {first}; keep one"
                 self.faults.append(Fault(start(key_node, self._text), message, over=value_node))
             else:
                 data[key] = self.read(value_node, depth + 1)

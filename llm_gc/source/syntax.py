@@ -10,17 +10,17 @@ import yaml
 MAX_DEPTH = 100
 TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
-_TAB = "a tab stands where only spaces may; indent with spaces"
+_TAB = "there is a tab where only spaces are allowed; indent with spaces"
 _CUT = "the quote that opens here is never closed"
 _TAGS = "a tag (a word that begins with !) is not allowed; a pipeline is plain data"
-_DIRECTIVE = "this line, which begins with %, is no directive that can stand here; leave it out"
+_DIRECTIVE = "this line, which begins with %, is no directive that is allowed here; leave it out"
 
 _SENTENCES = {  # what the parser says, or how it begins
     "mapping values are not allowed": (
-        "a ':' stands where none can; look at the indentation, or put a text with a colon in quotes"
+        "a ':' is not allowed here; look at the indentation, or put a text with a colon in quotes"
     ),
     "could not find expected ':'": "a ':' is missing after this",
-    "block sequence entries are not allowed": "a list cannot begin here; its first '-' stands on a line of its own",
+    "block sequence entries are not allowed": "a list cannot begin here; its first '-' belongs on a line of its own",
     "mapping keys are not allowed": "a key cannot begin here",
     "did not find expected key": (
         "a key with a ':' was expected here; look at the indentation, and at the quotes and brackets before it"
@@ -29,10 +29,10 @@ _SENTENCES = {  # what the parser says, or how it begins
     "did not find expected ',' or ']'": "the list that opens here lacks a ',' or its ']'",
     "did not find expected ',' or '}'": "the map that opens here lacks a ',' or its '}'",
     "did not find expected node content": "a text, a list or a map was expected here",
-    "did not find expected <document start>": "nothing can stand here; the document has ended before it",
+    "did not find expected <document start>": "nothing is allowed here; the document has ended before it",
     "found unexpected end of stream": _CUT,
     "found unexpected document indicator": _CUT,
-    "found unexpected ':'": "a ':' stands inside a text; put the text in quotes",
+    "found unexpected ':'": "there is a ':' inside a text; put the text in quotes",
     "found a tab character": _TAB,
     "did not find expected comment or line break": "only a comment may follow here; the text begins on the next line",
     "found an indentation indicator equal to 0": "an indentation of 0 is not possible; leave the figure out",
@@ -55,7 +55,7 @@ _SENTENCES = {  # what the parser says, or how it begins
     "did not find expected hexdecimal number": (
         "the escape in the text lacks digits; it has two after \\x, four after \\u, eight after \\U"
     ),
-    "found invalid Unicode character escape code": "the escape stands for no character; write the character itself",
+    "found invalid Unicode character escape code": "the escape means no character; write the character itself",
 }
 
 _EARLIER = (
@@ -91,9 +91,9 @@ def _sentence(problem: str, mark: Any, began: Any, text: str) -> tuple[str, Any]
         case "found character that cannot start any token":
             return _odd_start(rest), mark
         case "found undefined alias":
-            return f"{_word(rest)} stands for nothing; no {_word(rest).replace('*', '&')} comes before it", mark
+            return f"{_word(rest)} refers to nothing; no {_word(rest).replace('*', '&')} comes before it", mark
         case "second occurrence":
-            return f"the anchor {_word(rest)} stands twice; give each its own name", mark
+            return f"the anchor {_word(rest)} appears twice; give each its own name", mark
     if rest[:1] == "!":
         return _TAGS, mark
     for beginning, sentence in _SENTENCES.items():
@@ -123,4 +123,4 @@ def _open_braces(text: str, mark: Any) -> tuple[str, int, int] | None:
     return BRACES, mark.line + 1, found.start("braces") + 1
 
 
-BRACES = "a text that begins with {{ or {% must stand in quotes; YAML takes the braces for a map"
+BRACES = "a text that begins with {{ or {% must be in quotes; YAML takes the braces for a map"

@@ -32,7 +32,7 @@ def misnamed(cases: CaseFile, pipeline: Pipeline, files: Files) -> Iterator[Prob
     for index, case in enumerate(cases.cases):
         at: Path = ("cases", index)
         if known[case.name] != index:
-            yield Problem((*at, "name"), f"the name {case.name!r} stands twice; each case has one of its own")
+            yield Problem((*at, "name"), f"the name {case.name!r} is used twice; each case needs its own")
         yield from _replies(case, roles, at)
         if case.expect is not None:
             yield from _expected(case.expect, roles, names, (*at, "expect"))
@@ -93,7 +93,7 @@ def _value(value: Any, path: Path) -> Iterator[Problem]:
         match = as_match(value)
     except ValidationError as error:
         where = error.errors()[0]["loc"][:1]
-        hint = "A value that is such a map itself stands under 'equals'."
+        hint = "A value that is such a map itself belongs under 'equals'."
         yield Problem((*path, *where), "this is a map of how a value must be, and it does not fit", hint)
         return
     if match is not None:

@@ -27,7 +27,7 @@ def read(text: str) -> Chosen:
     reader = _ExpressionReader(words)
     chosen = reader.either()
     if reader.rest:
-        raise ValueError(f"{reader.rest[0]!r} cannot stand there")
+        raise ValueError(f"{reader.rest[0]!r} is not allowed there")
     return lambda name: chosen(name.lower())
 
 

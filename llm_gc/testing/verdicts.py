@@ -40,7 +40,7 @@ def summary(tested: Sequence[TestedFile], seconds: float) -> str:
 def coverage(covered: Sequence[Coverage]) -> Iterator[str]:
     """Yield the table of what was reached: a line for each pipeline, and below it what was not."""
     width = max(len(name) for name in ("coverage", *(one.loaded.file for one in covered)))
-    yield f"{'coverage':{width}}  come to      of   share"
+    yield f"{'coverage':{width}}  reached      of   share"
     for one in covered:
         got, of = one.counts
         yield f"{one.loaded.file:{width}}  {got:7}  {of:6}  {percent(got, of):4.0f} %"

@@ -62,7 +62,7 @@ class CaseUse(Strict):
 class Scripted(Open):
     """A reply, or what is in its place. With nothing but a ``thinking`` it is an empty one."""
 
-    text: str | None = Field(None, description="What is replied, as it stands.", examples=["Looks good.\nAPPROVED"])
+    text: str | None = Field(None, description="What is replied, word for word.", examples=["Looks good.\nAPPROVED"])
     data: Data = Field(None, description="What a structured reply holds.", examples=[{"approved": True}])
     error: FailureKind | None = Field(
         None, description="There is no reply but this failure, all retries behind it; `text` had arrived until then."
@@ -141,7 +141,7 @@ class Expected(Open):
     )
     asked: list[Name] | None = Field(None, description="Who is asked, in order: for choices and repairs too.")
     turns: Whole | None = Field(None, description="The number of turns.")
-    asks: list[ExpectedAsk] | None = Field(None, min_length=1, description="What single asks send, and come to.")
+    asks: list[ExpectedAsk] | None = Field(None, min_length=1, description="What single asks send, and their outcome.")
     variables: dict[Name, Data] | None = Field(
         None, min_length=1, description="What names hold at the end; a message is its content, or its data."
     )

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from llm_gc._version import FORMAT
 from llm_gc.core import Exchange, Outcome, Turn
 from llm_gc.core.context_window import window_of
+from llm_gc.errors import TemplateError
 from llm_gc.protocol import Ask, Attempt, Kind, Message, Part, Request, Speaker, Tokens
 from llm_gc.transcript.records import (
     AttemptRecord,
@@ -98,7 +100,7 @@ class MessageEncoder:
     def _request(self, turn: Turn, exchange: Exchange) -> RequestRecord:
         ask = exchange.ask
         sent = self._earlier.get(ask.id) or Sent(_request(exchange), ask.options, ask.format, ask.model or None)
-        parts = sent.request.parts
+        parts = _with_turns(sent.request.parts, exchange) if ask.id in self._earlier else sent.request.parts
         keep, after = self._nearest(turn.speaker, ask, parts)
         added = tuple(self._part(part) for part in parts[keep:])
         return RequestRecord(sent.options, digest(sent.request.messages), added, after, keep, sent.format, sent.model)
@@ -274,6 +276,19 @@ def _request(exchange: Exchange) -> Request:
     """Return what was sent: nothing where it could not be rendered."""
     failure = exchange.failure
     return Request(()) if failure is not None and failure.kind == "template" else exchange.ask.request
+
+
+def _with_turns(parts: tuple[Part, ...], exchange: Exchange) -> tuple[Part, ...]:
+    """Return the parts of a request on record with the turns that they repeat.
+
+    A journal holds the texts of turns side by side, whose labels are not known before the block is over.
+    """
+    try:
+        asked = _request(exchange).parts
+    except TemplateError:  # this llm-gc, or this pipeline, would ask otherwise
+        return parts
+    pairs = zip_longest(parts, asked[: len(parts)])
+    return tuple(mine if mine is not None and mine[:2] == part[:2] else part for part, mine in pairs)
 
 
 def _repeated(turn: TurnRecord, kind: Kind) -> str:

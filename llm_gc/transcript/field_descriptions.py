@@ -19,7 +19,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "turns": "All turns, in the order in which the pipeline declares them.",
         "texts": "The texts that requests refer to, each once, by the first 16 digits of its SHA-256.",
         "parent": "The conversation that this one was forked from, if it was.",
-        "resumed": "Each time that it went on after it had been interrupted.",
+        "resumed": "Each time that it was resumed after an interruption.",
         "rules": "The version of what is sent and decided, by which it began; 1 where it is left out.",
     },
     "PipelineRecord": {
@@ -36,7 +36,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "turn": "The first turn that is not that conversation's; what came before was taken over as it was.",
     },
     "Resumption": {
-        "at": "When it went on: date and time in UTC.",
+        "at": "When it was resumed: date and time in UTC.",
         "after": "How many turns and picks there were by then.",
         "versions": "Who took part from then on.",
     },
@@ -74,7 +74,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "latency": "Where the time went.",
         "seconds": "The time it took in all: loading, retries and their waits included.",
         "done_reason": "Why the model stopped, as the server says it.",
-        "attempts": "The tries that came to nothing, in order.",
+        "attempts": "The attempts that failed, in order.",
         "error": "Why the turn failed; none where it did not.",
         "request": "What was sent.",
         "copy": "Which copy of the role spoke, from 0, the role itself; in the journal left out inside a `parallel`.",
@@ -97,7 +97,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
     },
     "AttemptRecord": {
         "id": "What the try is known by.",
-        "error": "Why it came to nothing.",
+        "error": "Why it failed.",
         "content": "What had arrived until then.",
         "thinking": "What the model had thought until then.",
         "seconds": "The time it took.",

@@ -39,7 +39,7 @@ def steps(inner: Any) -> Any:
     return st.one_of(
         st.fixed_dictionaries({"do": some, "when": st.just("k")}, optional={"else": some}),
         st.fixed_dictionaries({"repeat": some, "times": st.sampled_from([0, 1, 3, "{{ k }}"])}),
-        st.fixed_dictionaries({"repeat": some, "until": st.just("last.turn == 3")}),
+        st.fixed_dictionaries({"repeat": some, "until": st.just("last.turn == 3"), "times": st.sampled_from([2, 4])}),
         st.fixed_dictionaries({"repeat": some, "for": st.just("item"), "in": st.just([1, 2])}),
         st.fixed_dictionaries({"parallel": some}, optional={"times": st.sampled_from([1, 3]), "as": st.just("x")}),
         st.fixed_dictionaries(
@@ -78,9 +78,9 @@ def made(turns: list[Any], window: int, most: int, **keys: Any) -> Pipeline:
 
 
 def always(value: Any) -> Any:
-    """Return steps without their conditions."""
+    """Return steps without their conditions: nothing is left out, and no loop ends early."""
     if isinstance(value, dict):
-        return {key: always(inner) for key, inner in value.items() if key not in ("when", "else")}
+        return {key: always(inner) for key, inner in value.items() if key not in ("when", "else", "until")}
     return [always(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -100,7 +100,8 @@ def answer(ask: Ask, chance: Random) -> Reply:
 def test_no_conversation_is_longer(turns: list[Any], window: int, most: int, seed: int) -> None:
     """Where nothing is said of the context window, every prompt and its reply fit, as characters are counted.
 
-    Not where turns that may be left out use up `max_turns`: with them the longest course need not be the longest.
+    Not where turns that may be left out, or a loop that only its `until` ends, use up `max_turns`: with them the
+    longest course need not be the longest.
     """
     typed = made(turns if most > 30 else always(turns), window, most if most <= 30 else 500)
     course = RuleContext(typed, {}).course

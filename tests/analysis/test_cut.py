@@ -54,8 +54,8 @@ def test_what_was_cut_away_is_not_missed() -> None:
     """A name that was in it is not called unknown, and nothing is said to lack what was cut out of it."""
     broken = {"defaults": {"model": 3}, "turns": ["anna", {"say": "ben", "as": "draft", "nope": 1, "format": 3}]}
     found = parse_result(BASE | broken)
-    assert found.mended("unknown-name", Problem(("result",), "'nope' is a name that nothing declares")) is None
-    assert found.mended("unknown-name", Problem(("result",), "'else' is a name that nothing declares")) is not None
+    assert found.mended("unknown-name", Problem(("result",), "'nope' is not declared anywhere")) is None
+    assert found.mended("unknown-name", Problem(("result",), "'else' is not declared anywhere")) is not None
     assert found.mended("role-without-model", Problem(("roles", "anna"), "no model")) is None
     assert found.mended("idle-key", Problem(("turns", 1), "it lacks a format")) is None
     assert found.mended("idle-key", Problem(("turns", 1, "as"), "odd")) == Problem(("turns", 1, "as"), "odd")

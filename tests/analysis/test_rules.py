@@ -114,10 +114,10 @@ NO_ORDER = "'turn' is not known here: side by side there is no order of turns"
 @pytest.mark.parametrize(
     ("turns", "message"),
     [
-        ([{"say": "anna", "when": "round > 1"}], "'round' is not known here: this stands in no 'repeat'"),
-        ([{"say": "anna", "when": "role.name"}], "'role' is not known here: nobody in particular speaks here"),
+        ([{"say": "anna", "when": "round > 1"}], "'round' is not known here: this is not inside a 'repeat'"),
+        ([{"say": "anna", "when": "role.name"}], "'role' is not known here: no single role speaks here"),
         ([{"parallel": [{"say": "anna", "when": "turn"}]}], NO_ORDER),
-        ([{"post": "{{ x }}"}], "'x' is a name that nothing declares"),
+        ([{"post": "{{ x }}"}], "'x' is not declared anywhere"),
         ([{"say": "anna", "as": "x"}, {"post": "{{ x.nothing }}"}], "a message has no 'nothing'"),
         ([{"post": "{{ said.carl }}"}], "'said' has no 'carl'"),
         ([{"post": "{{ roles['carl'] }}"}], "'roles' has no 'carl'"),

@@ -61,7 +61,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"anyOf": [{}, {"zzz": 1}]}, f"anyOf.1.zzz: 'zzz' {NO_WORD}"),
     (
         {"verdict": {"type": "string"}},
-        f"verdict: 'verdict' {NO_WORD}. The schemas of properties stand under 'properties'",
+        f"verdict: 'verdict' {NO_WORD}. The schemas of properties belong under 'properties'",
     ),
     ({"$id": "http://x"}, f"$id: '$id' {NO_WORD}"),
     ({"$dynamicRef": "#"}, f"$dynamicRef: '$dynamicRef' {NO_WORD}"),

@@ -135,7 +135,7 @@ def test_answers_that_run_out(folder: Path, text: str, done: int, message: str) 
     assert f"llm-gc: {message}; the finished turns are in " in result.err
     assert "nothing of them is lost" in result.err
     (journal,) = set(re.findall(r"sessions\S+\.jsonl", result.err))
-    assert result.err.endswith(f"; llm-gc resume {journal} goes on with them\n")
+    assert result.err.endswith(f"; llm-gc resume {journal} continues with them\n")
     assert len(load_session(folder / journal).turns) == done
     assert not list((folder / "sessions").glob("*.json"))
 

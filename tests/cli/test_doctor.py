@@ -32,7 +32,7 @@ def test_a_server_alone(tmp_path: Path) -> None:
         result = llm_gc("doctor", "--host", server.url, cwd=tmp_path)
         assert server.loads == []
         assert {request.method for request in server.requests} == {"GET"}
-    assert (result.code, result.err) == (0, "\nNothing stands in the way.\n")
+    assert (result.code, result.err) == (0, "\nReady: no problems found.\n")
     assert result.out.splitlines() == [
         f"Ollama at {server.url} (--host)",
         "  ok: it answers as version 0.33.0-rc2, and has 2 models",
@@ -54,7 +54,7 @@ def test_a_model_is_missing(tmp_path: Path) -> None:
     assert "error: deepseek-coder:1.3b, which plays reviewer, is not there." in result.out
     assert f"`OLLAMA_HOST={server.url} ollama pull deepseek-coder:1.3b`" in result.out
     assert "m1.yaml:21:12" in result.out
-    assert "1 thing is to be mended" in result.err
+    assert "1 problem found" in result.err
 
 
 def test_it_is_got(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_download_is_stopped(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "pulling again goes on where this download stopped" in err
+    assert "pulling again continues where this download stopped" in err
     assert "Traceback" not in err
 
 

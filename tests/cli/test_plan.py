@@ -25,7 +25,7 @@ def test_m1(tmp_path: Path) -> None:
         "It ends here at the latest: every turn was taken (turns_done).",
         "2 turns, 2 requests, 1 change of model.",
     ]
-    assert "Not counted, since nobody has said it yet: ⟨task⟩." in summary
+    assert "Not counted, since it is not known yet: ⟨task⟩." in summary
     assert "rounds is 1 (given)" in summary
     assert list(tmp_path.iterdir()) == []
 

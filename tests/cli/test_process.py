@@ -546,7 +546,7 @@ Report = Callable[[BaseException], tuple[int, str]]
         (
             RuntimeError("can't start new thread"),
             FAILED,
-            "llm-gc: this machine lets no more threads be started; see ulimit -u\n",
+            "llm-gc: this machine allows no more threads; see ulimit -u\n",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

@@ -88,7 +88,7 @@ def test_resume_goes_on_with_the_rest(folder: Path) -> None:
     assert re.findall(r"^(\w+): ", result.out, re.MULTILINE)[:2] == ["implementer", "reviewer"]
     assert "the last line of " in result.err
     assert "was torn, and is dropped" in result.err
-    assert f"{path.stem} goes on after 4 recorded turns" in result.err
+    assert f"{path.stem} continues after 4 recorded turns" in result.err
     (after,) = transcripts(folder)
     assert bare(after) == bare(before)
     assert [one["after"] for one in after["resumed"]] == [4]
@@ -118,7 +118,7 @@ def test_resume_stops_where_a_prompt_has_changed(folder: Path) -> None:
     assert "- If something is missing, wrong or risky, list at most [-three-] points." in result.err
     assert "+ If something is missing, wrong or risky, list at most {+five+} points." in result.err
     last = result.err.splitlines()[-1]
-    assert last.startswith(f"llm-gc: pipelines/m1.yaml has changed since {path.stem} began; --anyway goes on")
+    assert last.startswith(f"llm-gc: pipelines/m1.yaml has changed since {path.stem} began; --anyway continues")
     assert path.read_bytes() == journal
     assert llm_gc("resume", path.stem, "--anyway", "--quiet", cwd=folder).code == 0
     (after,) = transcripts(folder)
@@ -136,7 +136,7 @@ def test_resume_where_the_pipeline_is_broken_or_gone(folder: Path) -> None:
     change(folder, str(path.relative_to(folder)), '"pipelines/m1.yaml"', '"pipelines/mine.yaml"')
     gone = llm_gc("resume", path.stem, "--quiet", cwd=folder)
     assert gone.code == 0
-    assert "warning: pipelines/mine.yaml is not there any more" in gone.err
+    assert "warning: pipelines/mine.yaml no longer exists" in gone.err
 
 
 def test_two_at_once(folder: Path) -> None:
@@ -156,13 +156,13 @@ def test_nothing_to_resume(folder: Path) -> None:
     change(folder, str(path.relative_to(folder)), '"status": "completed"', '"status": "failed"')
     result = llm_gc("resume", path.stem, cwd=folder)
     assert result.code == 1
-    assert "failed, and would fail again: reviewer said APPROVED; mend it, and fork it: llm-gc run --from" in result.err
+    assert "failed, and would fail again: reviewer said APPROVED; fix it, and fork it: llm-gc run --from" in result.err
 
 
 def test_ctrl_c_and_resume(server: StandIn, tmp_path: Path) -> None:
     """The way on is named; the server is asked for the rest alone, and the turn that was cancelled comes again."""
     code, errors, first = interrupted(tmp_path, server)
-    (way,) = re.findall(r"^llm-gc resume (\S+) goes on with it$", errors, re.MULTILINE)
+    (way,) = re.findall(r"^llm-gc resume (\S+) continues it$", errors, re.MULTILINE)
     assert (code, first["status"], len(first["turns"])) == (130, "interrupted", 1)
     asked = len(server.chats)
     server.script(Say("It is good.\n\nAPPROVED"))
@@ -184,7 +184,7 @@ def test_a_server_that_comes_back(tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=60)
     (first,) = transcripts(tmp_path)
     assert (process.returncode, first["status"]) == (3, "failed")
-    assert b" goes on with it" in errors
+    assert b" continues it" in errors
     with StandIn(MODELS) as back:
         back.script(Say("APPROVED"))
         result = llm_gc("resume", "last", "--host", back.url, "--quiet", cwd=tmp_path)
@@ -208,7 +208,7 @@ def test_answers_that_ran_out_can_be_given(tmp_path: Path) -> None:
     (tmp_path / "rest.txt").write_text("Good.\n", encoding="utf-8")
     run = llm_gc("run", "review.yaml", "--backend", "rehearsal", "--answers", "first.txt", cwd=tmp_path)
     assert run.code == 2
-    (path,) = re.findall(r"llm-gc resume (\S+) goes on with them", run.err)
+    (path,) = re.findall(r"llm-gc resume (\S+) continues with them", run.err)
     assert llm_gc("resume", path, cwd=tmp_path).code == 2  # nobody answers
     resumed = llm_gc("resume", path, "--answers", "rest.txt", "--quiet", cwd=tmp_path)
     assert (resumed.code, resumed.out) == (0, "Good.\n")
@@ -253,7 +253,7 @@ def test_fork_with_a_file_and_inputs(folder: Path) -> None:
     [
         (("--turn", "3"), "--turn needs --from SESSION"),
         (("--from", "last", "--turn", "9"), "has 6 turns; a turn from 1 to 7 was expected, not 9"),
-        (("--from", "last"), "nothing is left to ask after that: reviewer said APPROVED"),
+        (("--from", "last"), "the conversation has already ended: reviewer said APPROVED"),
         (("--from", "last", "--turn", "5", "--set", "limits.max_turns=1"), "is not asked by this pipeline"),
         (("--from", "last", "--turn", "2", "--set", "roles.nobody.model=x"), "there is no role 'nobody'"),
         (("--from", "last", "--turn", "2", "--set", "roles.reviewer.prompt=x.j2"), "no file 'x.j2' in the transcript"),
@@ -301,7 +301,7 @@ def test_replay_of_many(folder: Path) -> None:
     assert result.err.startswith("20200101T000000Z-x: cannot be replayed: ")
     lines = result.out.splitlines()
     assert lines[0] == f"{id_}: identical (6 turns, against pipelines/m1.yaml)"
-    assert lines[1] == "  the pipeline has changed since, and nothing that was sent or came of it has:"
+    assert lines[1] == "  the pipeline has changed since, but nothing that was sent or resulted has:"
     assert lines[2].startswith("    description:")
 
 

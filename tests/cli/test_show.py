@@ -64,7 +64,7 @@ def test_what_is_odd_is_told(folder: Path) -> None:
         "warning: turn 7, critic (deepseek-coder:1.3b) failed: deepseek-coder:1.3b did not end within 30 s"
         in result.err
     )
-    assert "turn 9, critic (deepseek-coder:1.3b): nobody else heard this" in result.err
+    assert "turn 9, critic (deepseek-coder:1.3b): no other role heard this" in result.err
     assert "turn 6, tester (llama3.2:3b): a line of the reply speaks as coder" in result.err
     assert "a call of 1 tool(s) was refused" in result.err
     assert "result: what judge said in turn 12, above" in result.err
@@ -201,7 +201,7 @@ def test_a_file_is_written_over_with_force_alone(folder: Path, option: str, begi
     out.write_text("mine")
     refused = llm_gc("show", ID, option, "out", cwd=folder)
     assert (refused.code, out.read_text()) == (2, "mine")
-    assert "write over it with --force" in refused.err
+    assert "overwrite it with --force" in refused.err
     done = llm_gc("show", ID, option, "out", "--force", cwd=folder)
     assert (done.code, done.out, done.err) == (0, "", "")
     assert out.read_text(encoding="utf-8").startswith(begins)

@@ -97,7 +97,7 @@ def test_cases_can_be_chosen(folder: Path) -> None:
         (("nosuch",), "there is no pipeline nosuch"),
         (("p.yaml", "-k", "and"), "-k 'and' cannot be read: a word is missing before 'and'; write for example"),
         (("p.yaml", "-k", "nothing"), "no case is meant by -k 'nothing'; all are left out"),
-        (("p.yaml", "--junit", "p.yaml"), "p.yaml is there already; write over it with --force, or give another name"),
+        (("p.yaml", "--junit", "p.yaml"), "p.yaml already exists; overwrite it with --force, or give another name"),
         (("p.yaml", "--junit", "none/x.xml"), "none/x.xml cannot be written: no such file or directory"),
         (("p.yaml", "--fail-under", "101"), "101"),
     ],
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_played_does_not_keep_the_others(folder: Path) -> 
 def test_coverage_is_shown(folder: Path) -> None:
     """What the cases of all files reach of a pipeline, and what none does."""
     result = run(folder, "p.test.yaml", "--cover")
-    assert "coverage  come to      of   share\np.yaml          4       4   100 %\n" in result.out
+    assert "coverage  reached      of   share\np.yaml          4       4   100 %\n" in result.out
     less = run(folder, "p.test.yaml", "--cover", "-k", "both")
     assert "p.yaml          3       4    75 %\n  p.yaml:13:8: this stop is never met\n" in less.out
     both = run(folder, "p.yaml", "m1", "--cover")
@@ -145,7 +145,7 @@ def test_coverage_is_shown(folder: Path) -> None:
 def test_coverage_can_be_asked_for(folder: Path) -> None:
     """Below the floor the exit is 1; at it all is well."""
     few = run(folder, "p.yaml", "-k", "both", "--fail-under", "75.5")
-    assert (few.code, few.err) == (1, "llm-gc: 75.0 % is come to, and 75.5 % were asked for; see --cover\n")
+    assert (few.code, few.err) == (1, "llm-gc: 75.0 % is covered, and 75.5 % were asked for; see --cover\n")
     assert run(folder, "p.yaml", "-k", "both", "--fail-under", "75").code == 0
 
 

@@ -56,7 +56,7 @@ def test_a_loop_that_a_reply_ends_goes_on_to_its_bound(tmp_path: Path) -> None:
     """Whatever the placeholders say: nobody knows when it ends, and that is told."""
     plan = planned(tmp_path, 'turns: [{repeat: [anna], until: "last", times: 3}, ben]')
     assert labels(plan) == ["Anna", "Anna", "Anna", "Ben"]
-    assert assumed(plan) == ["assuming `last` does not hold, and the loop goes on"]
+    assert assumed(plan) == ["assuming `last` does not hold, and the loop continues"]
 
 
 def test_a_loop_that_an_input_ends_ends(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ turns:
     plan = planned(tmp_path, 'turns: [anna, {scene: inner.yaml, with: {topic: "{{ last }}"}}, ben]')
     assert labels(plan) == ["Anna", "carl", "carl", "carl", "Ben"]
     assert plan.turns[1].place == f"{tmp_path / 'inner.yaml'}:7:15"
-    assert assumed(plan) == ["assuming `'x' in topic` does not hold, and the loop goes on"]
+    assert assumed(plan) == ["assuming `'x' in topic` does not hold, and the loop continues"]
     assert text_of(plan, 2) == "Speak.\n⟨Anna, turn 1: up to 400 tokens⟩"
     known = planned(tmp_path, "turns: [{scene: inner.yaml, with: {topic: x}}]")
     assert (labels(known), assumed(known)) == (["carl", "carl"], [])

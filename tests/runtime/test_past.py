@@ -282,7 +282,7 @@ def test_a_record_that_was_changed_is_not_gone_on_with(tmp_path: Path) -> None:
     """What was said must be what was heard."""
     journal = break_off(tmp_path, 3, ["anna", "ben", "anna", "ben"])
     journal.write_bytes(journal.read_bytes().replace(b"anna at turns.0, seed", b"anna at turns.0, weed"))
-    with pytest.raises(SessionError, match=f"{journal.stem} cannot be gone on with: .* the transcript was changed"):
+    with pytest.raises(SessionError, match=f"{journal.stem} cannot be resumed: .* the transcript was changed"):
         resume(journal, Actor(answer))
     assert names(journal.parent) == [journal.name]
 
@@ -334,7 +334,7 @@ def test_a_fork_at_the_end(tmp_path: Path) -> None:
     more = fork(first, None, actor := Actor(answer), tmp_path, limits__max_turns=103)
     assert len(actor.asked) == 3
     assert more.parent == Parent(first.id, 101)
-    with pytest.raises(UsageError, match="nothing is left to ask after that: the limit of 100 turns was reached"):
+    with pytest.raises(UsageError, match="the conversation has already ended: the limit of 100 turns was reached"):
         fork(first, None, Actor(answer), tmp_path / "none")
     assert names(tmp_path / "none") == []
 

@@ -453,7 +453,7 @@ def test_a_disk_that_fills_up_on_the_way(make: Make, monkeypatch: pytest.MonkeyP
     assert noted.ends == [(transcript, run.outcome, None)]
     first, second = noted.troubles
     assert "m1.jsonl: the disk is full" in first
-    assert first.endswith("(the conversation goes on, and is kept in memory)")
+    assert first.endswith("(the conversation continues, and is kept in memory)")
     assert "m1.json: the disk is full" in second
     assert [line["turn"]["turn"] for line in lines(journals[0].path)[1:]] == [1]
     assert journals[0]._descriptor is None

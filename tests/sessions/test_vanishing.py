@@ -126,7 +126,7 @@ def test_it_goes_on_elsewhere(tmp_path: Path, temporary: Path, turns: int, deed:
     assert [path.name for path in after.path.parent.iterdir()] == [after.path.name]
     (told,) = after.told
     place = tmp_path / "sessions" / f"{transcript.id}.jsonl"
-    assert told.startswith(f"{place} is gone; the conversation goes on, and all of it is kept in {after.path.parent}")
+    assert told.startswith(f"{place} is gone; the conversation continues, and all of it is kept in {after.path.parent}")
     assert dumps(load_session(after.path)) == dumps(transcript)
     assert after.path.stat().st_mode & 0o777 == 0o600
     assert after.path.parent.stat().st_mode & 0o777 == 0o700
@@ -175,7 +175,7 @@ def test_no_other_place(tmp_path: Path, temporary: Path, monkeypatch: pytest.Mon
     transcript, after = run(tmp_path, 2, gone)
     assert len(transcript.turns) == 6
     assert after.path is None
-    assert "the conversation goes on, and is kept in memory" in after.told[0]
+    assert "the conversation continues, and is kept in memory" in after.told[0]
 
 
 def test_a_place_that_cannot_be_looked_at(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,13 +97,14 @@ def test_a_tag_on_the_document_is_refused() -> None:
 def test_odd_characters_are_refused(character: str) -> None:
     """What YAML forbids, and what only some take for a line break, at its place."""
     assert (
-        refused(f"a: b\nc: d{character}e") == f"2:5: the character U+{ord(character):04X} cannot stand here; remove it"
+        refused(f"a: b\nc: d{character}e")
+        == f"2:5: the character U+{ord(character):04X} is not allowed here; remove it"
     )
 
 
 def test_half_a_character_is_refused() -> None:
     """A lone surrogate cannot be written anywhere."""
-    assert refused("a: \ud800") == "1:4: the character U+D800 cannot stand here; remove it"
+    assert refused("a: \ud800") == "1:4: the character U+D800 is not allowed here; remove it"
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
@@ -294,17 +295,17 @@ SYNTAX = {
     "a: [1, 2": "1:4: the list that opens here lacks a ',' or its ']'",
     "a: {b: 1\nc: 2": "1:4: the map that opens here lacks a ',' or its '}'",
     "- a\nb: c": "2:1: an item of the list, with '-', was expected here; look at the indentation",
-    "a: 1\n b: 2": "2:3: a ':' stands where none can; look at the indentation, or put a text with a colon in quotes",
+    "a: 1\n b: 2": "2:3: a ':' is not allowed here; look at the indentation, or put a text with a colon in quotes",
     "a: `x`": "1:4: a text cannot begin with '`'; put it in quotes",
     "a: |x\n b": "1:5: only a comment may follow here; the text begins on the next line",
     "a: |0\n b": "1:5: an indentation of 0 is not possible; leave the figure out",
-    "a: &x 1\nb: &x 2": "2:4: the anchor &x stands twice; give each its own name",
-    "a: *b": "1:4: *b stands for nothing; no &b comes before it",
-    "key: - a": "1:6: a list cannot begin here; its first '-' stands on a line of its own",
+    "a: &x 1\nb: &x 2": "2:4: the anchor &x appears twice; give each its own name",
+    "a: *b": "1:4: *b refers to nothing; no &b comes before it",
+    "key: - a": "1:6: a list cannot begin here; its first '-' belongs on a line of its own",
     "a: !x!y z": "1:4: a tag (a word that begins with !) is not allowed; a pipeline is plain data",
-    "%YAML 1.3\n---\na: b": "1:1: this line, which begins with %, is no directive that can stand here; leave it out",
+    "%YAML 1.3\n---\na: b": "1:1: this line, which begins with %, is no directive that is allowed here; leave it out",
     'a: "\\xZZ"': "1:7: the escape in the text lacks digits; it has two after \\x, four after \\u, eight after \\U",
-    "[]]": "1:3: nothing can stand here; the document has ended before it",
+    "[]]": "1:3: nothing is allowed here; the document has ended before it",
     "a: [b,, c]": "1:7: a text, a list or a map was expected here",
 }
 

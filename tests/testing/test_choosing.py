@@ -39,8 +39,8 @@ def test_which_are_meant(text: str, chosen: list[int]) -> None:
         ("and m1", "a word is missing before 'and'"),
         ("not", "a word is missing at its end"),
         ("(m1", r"a '\)' is missing"),
-        ("m1)", r"'\)' cannot stand there"),
-        ("m1 ends", "'ends' cannot stand there"),
+        ("m1)", r"'\)' is not allowed there"),
+        ("m1 ends", "'ends' is not allowed there"),
     ],
 )
 def test_what_is_none(text: str, message: str) -> None:

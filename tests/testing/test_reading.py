@@ -112,7 +112,7 @@ def test_all_are_told_at_once(tmp_path: Path) -> None:
     assert found(tmp_path, two.replace("task: T", "task: 3")) == [
         "1:16: the input 'task' does not fit: 3 is not of type string",
         "4:15: 'ana' is no role. Did you mean 'anna'?",
-        "5:12: the name 'c' stands twice; each case has one of its own",
+        "5:12: the name 'c' is used twice; each case needs its own",
         "5:25: 'bn' is no role. Did you mean 'ben'?",
     ]
 

@@ -37,7 +37,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
             path = ("roles", name, "options", option)
             if option in OWN:
                 hint = f"Write {OWN[option]}: {value}." if isinstance(value, (int, float)) else f"Write {OWN[option]}."
-                yield Problem(path, f"{option!r} does not stand in 'options'; a role has a key for it", hint, key=True)
+                yield Problem(path, f"{option!r} does not belong in 'options'; a role has a key for it", hint, key=True)
             elif option not in KNOWN:
                 message = f"Ollama knows no option {option!r}, and would pass it over"
                 yield Problem(path, message, near(option, [*KNOWN, *OWN]), key=True, severity="warning")

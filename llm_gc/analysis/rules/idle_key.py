@@ -39,6 +39,6 @@ def _idle(model: BaseModel) -> Iterator[tuple[str, str]]:
         case Scene(scene=[*_], with_=dict()):
             yield "with", "'with' gives the inputs of another pipeline, and this scene is no file"
         case Role(raw=True, api="chat"):
-            yield "raw", "'raw' leaves the model's template out of a text to go on from: 'api: generate' is missing"
+            yield "raw", "'raw' leaves the model's template out of a text to continue: 'api: generate' is missing"
         case Stop(token=None) if model.when is not None and "match" in model.model_fields_set:
             yield "match", "'match' says how the token is found, and there is no 'token'"

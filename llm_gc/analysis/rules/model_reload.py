@@ -29,7 +29,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
             other, before = first.setdefault((role.host, role.model, option), (name, value))
             if before != value:
                 message = f"{option} is {value} here and {before} for {other!r}, which has the same model"
-                hint = "The server loads the model anew at each switch: give both the same."
+                hint = "The server reloads the model at each switch: give both the same."
                 yield Problem(("roles", name, *path), message, hint)
 
 

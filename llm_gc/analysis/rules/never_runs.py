@@ -19,6 +19,6 @@ SEVERITY: Severity = "warning"
 def check(subject: RuleContext) -> Iterator[Problem]:
     """Report what no way leads to."""
     for path, why in dict(subject.flow.never).items():
-        what = "this" if isinstance(path[-1], int) else f"what stands under {path[-1]!r}"
+        what = "this" if isinstance(path[-1], int) else f"what is under {path[-1]!r}"
         what = "this step" if path[-1] in ("when", "times", "in") or isinstance(path[-1], int) else what
         yield Problem(path, f"{what} is never run: {why}")

@@ -32,13 +32,13 @@ def check(subject: RuleContext) -> Iterator[Problem]:
         label = role.label or name
         like = Labels([NARRATOR, *owners]).like(label)
         if like is not None:
-            message = f"{label!r} looks like {_whose(like, owners)}: who hears them cannot tell them apart"
+            message = f"{label!r} looks like {_whose(like, owners)}: a role that hears them cannot distinguish them"
             yield Problem(path, message, HINT, key=not role.label)
         owners.setdefault(label, name)
     for path, model in subject.models:
         speaker = model.speaker if isinstance(model, (SpeakingStep, Scene)) else None
         if speaker and speaker not in subject.pipeline.roles and Labels([NARRATOR]).like(speaker):
-            message = f"{speaker!r} looks like the narrator's label: who hears it takes it for a 'post'"
+            message = f"{speaker!r} looks like the narrator's label: a role that hears it takes it for a 'post'"
             yield Problem((*path, "speaker"), message, "Give it another label.")
 
 

@@ -25,6 +25,6 @@ def check(subject: RuleContext) -> Iterator[Problem]:
         if visits.again and (visits.is_sure or visits.again == visits.times):
             if subject.pipeline.roles[visits.role].human:
                 continue
-            message = f"{visits.role!r} speaks again here with nothing new to answer, and is told to go on"
+            message = f"{visits.role!r} speaks again here with nothing new to answer, and is told to continue"
             hint = "Give the step an instruction, or let somebody else speak before."
             yield Problem(path, message, hint)

@@ -38,7 +38,7 @@ def _owner(one: DeclaredName) -> str:
     if one.name in NAMES:
         return "a name that llm-gc gives to templates"
     if one.kind == "role" and one.name in SEEN:
-        return "a word that stands in the place of a role's name"
+        return "a word that is used in place of a role's name"
     return ""
 
 

@@ -34,7 +34,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
                 continue
             word, known = use.words[0], sorted(here)
             hint = near(use.name, known) or (f"The names here are {', '.join(known)}." if known else "")
-            there = "is not known here" if use.name in {*NAMES, *named, *INSIDE} else "is a name that nothing declares"
+            there = "is not known here" if use.name in {*NAMES, *named, *INSIDE} else "is not declared anywhere"
             message = f"{use.name!r} {there}{_why(use.name, text.path)}"
             yield Problem(text.path, message, hint, file=word.file, line=word.line, column=word.column)
 
@@ -66,9 +66,9 @@ def _why(name: str, path: Path) -> str:
     if is_settled(path):
         return ": this is rendered once, over the inputs alone" if name in NAMES else ""
     reasons = {
-        "role": ": nobody in particular speaks here",
+        "role": ": no single role speaks here",
         "turn": ": side by side there is no order of turns",
-        "round": ": this stands in no 'repeat'",
-        "loop": ": this stands in no {% for %}",
+        "round": ": this is not inside a 'repeat'",
+        "loop": ": this is not inside a {% for %}",
     }
     return reasons.get(name, "")

@@ -17,7 +17,7 @@ from llm_gc.protocol import Path
 WHOLE = True
 AFTER = ("taken-name",)
 
-HINT = "Set it before, or say what stands in for it: {name} | default('…')."
+HINT = "Set it before, or give it a fallback: {name} | default('…')."
 
 
 def check(subject: RuleContext) -> Iterator[Problem]:

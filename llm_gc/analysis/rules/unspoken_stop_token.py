@@ -41,7 +41,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
             continue
         hint = "Tell it in the prompt when to write that."
         if any(token.lower() in text.lower() for text in told):
-            hint = "It is told with other capitals; write it alike."
+            hint = "It is mentioned with other capitals; write it the same way."
         who = f"{stop.role!r}" if stop.role in roles else "any role"
         message = f"nothing tells {who} to write {stop.token!r}"
         yield Problem(_at(path, stop), message, hint)

@@ -87,5 +87,5 @@ def _failure(server: Server, model: str, reason: str) -> Failure:
         "file does not exist": "See that the name is right: https://ollama.com/library lists the models.",
         "no such host": "See that the server's machine can reach the network.",
     }
-    hint = next((words for sign, words in hints.items() if sign in reason), "Pulling again goes on where it stopped.")
+    hint = next((words for sign, words in hints.items() if sign in reason), "Pulling again continues where it stopped.")
     return Failure("server", f"{server.place()} did not get {model}: {reason.rstrip('.')}. {hint}")

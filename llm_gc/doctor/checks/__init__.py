@@ -89,7 +89,7 @@ def crowded_memory(case: DoctorCase) -> Iterator[Diagnosis]:
     if gone:
         message = (
             f"Only {len(probed) - len(gone)} of {len(probed)} models stay loaded side by side: "
-            f"{', '.join(gone)} had to go. Each change to a model that is not loaded loads it anew."
+            f"{', '.join(gone)} had to go. Each change to a model that is not loaded loads it again."
         )
         remedy = (
             "Cast smaller models or fewer, give them a smaller num_ctx, let turns of one model follow one another, "
@@ -258,7 +258,7 @@ def differing_loads(case: DoctorCase) -> Iterator[Diagnosis]:
             differing = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
             if differing:
                 message = f"{first.role} and {other.role} share {model}, but not {', '.join(differing)}."
-                remedy = "Give both the same, or the server loads it anew at each switch."
+                remedy = "Give both the same, or the server reloads it at each switch."
                 yield Diagnosis("reloads", "pipeline", "warning", message, remedy, places([other], differing[0]))
                 break
 

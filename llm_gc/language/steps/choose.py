@@ -35,7 +35,8 @@ class Choose(SpeakingStep):
         examples=["moderator", RANDOM],
     )
     allow_repeat: bool | None = Field(
-        None, description="Whether whoever spoke last may be chosen; where absent only a map can say so, by naming it."
+        None,
+        description="Whether the role that spoke last may be chosen; where absent only a map can say so, by naming it.",
     )
     else_: Name | None = Field(
         None,

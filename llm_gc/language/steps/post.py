@@ -16,7 +16,7 @@ class Post(Step):
 
     kind: ClassVar[str] = "post"
 
-    post: Text = Field(description="What everybody is told.", examples=["The median is {{ median }}."])
+    post: Text = Field(description="What everybody hears.", examples=["The median is {{ median }}."])
 
     def run(self, scope: Scope) -> Flow:
         """Say it; nothing is said where the text is empty."""

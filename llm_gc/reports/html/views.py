@@ -112,7 +112,7 @@ class TurnView:
         if record.cut:
             yield "warn", f"cut by {record.cut_by.limit if record.cut_by is not None else 'length'}"
         if record.error is None and not record.heard and not record.is_pick:
-            yield "quiet", "nobody else heard this"
+            yield "quiet", "no other role heard this"
 
     @property
     def figures(self) -> list[str]:

@@ -93,7 +93,7 @@ def test_a_raw_prompt_without_a_text_ends_it(tmp_path: Path) -> None:
     with StandIn([Model("base:1b")]) as server:
         transcript = played(text, server, tmp_path)
     assert transcript.status == "failed"
-    assert "oracle has nothing to go on from: its prompt gives no text" in transcript.ended_by.detail
+    assert "oracle has nothing to continue from: its prompt renders no text" in transcript.ended_by.detail
 
 
 def test_a_structured_reply_of_a_completion(tmp_path: Path) -> None:

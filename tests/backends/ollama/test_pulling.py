@@ -65,7 +65,7 @@ def test_a_last_line_without_its_end() -> None:
     [
         ([{"status": "pulling manifest"}, {"error": "pull model manifest: file does not exist"}], "the name is right"),
         ([PART, {"error": "dial tcp: lookup registry.ollama.ai: no such host"}], "can reach the network"),
-        ([PART, {"error": "write: no space left on device"}], "no space left on device. Pulling again goes on"),
+        ([PART, {"error": "write: no space left on device"}], "no space left on device. Pulling again continues"),
         ([PART, {**PART, "completed": 400}], "it broke off before it was complete"),
         ([], "it broke off before it was complete"),
         ([PART, b"<html>\n"], "no line of JSON"),

@@ -145,7 +145,7 @@ def test_it_tells_all_of_a_turn() -> None:
         "The connection broke off after 12 tokens.",
         '"name": "pytest"',
         "cut by length",
-        "nobody else heard this",
+        "no other role heard this",
         "a line of the reply speaks as coder",
         "3 branches side by side",
         "Round 2",
