@@ -377,8 +377,8 @@ class Scope(Protocol):
     def roles(self) -> Sequence[str]:
         """Return all roles, in the order in which they are declared."""
 
-    def post(self, text: str) -> None:
-        """Add a message of the narrator that everybody hears."""
+    def post(self, key: str, template: str) -> None:
+        """Render a text, and add it as a message of the narrator that everybody hears; an empty one is none."""
 
     def end(self, detail: str, *, failed: bool) -> None:
         """End the scene, perhaps as one that has failed; this does not return."""

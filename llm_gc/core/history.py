@@ -118,6 +118,7 @@ class SpokenEntry:
 
     ``id`` is that of the turn it comes from, None for what no model said: a narrator's words, a scene's result.
     ``counts_as`` is the id of the turn whose number the message has: for a scene's result that of its last turn.
+    ``authored`` are the numbers of the control tokens in ``heard`` that are an author's own, and left as they are.
     """
 
     speaker: Speaker
@@ -125,6 +126,7 @@ class SpokenEntry:
     heard: str
     id: str | None = None
     counts_as: str | None = None
+    authored: frozenset[int] = frozenset()
 
     def is_own(self, speaker: Speaker) -> bool:
         """Return whether the speaker is sent it as its own words."""
@@ -138,7 +140,8 @@ class SpokenEntry:
     @cached_property
     def others(self) -> Part:
         """What the others are sent of it."""
-        return Part("user", broken(f"{self.message.label}: {self.heard}"), self.id)
+        heard = broken(self.heard, self.authored)
+        return Part("user", f"{broken(self.message.label)}: {heard}", self.id)
 
     def of_speaker(self, speaker: Speaker) -> SpokenEntry:
         """Return it as the words of another speaker."""
@@ -147,7 +150,8 @@ class SpokenEntry:
     @property
     def state(self) -> tuple[Any, ...]:
         """All of it that matters later, as a value: whose it is only until it has a number."""
-        return (self.speaker, self.message, self.heard, None if self.message.turn else self.id or self.counts_as)
+        id_ = None if self.message.turn else self.id or self.counts_as
+        return (self.speaker, self.message, self.heard, self.authored, id_)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -179,11 +179,13 @@ class RunContext:
 
         """
         text = as_text(self.render(path, template, lookup))
-        found = starts(text)
-        return broken(text, self._literal(template, lookup, text, found)) if found else text
+        return broken(text, self.authored(template, lookup, text))
 
-    def _literal(self, template: str, lookup: Lookup, text: str, found: Sequence[int]) -> frozenset[int]:
-        """Return which of the tokens that begin at the positions ``found`` are the author's own."""
+    def authored(self, template: Any, lookup: Lookup, text: str) -> frozenset[int]:
+        """Return the numbers of the control tokens in ``text``, which a template gave, that are the author's own."""
+        found = starts(text)
+        if not found or not isinstance(template, str):
+            return frozenset()
         source = template if is_file(template) else masked_tokens(template)
         try:
             masked = as_text(self._masked.template(source)(lookup))
@@ -191,7 +193,7 @@ class RunContext:
             return frozenset()
         if len(masked) != len(text):  # what is rendered depends on the author's tokens: nobody can tell whose they are
             return frozenset()
-        return frozenset(at for at in found if masked[at] == MASK)
+        return frozenset(number for number, at in enumerate(found) if masked[at] == MASK)
 
     @cached_property
     def _masked(self) -> Templates:

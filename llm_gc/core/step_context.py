@@ -29,7 +29,7 @@ from llm_gc.protocol import (
     Reply,
     Speaker,
 )
-from llm_gc.values.frozen import FrozenList, freeze
+from llm_gc.values.frozen import FrozenList, as_text, freeze
 
 MAX_STEPS = 10_000
 """So many steps without an ask are an error, not a hang."""
@@ -184,13 +184,15 @@ class StepContext(NamedTuple):
         """Return all roles."""
         return list(self.stage.roles)
 
-    def post(self, text: str) -> None:
-        """Add a message of the narrator that everybody hears."""
-        self._refuse_anew()
+    def post(self, key: str, template: str) -> None:
+        """Render a text, and add it as a message of the narrator that everybody hears."""
+        lookup = self.moment().lookup
+        text = as_text(self.stage.render(self._at_key(key), template, lookup))
         if text.strip():
             label, history = NARRATOR.capitalize(), self.branch.history
-            heard = self.marked(text, [label], history.words)
-            history.add(SpokenEntry(Speaker(NARRATOR), Message(NARRATOR, label, text, heard=heard), heard))
+            heard, authored = self.marked(text, [label], history.words), self.stage.authored(template, lookup, text)
+            message = Message(NARRATOR, label, text, heard=heard)
+            history.add(SpokenEntry(Speaker(NARRATOR), message, heard, authored=authored))
 
     def end(self, detail: str, *, failed: bool) -> None:
         """End the scene."""

@@ -100,7 +100,7 @@ def play(scope: StepScope, inner: SceneSpec) -> Flow:
     scope.branch.keep(remembered, None)
     scope.branch.idle = inside.branch.idle
     scope.branch.densest = inside.branch.densest
-    message = _message(inside, result, ending)
+    message, authored = _message(inside, result, ending)
     if message is not NOTHING:
         role, label = _identity(scope, label, inner.name)
         newest = next(reversed(inside.branch.spoken()), None)
@@ -108,7 +108,8 @@ def play(scope: StepScope, inner: SceneSpec) -> Flow:
         number = None if newest is None else newest.number
         message = replace(message, turn=number, role=role, label=label, heard=heard)
         counts_as = newest.exchange.ask.id if newest is not None else None
-        scope.branch.history.add(SpokenEntry(scope.speaker(role), message, message.heard, counts_as=counts_as))
+        entry = SpokenEntry(scope.speaker(role), message, heard, counts_as=counts_as, authored=authored)
+        scope.branch.history.add(entry)
     if inner.name is not None:
         scope.branch.name(inner.name, message)
 
@@ -184,40 +185,48 @@ def _goes_on_outwards(scope: StepScope, ending: Ending) -> bool:
     return False
 
 
-def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None) -> Message:
+Result = tuple[Message, frozenset[int]]
+"""What is heard of a scene, and which control tokens in it are the author's own."""
+
+NO_TOKENS: frozenset[int] = frozenset()
+
+
+def _message(inside: StepScope, result: tuple[Path, str | None], ending: Ending | None) -> Result:
     """Return what is heard outside: the result, else what was heard last; ``NOTHING`` where nobody said anything."""
     spoke = inside.branch.spoken()
     failure = all_failed(spoke)
     if ending is not None and ending.is_failed:
-        return Message(failed=True, error=ending.detail)
+        return Message(failed=True, error=ending.detail), NO_TOKENS
     if failure is not None:
-        return Message(failed=True, error=failure.message)
+        return Message(failed=True, error=failure.message), NO_TOKENS
     heard = inside.branch.history.last_heard
-    last = NOTHING if heard is None else heard.message
+    last = (NOTHING, NO_TOKENS) if heard is None else (heard.message, heard.authored)
     path, template = result
-    message = last if template is None else _result(inside, path, template, ending, last)
-    return message if spoke or message.heard else NOTHING
+    message, authored = last if template is None else _result(inside, path, template, ending, last)
+    return (message, authored) if spoke or message.heard else (NOTHING, NO_TOKENS)
 
 
-def _result(inside: StepScope, path: Path, template: str, ending: Ending | None, last: Message) -> Message:
+def _result(inside: StepScope, path: Path, template: str, ending: Ending | None, last: Result) -> Result:
     """Return the result as a message; ``last`` stands in where an early end, or that nobody spoke, undid it."""
+    lookup = inside.moment().lookup
     try:
-        value = inside.stage.render(path, template, inside.moment().lookup)
+        value = inside.stage.render(path, template, lookup)
     except TemplateError as error:
         if ending is None and inside.branch.spoken():
             raise error.within(inside.stage.pipeline.name) from error
         inside.visit("stood_in", str(error), inside.path)
         return last
     if isinstance(value, Message):
-        return replace(value, heard=value.content)
+        return replace(value, heard=value.content), NO_TOKENS
     if value is None or isinstance(value, str):
-        return Message(content=as_text(value), heard=as_text(value))
+        text = as_text(value)
+        return Message(content=text, heard=text), inside.stage.authored(template, lookup, text)
     data = freeze(plain(value))
     try:
         text = json.dumps(data, ensure_ascii=False)
     except ValueError as error:  # a number of thousands of digits
         raise TemplateError(str(error), path=path) from error
-    return Message(content=text, data=data, heard=text)
+    return Message(content=text, data=data, heard=text), NO_TOKENS
 
 
 def _identity(scope: StepScope, label: str, name: str | None) -> tuple[str, str]:

@@ -69,7 +69,7 @@ def _record(question: AskBuilder, exchange: Exchange, earlier: tuple[Exchange, .
     content = "" if failed else exchange.reply.content
     if failed:
         data = structured.defaults(exchange.ask.format)
-    said, broken = stage.without_label(speaker.role, content), None
+    said, authored, broken = stage.without_label(speaker.role, content), frozenset[int](), None
     error = exchange.failure.message if exchange.failure is not None else None
     label: str = stage.roles[speaker.role]["label"]
     message = Message(speaker.role, label, content, data, number, failed, said, error)
@@ -81,7 +81,8 @@ def _record(question: AskBuilder, exchange: Exchange, earlier: tuple[Exchange, .
         message = replace(message, heard=scope.marked(said, [label, message.label]))
         said = message.heard
         if words.result is not None and not failed:
-            said = scope.marked(_told_instead(question, message), [label, message.label], lambda: content)
+            said, authored = _told_instead(question, message)
+            said = scope.marked(said, [label, message.label], lambda: content)
     except TemplateError as found:
         said, broken = "", found
     message = replace(message, heard=said)
@@ -89,7 +90,7 @@ def _record(question: AskBuilder, exchange: Exchange, earlier: tuple[Exchange, .
     spoken_as = (f"a line of the reply speaks as {other}" for other in others)
     warnings = (*odd(exchange, earlier), *_cut(exchange), *_tokens(content), *spoken_as)
     turn = Turn(number, exchange, message, earlier, bool(said), said, warnings)
-    branch.history.add(SpokenEntry(speaker, message, said, exchange.ask.id))
+    branch.history.add(SpokenEntry(speaker, message, said, exchange.ask.id, authored=authored))
     branch.record(turn)
     if words.name:
         branch.name(words.name, message)
@@ -110,8 +111,11 @@ def _tokens(content: str) -> Iterator[str]:
         yield f"control tokens in the reply are broken wherever it is sent: {', '.join(found[:3])}"
 
 
-def _told_instead(question: AskBuilder, message: Message) -> str:
-    """Render what the others hear in place of a message, which is ``last`` for that, and whose turn it is."""
+def _told_instead(question: AskBuilder, message: Message) -> tuple[str, frozenset[int]]:
+    """Render what the others hear in place of a message, which is ``last`` for that, and whose turn it is.
+
+    Also returns which control tokens in it are the author's own.
+    """
     scope, words = question.scope, question.words
     lookup = scope.moment(message.role)._replace(turn=message.turn).lookup
 
@@ -121,7 +125,8 @@ def _told_instead(question: AskBuilder, message: Message) -> str:
         value = lookup(name)
         return FrozenDict({**value, message.role: message}) if name == "said" else value
 
-    return as_text(scope.stage.render((*scope.path, "result"), words.result, with_message)).strip()
+    text = as_text(scope.stage.render((*scope.path, "result"), words.result, with_message))
+    return text.strip(), scope.stage.authored(words.result, with_message, text)
 
 
 def _end(scope: StepContext, speaker: Speaker, exchange: Exchange) -> None:

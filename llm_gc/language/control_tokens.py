@@ -13,7 +13,7 @@ begins is broken, none is left, breaking once more changes nothing, and texts th
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from itertools import pairwise
 
 _ANGLED = (
@@ -74,13 +74,12 @@ def tokens_in(text: str) -> list[str]:
     return list(dict.fromkeys(_TOKEN.findall(text))) if may_hold_tokens(text) else []
 
 
-def broken(text: str, literal: Container[int] = ()) -> str:
-    """Return the text with each control token broken, but those that begin at a position in ``literal``."""
-    return broken_at(text, [start for start in starts(text) if start not in literal])
+def broken(text: str, kept: Container[int] = ()) -> str:
+    """Return the text with each control token broken, but those whose number is in ``kept``.
 
-
-def broken_at(text: str, at: Sequence[int]) -> str:
-    """Return the text with a space after each of these positions."""
+    Tokens are numbered from 0, in the order of ``starts``: whatever is put between two lines changes no number.
+    """
+    at = [start for number, start in enumerate(starts(text)) if number not in kept]
     if not at:
         return text
     ends = [0, *(position + 1 for position in at), len(text)]

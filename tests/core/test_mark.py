@@ -67,7 +67,7 @@ def test_what_is_under_way_is_not_evaluated_anew(turns: list[Any]) -> None:
         lambda scope: scope.items("from", "[turn]"),
         lambda scope: scope.previous(),
         lambda scope: scope.set("n", 1),
-        lambda scope: scope.post("Again."),
+        lambda scope: scope.post("post", "Again."),
         lambda scope: next(scope.together("do", [], None, None)),
         lambda scope: next(scope.speak(TurnSpec("ben"))),
     ],

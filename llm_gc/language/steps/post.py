@@ -8,7 +8,6 @@ from pydantic import Field
 
 from llm_gc.language.base import Step, Text
 from llm_gc.protocol import Flow, Scope
-from llm_gc.values.frozen import as_text
 
 
 class Post(Step):
@@ -20,5 +19,5 @@ class Post(Step):
 
     def run(self, scope: Scope) -> Flow:
         """Say it; nothing is said where the text is empty."""
-        scope.post(as_text(scope.render("post", self.post)))
+        scope.post("post", self.post)
         yield from ()
