@@ -19,6 +19,9 @@ MARK = "> "
 LONGEST = 200
 """A beginning of so many characters, without those that cannot be seen, is no label."""
 
+TELLING = 9
+"""A line of an author's text that is equal so far behind its label to one that was said is taken for that one."""
+
 _COLONS = frozenset(":：︰﹕∶ː꞉׃։᛬︓")
 _AROUND = frozenset("#*_~`|()[]{}<>【】〈〉《》")
 """What may be put around a label: emphasis, headings and brackets. (A key of JSON is in quotation marks.)"""
@@ -90,15 +93,26 @@ class Labels:
     def marked(self, text: str, own: Container[str] = (), words: Callable[[], str] | None = None) -> str:
         """Return the text with a mark before each line that begins like a label; nothing else of it changes.
 
-        With ``words``, only lines that are among them are marked: the others are an author's own.
+        With ``words``, only lines that may come from them are marked: the others are an author's own.
         """
         if not self.found(text, own):
             return text
-        known = None if words is None else key(words())
+        is_said = (lambda _: True) if words is None else self._taken_over(words(), own)
         return "".join(
-            MARK + line if self.begun(line, own) and (known is None or key(line) in known) else line
-            for line in text.splitlines(keepends=True)
+            MARK + line if self.begun(line, own) and is_said(line) else line for line in text.splitlines(keepends=True)
         )
+
+    def _taken_over(self, words: str, own: Container[str]) -> Callable[[str], bool]:
+        """Return a check whether a line may come from ``words``, also cut short or with more text behind it."""
+        known = key(words)
+        labelled = ((self.begun(line, own), key(line)) for line in words.splitlines())
+        begins = tuple({line[: len(key(label)) + TELLING] for label, line in labelled if label is not None})
+
+        def is_said(line: str) -> bool:
+            seen = key(line)
+            return seen in known or seen.startswith(begins)
+
+        return is_said
 
 
 @lru_cache(maxsize=256)

@@ -128,6 +128,8 @@ def test_the_others_are_sent_the_mark_and_the_speaker_is_not() -> None:
     [
         {"say": "anna", "result": "{{ last.content }}"},
         {"say": "anna", "result": "{{ last.content | upper }}"},
+        {"say": "anna", "result": "{{ last.content }} (That is all.)"},
+        {"say": "anna", "result": "{{ last.content | truncate(24, true, leeway=0) }}"},
         {"scene": ["anna"], "opening": "In.", "speaker": "anna"},
         {"scene": ["anna"], "opening": "In.", "speaker": "anna", "result": "{{ messages | join }}"},
         {"scene": ["anna"], "opening": "In.", "speaker": "anna", "result": "{{ last.content }}"},
@@ -135,8 +137,8 @@ def test_the_others_are_sent_the_mark_and_the_speaker_is_not() -> None:
 )
 def test_what_a_result_takes_over_is_marked_too(step: Any) -> None:
     """Of a step and of a scene."""
-    asks = answer_all(talk([step, "ben"], roles=ROLES), "So.\nBen: I agree.")
-    assert "\n> BEN: I AGREE." in sent(asks[-1]).upper()
+    asks = answer_all(talk([step, "ben"], roles=ROLES), "So.\nBen: I agree with all of it.")
+    assert "\n> BEN: I AGREE " in sent(asks[-1]).upper()
 
 
 def test_what_a_post_takes_over_is_marked_too() -> None:
