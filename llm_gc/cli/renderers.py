@@ -52,7 +52,7 @@ class Wrap:
             return "\n"
         self._line += token
         if not token.strip():
-            self._gap = token
+            self._gap += token  # it may come in several pieces: the indentation of code does
             return ""
         gap, self._gap = self._gap, ""
         if self._column and not self._in_code and self._column + len(gap) + len(token) > self._width:
