@@ -9,7 +9,7 @@ import pytest
 
 from llm_gc.backends.interface import Asked, Delta
 from llm_gc.backends.openai import OpenAI
-from llm_gc.protocol import Failure, Reply
+from llm_gc.protocol import Ask, Failure, Reply
 from llm_gc.values.frozen import freeze
 from tests.backends.ollama.asking import Notes, an_ask, run
 from tests.backends.openai.asking import reply_to
@@ -17,6 +17,7 @@ from tests.standin import (
     Body,
     Cut,
     Drip,
+    Endless,
     EngineError,
     Error,
     Garbage,
@@ -29,6 +30,7 @@ from tests.standin import (
     WithHead,
 )
 from tests.standin.behaviour import Behaviour
+from tests.standin.server import PATIENCE
 
 DEMO = Model("demo:1b", capabilities=("completion", "thinking"))
 
@@ -155,6 +157,36 @@ def test_a_stream_that_stalls_is_cut() -> None:
     assert reply.cut_by is not None
     assert reply.cut_by.limit == "timeout"
     assert reply.content.startswith("one")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "ask", "limit"),
+    [
+        (Hang(), an_ask(timeout=0.1), ""),
+        (Hang(Say("one two three"), lines=4, extra=20), replace(an_ask(timeout=0.1), first_token=30), "timeout"),
+        (Drip(Say("one two three"), 0.02), an_ask(timeout=0.1), ""),
+        (Endless(gap=0.02), an_ask(timeout=30, reply_time=0.6), "reply_time"),
+        (Endless(gap=0.02), an_ask(timeout=30, time_left=0.6), "max_time"),
+        (Endless(), an_ask(timeout=30), "max_tokens"),
+    ],
+    ids=["mute", "in a token", "a trickle", "without end, reply_time", "without end, max_time", "without end"],
+)
+def test_a_server_that_does_not_end_is_left(behaviour: Behaviour, ask: Ask, limit: str) -> None:
+    """By the limit that it has reached; what came before is the reply, and the connection is closed at once."""
+    with StandIn([DEMO]) as server:
+        server.script(behaviour)
+
+        async def go() -> Reply:
+            openai = OpenAI(server.url)
+            reply = await openai.reply(ask)
+            assert await asyncio.to_thread(server.chats[0].gone.wait, PATIENCE)  # before anything is closed
+            await openai.aclose()
+            return reply
+
+        reply = run(go())
+    assert (reply.cut_by.limit if reply.cut_by else "") == limit
+    assert (reply.failure.kind if reply.failure else "") == ("" if limit else "timeout")
+    assert bool(reply.content) is bool(limit)
 
 
 def test_no_attempt_queues_behind_a_zombie() -> None:
