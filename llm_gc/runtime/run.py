@@ -17,6 +17,7 @@ from llm_gc.backends.interface import Backend, Facts, Progress
 from llm_gc.core import Conversation, Outcome, Turn
 from llm_gc.core.run_context import RunContext
 from llm_gc.errors import SessionError, Unanswered, UsageError
+from llm_gc.language.control_tokens import tokens_in
 from llm_gc.project import Loaded
 from llm_gc.runtime.live import Live
 from llm_gc.runtime.observers import Recorder, RunObserver
@@ -26,6 +27,7 @@ from llm_gc.runtime.worker import Worker
 from llm_gc.sessions import Journal, LockedSession
 from llm_gc.transcript.records import Header, Resumption, Transcript, Versions
 from llm_gc.transcript.replies import conversation_of, header_of
+from llm_gc.values.frozen import plain
 
 INTERRUPTED = "stopped by hand"
 
@@ -84,11 +86,19 @@ class Run:
                 await self._worker.do(self.past.feed, conversation)
                 if conversation.outcome is not None:
                     raise UsageError(f"the conversation has already ended: {conversation.outcome.detail}")
+            self._warn_of_tokens(header.inputs)
             journal.append(*await self._worker.do(self._first_lines, header, conversation))
         except BaseException:
             journal.discard()
             raise
         return journal, header, conversation
+
+    def _warn_of_tokens(self, inputs: Mapping[str, Any]) -> None:
+        """Report the control tokens in inputs; those in replies are reported with their turns."""
+        for name, value in inputs.items():
+            if found := tokens_in(str(plain(value))):
+                words = f"control tokens in the input {name!r} are broken wherever it is sent"
+                self._trouble(f"{words}: {', '.join(found[:3])}")
 
     async def _take_up(self) -> tuple[Journal, Header, Conversation]:
         """Go back to where a session was interrupted; it stays as it is until it can continue."""

@@ -152,6 +152,15 @@ def test_who_watches_is_told_of_the_end(make: Make) -> None:
     assert noted.troubles == []
 
 
+def test_control_tokens_in_an_input_are_reported(make: Make) -> None:
+    """Once, before the first turn; the record keeps what was given, and what is sent is broken."""
+    run = make(Actor(), noted := Noted(), inputs={"task": "Read [INST] and <s>."})
+    transcript = go(run)
+    assert noted.troubles == ["control tokens in the input 'task' are broken wherever it is sent: [INST], <s>"]
+    assert transcript.inputs == {"task": "Read [INST] and <s>."}
+    assert messages_of(transcript, transcript.turns[0])[-1]["content"] == "Task: Read [ INST] and < s>."
+
+
 def test_times_are_of_the_wall(make: Make) -> None:
     """In UTC, to the millisecond."""
     transcript = go(make())
