@@ -21,6 +21,7 @@ from llm_gc.language.pipeline import Pipeline
 from llm_gc.language.steps import KINDS
 from llm_gc.source import load
 from llm_gc.transcript.field_descriptions import DESCRIPTIONS
+from tools import schemas
 
 ROOT = Path(__file__).parent.parent
 QUICK = settings(max_examples=150, derandomize=True, deadline=None, database=None)
@@ -35,7 +36,7 @@ def test_the_files_are_fresh(name: str) -> None:
 def test_the_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Into the folder that is named."""
     monkeypatch.setattr("sys.argv", ["schema", str(tmp_path / "new")])
-    main()
+    schemas.main()
     assert {file.name for file in (tmp_path / "new").iterdir()} == set(SCHEMAS)
 
 

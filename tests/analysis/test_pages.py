@@ -10,6 +10,7 @@ import pytest
 from llm_gc.analysis import rule_pages
 from llm_gc.analysis.rules import RULES
 from tests.commands import ROOT
+from tools.rule_pages import main
 
 FOUND = rule_pages.pages()
 
@@ -59,5 +60,5 @@ def test_main_writes_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """To the file that is named."""
     file = tmp_path / "rules.md"
     monkeypatch.setattr("sys.argv", ["pages", str(file)])
-    rule_pages.main()
+    main()
     assert file.read_text(encoding="utf-8") == rule_pages.document()
