@@ -17,7 +17,7 @@ from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
 from llm_gc.language.inputs import resolve
 from llm_gc.runtime.observers import NullObserver
 from llm_gc.runtime.run import Run
-from llm_gc.runtime.server_override import placed
+from llm_gc.runtime.server_override import model_store, placed
 from llm_gc.transcript.records import Transcript
 from llm_gc.values.safe_text import clean
 
@@ -35,11 +35,11 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
 ) -> Transcript:
     """Run a pipeline and return its transcript; each input is a keyword, or is in ``inputs``.
 
-    ``backend`` is a name (``ollama``, ``openai``, ``rehearsal``, ``auto``) or an object of your own, closed when all is
-    over; without it each role is asked of the kind of server that it says, of Ollama where it says none. Where ``auto``
-    takes the stand-in, or the transcript cannot be written at the end, there is a ``RuntimeWarning``. ``answers`` are
-    those of the roles that are people, in order; without them an object of your own is asked for people too. Answers
-    that nobody asked for are a ``RuntimeWarning``.
+    ``backend`` is a name (``ollama``, ``openai``, ``embedded``, ``rehearsal``, ``auto``) or an object of your own,
+    closed when all is over; without it each role is asked of the kind of server that it says, else of Ollama.
+    Where ``auto`` takes the stand-in, or the transcript cannot be written at the end, there is a ``RuntimeWarning``.
+    ``answers`` are those of the roles that are people, in order; without them an object of your own is asked for people
+    too. Answers that nobody asked for are a ``RuntimeWarning``.
 
     Raises:
         UsageError: for an input that is missing or does not fit, and where a person is to speak without an answer.
@@ -53,7 +53,7 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     loaded = project.load(str(pipeline))
     values = resolve(loaded.pipeline.inputs, {**(inputs or {}), **more_inputs})
     if backend is None or isinstance(backend, str):
-        speaks = backends.make(backend, host, os.environ, _fallen_back)
+        speaks = backends.make(backend, host, os.environ, _fallen_back, model_store(loaded, os.environ))
         loaded = placed(loaded, host, backend)
     else:
         speaks = backend

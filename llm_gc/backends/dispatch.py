@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from llm_gc.backends.embedded.model_store import is_path
 from llm_gc.backends.gather import together
 from llm_gc.backends.interface import Backend, Facts, ModelFacts, Notify, ignore
 from llm_gc.protocol import Ask, ModelConfig, Reply
@@ -34,6 +35,11 @@ class ByPlayer:
             await self._main.aclose()
 
 
+def kind_of(casting: ModelConfig, usual: str) -> str:
+    """Return the kind of backend that plays a casting: the one that it says, for a file of a model the embedded one."""
+    return casting.backend or ("embedded" if is_path(casting.model) else usual)
+
+
 class ByServerKind:
     """The backends by the kind of server that they speak to, each made when the first role needs it."""
 
@@ -61,7 +67,7 @@ class ByServerKind:
         await together(backend.aclose() for backend in self._made.values())
 
     def _kind(self, casting: ModelConfig) -> str:
-        return self._usual if self._only or casting.backend is None else casting.backend
+        return self._usual if self._only else kind_of(casting, self._usual)
 
     def _backend(self, kind: str) -> Backend:
         if kind not in self._made:

@@ -23,11 +23,24 @@ Decorated = Callable[..., Any]
 
 def laid_over(command: Decorated) -> Decorated:
     """Add the options that override parts of the document: ``overrides`` and ``models``."""
-    model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME",
-                         help="Another model, for a role or for all.")  # fmt: skip
+    model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", callback=_whole_paths,
+                         help="Another model, for a role or for all; a .gguf file runs in llm-gc itself.")  # fmt: skip
     override = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE",
                             help="Lay a value over the pipeline's.")  # fmt: skip
     return override(model(command))
+
+
+def _whole_paths(_: click.Context, __: click.Parameter, models: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the models with the whole paths of those that are files: a record of them is read from anywhere."""
+    if not models:
+        return models
+    from llm_gc.backends.embedded.model_store import is_path
+
+    found = []
+    for text in models:
+        role, equals, name = text.rpartition("=")
+        found.append(f"{role}{equals}{Path(name).expanduser().absolute()}" if is_path(name) else text)
+    return tuple(found)
 
 
 def pipeline_and_inputs(command: Decorated) -> Decorated:

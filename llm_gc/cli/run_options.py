@@ -62,12 +62,14 @@ def go(
     from llm_gc.cli.screen import still
     from llm_gc.cli.terminal_human import HumanPlayers
     from llm_gc.runtime.run import Run
+    from llm_gc.runtime.server_override import model_store
 
     out.keep_going("the conversation continues, and its transcript is written as always")
     screen, notes = shown or screens(options)
     people = HumanPlayers(loaded, options["answers"])
     name = options["backend"] or _before(past)
-    backend = backends.make(name, options["host"], os.environ, lambda error: _fallen_back(notes, error))
+    store = model_store(loaded, os.environ, past.transcript.pipeline.overrides if past is not None else ())
+    backend = backends.make(name, options["host"], os.environ, lambda error: _fallen_back(notes, error), store)
     backend = people.beside(backend, screen, hears=not (options["quiet"] or options["as_json"]))
     seed = options.get("seed")
     run = Run(loaded, values, backend, (screen,), options["sessions"], seed, options["parallel"], past)

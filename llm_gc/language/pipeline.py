@@ -74,9 +74,12 @@ class Role(Strict):
         examples=[{"top_p": 0.9}],
     )
     human: bool = Field(False, description="Whether a person answers in this role.")
-    backend: Literal["ollama", "openai"] | None = Field(
+    backend: Literal["ollama", "openai", "embedded"] | None = Field(
         None,
-        description="The kind of the role's model server: Ollama (where absent), or one that speaks OpenAI's API.",
+        description=(
+            "Who runs the role's model: Ollama (where absent), a server that speaks OpenAI's API, or llm-gc itself "
+            "(`embedded`; also for a `.gguf` file where absent)."
+        ),
     )
     host: str | None = Field(
         None,

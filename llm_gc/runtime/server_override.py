@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from llm_gc.backends import SERVERS
+from llm_gc.backends.embedded.model_store import ModelStore
+from llm_gc.files.opening import project_root
 from llm_gc.language.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.values.safe_text import mask
@@ -25,6 +28,19 @@ def placed(loaded: Loaded, host: str | None, backend: str | None) -> Loaded:
     if not over:
         return loaded
     return replace(_placed(loaded, over), places={**loaded.places, **over})
+
+
+def model_store(loaded: Loaded, environ: Mapping[str, str], recorded: Sequence[str] = ()) -> ModelStore:
+    """Return what finds the files of a pipeline's embedded models.
+
+    Those that the user has laid over the pipeline may be anywhere, now or by what is ``recorded``; those that it names
+    itself are in its project alone.
+    """
+    over = loaded.document.overrides
+    named = [one.value for one in over if one.path[-1:] == ("model",) and isinstance(one.value, str)]
+    named += [text.removeprefix("--model ").rpartition("=")[2] for text in recorded if text.startswith("--model ")]
+    root = project_root(Path(loaded.file).absolute().parent)
+    return ModelStore(root, frozenset(named), environ)
 
 
 def placed_again(loaded: Loaded, overrides: Sequence[str]) -> Loaded:

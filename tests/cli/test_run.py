@@ -218,7 +218,10 @@ WRONG = {
     "an input that does not fit": (["run", M1, "--task", "x", "--rounds", "many"], "'many' is not of type integer"),
     "no file given": (["run"], "Give the pipeline to run"),
     "no such command": (["rnu"], "Did you mean 'run'?"),
-    "no such backend": (["run", M1, "--task", "x", "--backend", "olama"], "'ollama', 'openai', 'rehearsal', 'auto'"),
+    "no such backend": (
+        ["run", M1, "--task", "x", "--backend", "olama"],
+        "'openai', 'embedded', 'rehearsal', 'auto'",
+    ),
     "no port": (["run", M1, "--task", "x", "--host", "gpu:abc"], "--host: 'abc' in 'gpu:abc' is no port; give"),
     "no scheme": (["run", M1, "--task", "x", "--host", "ftp://gpu"], "ftp:// is neither http:// nor https://"),
     "an input without a value": (["run", M1, "--input", "task"], "is not NAME=VALUE. See llm-gc run --help."),

@@ -20,7 +20,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
     """Report every model whose tag says that it runs elsewhere."""
     for name, role in subject.pipeline.roles.items():
         tag = (role.model or "").rpartition("/")[2].partition(":")[2]
-        if role.human or role.backend == "openai" or not (tag == "cloud" or tag.endswith("-cloud")):
+        if role.human or role.backend in ("openai", "embedded") or not (tag == "cloud" or tag.endswith("-cloud")):
             continue
         host = re.split("[:/?#]", parted(role.host or "")[2], maxsplit=1)[0]
         if host.lower().endswith("ollama.com"):

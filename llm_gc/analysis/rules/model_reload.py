@@ -24,7 +24,7 @@ def check(subject: RuleContext) -> Iterator[Problem]:
     first: dict[tuple[str | None, str, str], tuple[str, Any]] = {}
     for name, role in subject.pipeline.roles.items():
         for option, value, path in _options(role):
-            if role.model is None or role.human or role.backend == "openai":
+            if role.model is None or role.human or role.backend in ("openai", "embedded"):
                 continue
             other, before = first.setdefault((role.host, role.model, option), (name, value))
             if before != value:

@@ -29,7 +29,7 @@ FAREWELL = 0.5
 """For how many seconds the stream's end is waited for once the reply is whole, to keep the connection."""
 
 
-class Exchange(ABC):
+class LimitedExchange(ABC):
     """The request for one reply, which ``hearing`` gathers, whatever way its bytes come."""
 
     def __init__(self, place: RequestPlace, ask: Ask, hearing: Accumulator, activity: Activity) -> None:
@@ -99,7 +99,7 @@ class Exchange(ABC):
         return self._hearing.spoken(self._ask.options.get("num_predict"))
 
 
-class HttpExchange(Exchange):
+class HttpExchange(LimitedExchange):
     """The request for one reply, sent to a server."""
 
     def __init__(self, server: Server, ask: Ask, hearing: Accumulator, activity: Activity) -> None:

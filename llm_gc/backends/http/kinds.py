@@ -42,3 +42,13 @@ OPENAI = ServerKind(
     get="start it with that model, or cast one that it has",
     busy=(429, 502, 503, 504),
 )
+
+EMBEDDED = ServerKind(
+    name="the embedded engine",
+    variable="",
+    default="",
+    port=0,
+    start="Install it with `pip install 'llm-gc[embedded]'`.",
+    get="name a .gguf file, or a model that `llm-gc doctor --backend embedded` lists",
+    busy=(),
+)

@@ -35,7 +35,8 @@ class Failed(Exception):
 class RequestPlace(NamedTuple):
     """Where something went wrong: the server, the model if it was about one, and what kind of server it is.
 
-    ``redactor`` takes the server's secrets out of its own words.
+    What has no ``url`` is on this machine, and is known by its model alone. ``redactor`` takes the server's secrets out
+    of its own words.
     """
 
     url: str
@@ -46,10 +47,12 @@ class RequestPlace(NamedTuple):
     @property
     def server(self) -> str:
         """The server's address, without a password in it."""
-        return mask(self.url)
+        return mask(self.url) if self.url else self.kind.name
 
     def __str__(self) -> str:
         """Return model and server."""
+        if not self.url and self.model:
+            return self.model
         return f"{self.model} at {self.server}" if self.model else self.server
 
 
