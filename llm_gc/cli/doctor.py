@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llm_gc.backends import SERVERS
 from llm_gc.cli.options import InputsCommand, load_pipeline, pipeline_and_inputs
 from llm_gc.cli.output import Piece, err, out
 from llm_gc.cli.process import run_async
@@ -23,13 +24,16 @@ _MARKS = {"ok": ("✓", "green"), "note": ("·", "cyan"), "warning": ("!", "yell
 
 @click.command(cls=InputsCommand, context_settings={"auto_envvar_prefix": None})
 @pipeline_and_inputs
-@click.option("--backend", type=click.Choice(("ollama", "openai")), help="The kind of server, for all roles.")
+@click.option("--backend", type=click.Choice(SERVERS), help="Who runs the models, for all roles.")
 @click.option("--host", metavar="URL", help="The model server, before a role's own and before OLLAMA_HOST.")
 @click.option("--pull", is_flag=True, help="Have Ollama get the models that are missing.")
 @click.option("--probe", is_flag=True, help="Load each model and ask it once: does it answer, as it is told to?")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(file: str | None, inputs: dict[str, Any], **options: Any) -> int:
     """Examine the servers and models that FILE is to run on; without FILE, the server alone.
+
+    With --backend embedded the models are listed that can run without a server: those in Ollama's store, LM Studio's
+    folder and Hugging Face's cache.
 
     Ends with 0 where nothing is in the way, 1 where something is to be fixed, 3 where a server cannot be reached
     or a model is missing.
@@ -73,8 +77,11 @@ def _wants(file: str, inputs: dict[str, str], options: dict[str, Any]) -> tuple[
 
 async def _visit(wants: Sequence[Want], options: dict[str, Any]) -> list[DoctorCase]:
     from llm_gc.doctor.examination import DoctorExamination
+    from llm_gc.runtime.server_override import model_store
 
-    visit = DoctorExamination(wants, options["host"], os.environ, options["backend"] or "ollama")
+    loaded = wants[0].loaded if wants else None
+    models = model_store(loaded, os.environ) if loaded is not None else None
+    visit = DoctorExamination(wants, options["host"], os.environ, options["backend"] or "ollama", models)
     try:
         cases = await visit.examine()
         if options["pull"] and any(case.server.having("missing") for case in cases):

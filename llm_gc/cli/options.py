@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def _whole_paths(_: click.Context, __: click.Parameter, models: tuple[str, ...])
     found = []
     for text in models:
         role, equals, name = text.rpartition("=")
-        found.append(f"{role}{equals}{Path(name).expanduser().absolute()}" if is_path(name) else text)
+        found.append(f"{role}{equals}{os.path.abspath(Path(name).expanduser())}" if is_path(name) else text)  # noqa: PTH100  # links are left as they are named
     return tuple(found)
 
 

@@ -9,7 +9,11 @@ from typing import Any, Literal, NamedTuple
 from llm_gc.backends.interface import Examination, ModelRecord, Probe
 from llm_gc.doctor.diagnosis import About, Diagnosis, DoctorCase, share, size
 
-KINDS = {"ollama": "Ollama", "openai": "OpenAI-compatible server"}
+KINDS = {"ollama": "Ollama", "openai": "OpenAI-compatible server", "embedded": "Embedded engine"}
+NONE_LISTED = {
+    "ollama": "It has none yet: `ollama pull NAME` gets one.",
+    "embedded": "No program's store here has a model; a .gguf file can be named by its path.",
+}
 MOST_LISTED = 20
 
 Mark = Literal["ok", "note", "warning", "error"]
@@ -35,9 +39,9 @@ def report(cases: Sequence[DoctorCase], found: Sequence[Sequence[Diagnosis]], na
     """Yield the groups of the report: of each case what was ``found`` in it; ``name`` is the pipeline's, or empty."""
     for case, diagnoses in zip(cases, found, strict=True):
         server = case.server
-        yield DiagnosisGroup(
-            f"{KINDS[server.kind]} at {server.url} ({server.source})", [*_server(server), *_of("server", diagnoses)]
-        )
+        where = f" at {server.url}" if server.url else ""
+        title = f"{KINDS[server.kind]}{where} ({server.source})"
+        yield DiagnosisGroup(title, [*_server(server), *_of("server", diagnoses)])
         if not server.trouble:
             models = [*_models(case), *_of("models", diagnoses)]
             yield DiagnosisGroup("Models", models)
@@ -95,9 +99,7 @@ def _models(case: DoctorCase) -> Iterator[Line]:
     if len(server.listed) > MOST_LISTED:
         yield Line("ok", f"and {len(server.listed) - MOST_LISTED} more")
     if not server.listed:
-        yield Line(
-            "note", "It has none yet: `ollama pull NAME` gets one." if server.kind == "ollama" else "It has none."
-        )
+        yield Line("note", NONE_LISTED.get(server.kind, "It has none."))
 
 
 def _about(record: ModelRecord) -> str:

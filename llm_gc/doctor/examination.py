@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
+from llm_gc.backends.dispatch import kind_of
+from llm_gc.backends.embedded.backend import Embedded
+from llm_gc.backends.embedded.model_store import ModelStore
 from llm_gc.backends.gather import together
 from llm_gc.backends.http.hosts import Login, base_url
 from llm_gc.backends.http.redact import vault_of
@@ -27,11 +31,14 @@ _Key = tuple[str, tuple[str, Login | None]]
 """The kind of a server, and what tells it from others."""
 
 
+_Examined = Ollama | OpenAI | Embedded
+
+
 @dataclass(frozen=True)
 class _ServerPlace:
     """A server: the backend that speaks to it, a casting that is played there, and what is wanted of it."""
 
-    backend: Ollama | OpenAI
+    backend: _Examined
     casting: ModelConfig
     wants: tuple[Want, ...] = ()
 
@@ -52,8 +59,11 @@ class DoctorExamination:
         host: str | None,
         environ: Mapping[str, str],
         kind: str = "ollama",
+        models: ModelStore | None = None,
     ) -> None:
         """Take what is wanted, and where: the server of that ``kind`` at ``host`` where a role says nothing.
+
+        ``models`` finds the files of embedded models, without it those that have names.
 
         Raises:
             UsageError: where nothing says where a server is.
@@ -65,6 +75,7 @@ class DoctorExamination:
         vault = vault_of(environ, host)
         self._ollama = Ollama(host, environ=environ, vault=vault)
         self._openai = OpenAI(host, environ=environ, vault=vault)
+        self._embedded = Embedded(models or ModelStore(Path.cwd(), environ=environ))
         self._places: dict[_Key, _ServerPlace] = {}
         for want in wants:
             key = self._place(want.casting)
@@ -107,15 +118,18 @@ class DoctorExamination:
         return probed
 
     def _place(self, casting: ModelConfig) -> _Key:
-        kind = casting.backend or "ollama"
-        backend = self._openai if kind == "openai" else self._ollama
+        kind = kind_of(casting, "ollama")
+        backends: dict[str, _Examined] = {
+            "ollama": self._ollama, "openai": self._openai, "embedded": self._embedded,
+        }  # fmt: skip
+        backend = backends[kind]
         key = (kind, backend.address(casting).key)
         self._places.setdefault(key, _ServerPlace(backend, casting))
         return key
 
     async def aclose(self) -> None:
         """Return the models back to their servers, and let go of every connection."""
-        await together((self._ollama.aclose(), self._openai.aclose()))
+        await together((self._ollama.aclose(), self._openai.aclose(), self._embedded.aclose()))
 
 
 def _with_window(casting: ModelConfig, window: int | None) -> ModelConfig:

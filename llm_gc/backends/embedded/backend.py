@@ -8,7 +8,7 @@ import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,26 @@ from llm_gc.backends.embedded.model_store import FoundModel, ModelStore
 from llm_gc.backends.embedded.requests import request, unsent
 from llm_gc.backends.http.accumulator import Accumulator, structured_in, thoughts_of
 from llm_gc.backends.http.exchange import LimitedExchange
+from llm_gc.backends.http.hosts import Address
 from llm_gc.backends.http.kinds import EMBEDDED
 from llm_gc.backends.http.server_errors import Failed, RequestPlace
 from llm_gc.backends.http.stream import ErrorLine, StreamDecoder
 from llm_gc.backends.http.timeouts import Activity, SilenceWatch, not_loaded
-from llm_gc.backends.interface import Asked, Facts, Loading, ModelFacts, Notify, ignore
+from llm_gc.backends.interface import (
+    Asked,
+    Examination,
+    Facts,
+    ListedModel,
+    Loading,
+    ModelFacts,
+    ModelRecord,
+    Notify,
+    ignore,
+)
 from llm_gc.backends.ollama.missing_models import beyond_training, too_narrow
 from llm_gc.backends.ollama.server_info import window_for
 from llm_gc.backends.openai.wire import Events
-from llm_gc.errors import ModelMissing, ServerError
+from llm_gc.errors import ModelMissing, ServerError, ServerUnreachable
 from llm_gc.protocol import Ask, Cut, Failure, Latency, ModelConfig, Reply
 
 MOST_SLOTS = 8
@@ -58,6 +69,16 @@ class _Model:
     def place(self) -> RequestPlace:
         """What it is called in messages."""
         return RequestPlace("", self.name, EMBEDDED)
+
+    @property
+    def context(self) -> int:
+        """The bytes of one context."""
+        return self.file.token_size * self.window
+
+    @property
+    def needed(self) -> int:
+        """The bytes of memory that it needs at least."""
+        return self.file.size + self.context + WORKING
 
     def slot(self, role: str) -> int | None:
         """Return the slot of a role; None where there are more roles than slots, and the engine chooses one."""
@@ -90,9 +111,7 @@ class Embedded:
 
         """
         version = engine.version()
-        by_model: dict[str, list[ModelConfig]] = {}
-        for casting in castings:
-            by_model.setdefault(casting.model, []).append(casting)
+        by_model = _by_model(castings)
         await self._find(by_model)
         warnings: list[str] = []
         for name in by_model:
@@ -127,6 +146,36 @@ class Embedded:
         ended = await _EngineExchange(model, ask, hearing).run(kind, body, self._clock() - began)
         reply = hearing.reply(ask, ended, load, self._clock() - began)
         return structured_in(reply, ask.format, notify)
+
+    def address(self, _: ModelConfig) -> Address:
+        """Return where castings are played: here, all of them."""
+        return Address("", "this machine")
+
+    async def examine(self, _: ModelConfig, castings: Sequence[ModelConfig]) -> Examination:
+        """Look at the files of models, and have nothing loaded; what goes wrong is its ``trouble``."""
+        listed = tuple(ListedModel(model.name, model.size) for model in await asyncio.to_thread(self._store.models))
+        found = Examination("embedded", "", "this machine", listed=listed)
+        try:
+            found = replace(found, version=engine.version())
+        except ServerUnreachable as error:
+            return replace(found, trouble=str(error), is_absent=True)
+        by_model = _by_model(castings)
+        records: dict[str, ModelRecord] = {}
+        warnings: list[str] = []
+        for name, mine in by_model.items():
+            try:
+                await self._find({name: mine})
+            except ModelMissing:
+                records[name] = ModelRecord("missing")
+                continue
+            except ServerError as error:
+                return replace(found, trouble=str(error))
+            model = self._models[name]
+            records[name] = ModelRecord("here", _facts(model), bytes=model.file.size, window=model.window)
+            warnings += self._shortage(model)
+        gone = {name: tuple(dict.fromkeys(one for casting in mine for one in unsent(casting)))
+                for name, mine in by_model.items()}  # fmt: skip
+        return replace(found, models=records, warnings=tuple(warnings), unsent={k: v for k, v in gone.items() if v})
 
     async def aclose(self) -> None:
         """End all engines."""
@@ -182,18 +231,23 @@ class Embedded:
             Failed: where there is not enough for one.
 
         """
-        free, file, wanted = self._free_memory(), model.file, min(max(len(model.castings), 1), MOST_SLOTS)
-        context = file.token_size * model.window
-        if free is None:
+        wanted = min(max(len(model.castings), 1), MOST_SLOTS)
+        for words in self._shortage(model):
+            raise Failed(Failure("refused", f"{words}."))
+        free, context = self._free_memory(), model.context
+        if free is None or not context:
             return wanted
-        needed = file.size + context + WORKING
-        if needed > free:
-            words = f"{model.place} needs {_size(needed)} of memory, and {_size(free)} are free"
-            narrower = f" give it a smaller num_ctx than {model.window:,}," if context > file.size / 4 else ""
-            advice = f"Take a smaller model or quantization,{narrower} or free memory"
-            raise Failed(Failure("refused", f"{words}. {advice}."))
-        spare = (free - needed) // 2  # others may need some, too
-        return min(wanted, 1 + (spare // context if context else wanted))
+        spare = (free - model.needed) // 2  # others may need some, too
+        return min(wanted, 1 + spare // context)
+
+    def _shortage(self, model: _Model) -> list[str]:
+        """Return what is to be said where there is not enough memory for a model; else nothing."""
+        free = self._free_memory()
+        if free is None or model.needed <= free:
+            return []
+        words = f"{model.place} needs {_size(model.needed)} of memory, and {_size(free)} are free"
+        narrower = f" give it a smaller num_ctx than {model.window:,}," if model.context > model.file.size / 4 else ""
+        return [f"{words}. Take a smaller model or quantization,{narrower} or free memory"]
 
 
 class _EngineExchange(LimitedExchange):
@@ -215,6 +269,13 @@ class _EngineExchange(LimitedExchange):
         if isinstance(trouble, ErrorLine):
             return engine.of_error(self._place, trouble.said, begun=self._hearing.count > 0)
         return engine.of_unreadable(self._place, trouble)
+
+
+def _by_model(castings: Sequence[ModelConfig]) -> dict[str, list[ModelConfig]]:
+    found: dict[str, list[ModelConfig]] = {}
+    for casting in castings:
+        found.setdefault(casting.model, []).append(casting)
+    return found
 
 
 def _window(castings: Sequence[ModelConfig], file: GgufFile) -> int:

@@ -104,7 +104,7 @@ def untold_memory(case: DoctorCase) -> Iterator[Diagnosis]:
     server = case.server
     names = server.having("here")
     if server.kind != "ollama":
-        if names:
+        if names and server.kind == "openai":
             yield Diagnosis("untold", "models", "note", "OpenAI's API does not tell what is loaded, nor how it fits.")
         return
     held = {normalise(one.name) for one in server.held or ()}
@@ -152,7 +152,8 @@ def missing_model(case: DoctorCase) -> Iterator[Diagnosis]:
             remedy = f"Get it with `{elsewhere}ollama pull {model}`, or let the doctor get it: --pull."
         else:
             has = ", ".join(one.name for one in (server.listed or ())[:8])
-            remedy = f"Start the server with it, or cast one that it has{f': {has}' if has else ''}."
+            get = "Name a .gguf file" if server.kind == "embedded" else "Start the server with it"
+            remedy = f"{get}, or cast one that it has{f': {has}' if has else ''}."
         message = f"{model}, which plays {roles(wants)}, is not there."
         yield Diagnosis("missing-model", "models", "error", message, remedy, places(wants, "model"))
 
@@ -227,14 +228,16 @@ def unknown_option(case: DoctorCase) -> Iterator[Diagnosis]:
 
 
 def unsent_setting(case: DoctorCase) -> Iterator[Diagnosis]:
-    """OpenAI's API has no word for a setting."""
+    """OpenAI's API has no word for a setting, or the embedded engine does not have it."""
     for model, names in case.server.unsent.items():
         wants = case.of(model)
         verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
-        message = (
-            f"{', '.join(names)} of {roles(wants)} {verb} not sent to {model}: OpenAI's API has no word for {them}."
-        )
-        remedy = f"Set {them} where that server is started, or take {them} away."
+        if case.server.kind == "embedded":
+            why, start = f"the embedded engine does not have {them}", ""
+        else:
+            why, start = f"OpenAI's API has no word for {them}", f"set {them} where that server is started, or "
+        message = f"{', '.join(names)} of {roles(wants)} {verb} not sent to {model}: {why}."
+        remedy = f"{start}take {them} away.".capitalize()
         yield Diagnosis("ignored", "pipeline", "warning", message, remedy, places(wants))
 
 
