@@ -9,12 +9,12 @@ TASK := Write a function that parses durations such as 90s, 2m and 1h.
 .PHONY: help demo test test-slow bench lint types unit fix schemas docs wheel lock lock-check clean FORCE
 
 help: ## List the targets
-	@echo "make TARGET [PYTHON=/path/to/python]"
+	@echo "make TARGET [PYTHON=/path/to/python] [MODEL=name or file, for demo]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 	  while IFS='|' read -r name text; do printf '  %-10s  %s\n' "$$name" "$$text"; done
 
-demo: .venv/.runtime ## Run the pipeline M1, against Ollama if it is there
-	$(BIN)/llm-gc run pipelines/m1.yaml --backend auto --task "$(TASK)"
+demo: .venv/.runtime ## Hold the conversation M1: with Ollama, else with a very small model that is fetched
+	@$(BIN)/llm-gc demo --task "$(TASK)" $(if $(MODEL),--model "$(MODEL)")
 
 test: lint types unit ## All checks, but the slow tests
 
@@ -70,8 +70,12 @@ clean: ## Remove what make and the tools made; sessions/ stays
 
 # --- The environments
 
-# $(call quietly,LOG,COMMAND): the command's output is shown only where it fails.
-quietly = { $(2); } >$(1) 2>&1 || { cat $(1) >&2; exit 1; }
+# $(call quietly,LOG,COMMAND): the command's output is shown only where it fails. Meanwhile a line now and then says
+# that it is still at it; what says so ends with the recipe's shell, which a Ctrl-C ends.
+quietly = { beat() { s=0; while sleep 4 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+  s=$$((s + 4)); echo "  ... $$s s" >&2; done; }; beat & beat=$$!; \
+  { $(2); } >$(1) 2>&1; code=$$?; kill $$beat 2>/dev/null; \
+  [ $$code -eq 0 ] || { cat $(1) >&2; exit 1; }; }
 pip = python -m pip --disable-pip-version-check --no-input install
 
 # An interpreter that is gone, or another PYTHON than the one that made .venv, makes it anew.

@@ -27,6 +27,6 @@ def test_the_wheel_carries_what_ships(tmp_path: Path) -> None:
         assert {f"llm_gc/shipped/{file.relative_to(ROOT).as_posix()}" for file in files} <= names
     package = [file for file in (ROOT / "llm_gc").rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     assert {file.relative_to(ROOT).as_posix() for file in package} <= names
-    assert {"llm_gc/py.typed", "llm_gc/cli/page/page.html.j2"} <= names
+    assert {"llm_gc/py.typed", "llm_gc/reports/html/page.html.j2"} <= names
     assert not any(name.startswith(("tests/", "benchmarks/", "sessions/")) for name in names)
     assert any(name.endswith("entry_points.txt") for name in names)

@@ -24,17 +24,18 @@ Decorated = Callable[..., Any]
 
 def laid_over(command: Decorated) -> Decorated:
     """Add the options that override parts of the document: ``overrides`` and ``models``."""
-    model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME", callback=_whole_paths,
+    model = click.option("--model", "models", multiple=True, metavar="[ROLE=]NAME",
+                         callback=lambda _, __, models: whole_paths(models),
                          help="Another model, for a role or for all; a .gguf file runs in llm-gc itself.")  # fmt: skip
     override = click.option("--set", "overrides", multiple=True, metavar="PATH=VALUE",
                             help="Lay a value over the pipeline's.")  # fmt: skip
     return override(model(command))
 
 
-def _whole_paths(_: click.Context, __: click.Parameter, models: tuple[str, ...]) -> tuple[str, ...]:
+def whole_paths(models: Sequence[str]) -> tuple[str, ...]:
     """Return the models with the whole paths of those that are files: a record of them is read from anywhere."""
     if not models:
-        return models
+        return ()
     from llm_gc.backends.embedded.model_store import is_path
 
     found = []

@@ -2,6 +2,7 @@
 
 COMMANDS = {
     "run": "Run a conversation, and leave its transcript.",
+    "demo": "Hold a conversation with whatever model can be had.",
     "resume": "Go on with a conversation that was interrupted.",
     "replay": "Prove that a pipeline still makes the requests of a transcript, without a model.",
     "diff": "Say where two conversations part, and why.",

@@ -9,9 +9,9 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
+from asyncio.subprocess import PIPE
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ class Engine:
         try:
             process = self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", str(WORKER),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, limit=MAX_LINE,
+                stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=MAX_LINE,
                 **_apart(),
             )  # fmt: skip
         except (OSError, ValueError) as error:
@@ -229,7 +229,7 @@ def _socket(folder: Path) -> str:
 def _apart() -> dict[str, Any]:
     """Return how to start a process that Ctrl-C in the terminal does not reach."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        return {"creationflags": 0x0000_0200 | 0x0800_0000}  # CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW
     return {"start_new_session": True}
 
 
