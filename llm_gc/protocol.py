@@ -255,6 +255,7 @@ class Reply:
 
     ``seconds`` is all the time that the ask took, loading, retries and their waits included. ``model`` is the name of
     who really spoke where it is not the model asked for. ``tool_calls`` were offered by nobody and are refused.
+    ``unsent`` are the fields of the request, by the server's names, that it refuses and that were left out for that.
     """
 
     content: str = ""
@@ -268,6 +269,7 @@ class Reply:
     model: str | None = None
     tool_calls: tuple[Any, ...] = ()
     cut_by: Cut | None = None
+    unsent: tuple[str, ...] = ()
 
     @property
     def cut(self) -> bool:

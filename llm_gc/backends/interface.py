@@ -64,7 +64,14 @@ class TakenBack:
     """All that had streamed of a reply until now was only thought."""
 
 
-Progress = Loading | Asked | Delta | TakenBack
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something about the server that the user should know; the reply comes all the same."""
+
+    message: str
+
+
+Progress = Loading | Asked | Delta | TakenBack | Noticed
 Notify = Callable[[Progress], None]
 
 

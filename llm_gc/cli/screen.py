@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from llm_gc.backends.interface import Asked, Delta, Loading, Progress, TakenBack
+from llm_gc.backends.interface import Asked, Delta, Loading, Noticed, Progress, TakenBack
 from llm_gc.cli.output import err
 from llm_gc.cli.renderers import Renderer
 from llm_gc.core import Outcome, Turn
@@ -100,6 +100,8 @@ class Screen:
                 self._wait(shown, f"waiting for {ask.label} ({model})")
             case TakenBack():
                 self._void(shown)
+            case Noticed(message):
+                self.trouble(message)
             case Delta(text, thinking):
                 self._hear(shown, Delta(text, thinking if self._thinking else ""))
 

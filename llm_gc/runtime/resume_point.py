@@ -75,7 +75,14 @@ class ResumePoint:
         records += [attempt for turn in self.turns for attempt in turn.attempts]
         try:
             return {
-                one.id: Sent(decoder.request(one), sent.options, sent.format, sent.model, getattr(one, "context", None))
+                one.id: Sent(
+                    decoder.request(one),
+                    sent.options,
+                    sent.format,
+                    sent.model,
+                    getattr(one, "context", None),
+                    sent.unsent,
+                )
                 for one in records
                 if (sent := one.request) is not None
             }

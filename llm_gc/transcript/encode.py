@@ -39,6 +39,7 @@ class Sent(NamedTuple):
     format: Any
     model: str | None
     context: ContextRecord | None = None
+    unsent: tuple[str, ...] | None = None
 
 
 class MessageEncoder:
@@ -98,12 +99,15 @@ class MessageEncoder:
             yield AttemptRecord(id_, error, reply.content, reply.thinking, round(last, 6), reply.tokens, request)
 
     def _request(self, turn: Turn, exchange: Exchange) -> RequestRecord:
-        ask = exchange.ask
-        sent = self._earlier.get(ask.id) or Sent(_request(exchange), ask.options, ask.format, ask.model or None)
+        ask, unsent = exchange.ask, exchange.reply.unsent or None
+        sent = self._earlier.get(ask.id)
+        if sent is None:
+            sent = Sent(_request(exchange), ask.options, ask.format, ask.model or None, unsent=unsent)
         parts = _with_turns(sent.request.parts, exchange) if ask.id in self._earlier else sent.request.parts
         keep, after = self._nearest(turn.speaker, ask, parts)
         added = tuple(self._part(part) for part in parts[keep:])
-        return RequestRecord(sent.options, digest(sent.request.messages), added, after, keep, sent.format, sent.model)
+        sha256 = digest(sent.request.messages)
+        return RequestRecord(sent.options, sha256, added, after, keep, sent.format, sent.model, sent.unsent)
 
     def _context(self, exchange: Exchange) -> ContextRecord | None:
         ask, tokens = exchange.ask, exchange.reply.tokens

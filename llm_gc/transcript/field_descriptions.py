@@ -116,6 +116,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "keep": "With how many of its pieces.",
         "format": "The JSON Schema that the reply was to fit.",
         "model": "The model that was asked, where another one answered.",
+        "unsent": "The fields, by the server's names, that were left out since the server refuses them.",
     },
     "PartRecord": {
         "role": "Whose piece it is; neighbours of one kind are sent as one message.",

@@ -38,7 +38,7 @@ class RequestRecord:
     """What was sent: the options, and the messages as the first ``keep`` parts of request ``after``, then ``parts``.
 
     ``sha256`` is that of the messages as compact JSON, sorted by key, in UTF-8. ``model`` is who was asked, where
-    another answered.
+    another answered, ``unsent`` are fields, by the server's names, that were left out since it refuses them.
     """
 
     options: Mapping[str, Any]
@@ -48,6 +48,7 @@ class RequestRecord:
     keep: int = 0
     format: Any = None
     model: str | None = None
+    unsent: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from urllib.parse import urlsplit
@@ -30,11 +30,12 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal")
 
 @dataclass
 class App:
-    """The whole server, but for its sockets."""
+    """The whole server, but for its sockets. What it `lacks` are paths that it does not know, as an emulator."""
 
     generation: Generation
     version: str
     key: str | None = None
+    lacks: Collection[str] = ()
     interceptions: dict[str, deque[Behaviour]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,7 @@ class App:
             job = self.generation.bystander(request)
             await performance.perform(interceptions.popleft().acts(job))
             return
-        methods = self.routes.get(request.path)
+        methods = None if request.path in self.lacks else self.routes.get(request.path)
         if methods is None:
             await performance.perform(answer(b"404 page not found", 404, TEXT))
         elif request.method not in methods:

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Self
 
@@ -27,7 +27,7 @@ class StandIn:
 
     `reply` makes the answer where no script is left. `words_per_second` and `latency` (seconds before
     the first word) are the speed of replies that are made up; without them there is no waiting at all.
-    A request that does not show `key`, if there is one, is refused.
+    A request that does not show `key`, if there is one, is refused. The paths that it `lacks` it does not know.
     `context` is the window of a model that says nothing else, `library` what can be pulled,
     `remember` how many requests are kept, `clock` where the time of day comes from, and `seconds` those by
     which idle models are unloaded.
@@ -49,6 +49,7 @@ class StandIn:
         host: str = "127.0.0.1",
         port: int = 0,
         key: str | None = None,
+        lacks: Collection[str] = (),
         remember: int | None = None,
         clock: Callable[[], int] = time.time_ns,
         seconds: Callable[[], float] = time.monotonic,
@@ -69,6 +70,7 @@ class StandIn:
             ),
             version,
             key,
+            lacks,
         )
         self._address = (host, port)
         self._started = threading.Event()

@@ -315,6 +315,16 @@ def test_a_reply_that_names_itself_keeps_both_forms() -> None:
     assert sent["turns.2"][1] == {"role": "assistant", "content": "anna: Hello."}
 
 
+def test_what_a_server_refused_is_recorded() -> None:
+    """The fields that were left out of a request are named with it, and only where there are such."""
+    conversation = talk(["anna", "ben"])
+    drive(conversation, [replace(said("Hello."), unsent=("seed",)), said("Hi.")])
+    made = transcript(conversation)
+    assert [turn.request.unsent for turn in made.turns] == [("seed",), None]
+    assert ["unsent" in turn["request"] for turn in plain(made)["turns"]] == [True, False]
+    assert load(json.loads(dumps(made))) == made
+
+
 def test_attempts_are_told_apart() -> None:
     """Tries of the same ask share its request; a repair and a shorter request are asks of their own."""
     attempt = Attempt(Failure("broken", "It broke.", retry=True), "half", "", 2.0)

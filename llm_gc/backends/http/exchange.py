@@ -12,7 +12,7 @@ from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.http.accumulator import Accumulator
 from llm_gc.backends.http.server import Server, pieces_of
 from llm_gc.backends.http.server_errors import Failed, RequestPlace, of_bad, of_error, of_status, of_transport
-from llm_gc.backends.http.stream import BadLine, ErrorLine
+from llm_gc.backends.http.stream import BadLine, ErrorLine, Said, read_body
 from llm_gc.backends.http.timeouts import (
     Activity,
     SilenceWatch,
@@ -24,6 +24,8 @@ from llm_gc.backends.http.timeouts import (
     unbegun,
 )
 from llm_gc.protocol import Ask, Cut, Failure
+
+_REFUSED = (400, 422)
 
 FAREWELL = 0.5
 """For how many seconds the stream's end is waited for once the reply is whole, to keep the connection."""
@@ -106,6 +108,8 @@ class HttpExchange(LimitedExchange):
         """Take what is asked, and the ``activity`` of the model that is asked."""
         super().__init__(server.place(ask.model), ask, hearing, activity)
         self._server = server
+        self.refusal: Said | None = None
+        """What the server said of a request that it does not take as it is."""
 
     async def _listen(
         self, path: str, body: Mapping[str, Any], timer: asyncio.Timeout, silence: SilenceWatch
@@ -122,6 +126,8 @@ class HttpExchange(LimitedExchange):
             kind, location = (self._server.header(response, name) for name in ("content-type", "location"))
             if response.status_code != 200:
                 said = await self._server.read_error(response)
+                if response.status_code in _REFUSED:
+                    self.refusal = read_body(said)
                 return of_status(self._place, response.status_code, said, location)
             passed = await self._hear(pieces_of(response), timer, silence)
         trouble = self._hearing.trouble

@@ -7,7 +7,7 @@ to the connection alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -110,6 +110,12 @@ def parts(url: str) -> tuple[str, str, str]:
     scheme, _, rest = url.partition("://")
     hostport, slash, path = rest.partition("/")
     return scheme, _split(hostport.rpartition("@")[2])[0], slash + path
+
+
+def superfluous(url: str, ends: Sequence[str]) -> str:
+    """Return which of ``ends`` a base URL has too much, as one that was copied from a request has; empty for none."""
+    path = parts(url)[2].lower()
+    return next((end for end in ends if path.endswith(end)), "")
 
 
 def is_loopback(host: str) -> bool:

@@ -10,6 +10,7 @@ class ServerKind(NamedTuple):
 
     ``variable`` names it in the environment, ``default`` is where it is if nobody says, ``port`` is that of an address
     without one. ``get`` tells how to come by a model; ``busy`` are the statuses after which another try is worth it.
+    ``superfluous`` are ends of a path that belong to single requests, and not to the address.
     """
 
     name: str
@@ -18,6 +19,7 @@ class ServerKind(NamedTuple):
     port: int
     start: str
     get: str
+    superfluous: tuple[str, ...]
     busy: tuple[int, ...] = (502, 503)
 
 
@@ -31,6 +33,7 @@ OLLAMA = ServerKind(
     port=11434,
     start="See that the server runs (`ollama serve`), or point elsewhere with --host or OLLAMA_HOST.",
     get="get it with `ollama pull {model}`",
+    superfluous=("/v1", "/api"),
 )
 
 OPENAI = ServerKind(
@@ -40,6 +43,7 @@ OPENAI = ServerKind(
     port=80,
     start="See that the server runs, or point elsewhere with --host or OPENAI_BASE_URL.",
     get="start it with that model, or cast one that it has",
+    superfluous=("/chat/completions", "/completions", "/models"),
     busy=(429, 502, 503, 504),
 )
 
@@ -50,5 +54,6 @@ EMBEDDED = ServerKind(
     port=0,
     start="Install it with `pip install 'llm-gc[embedded]'`.",
     get="name a .gguf file, or a model that `llm-gc doctor --backend embedded` lists",
+    superfluous=(),
     busy=(),
 )

@@ -133,7 +133,10 @@ class Server:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, model: str = ""
     ) -> dict[str, Any]:
         """Make one exchange, and return the JSON object that was answered."""
-        answer = await self.fetch(method, path, body, model=model)
+        return self.object_of(await self.fetch(method, path, body, model=model), path, model=model)
+
+    def object_of(self, answer: Answer, path: str, *, model: str = "") -> dict[str, Any]:
+        """Return the JSON object that was answered; raise ``Failed`` where there is none."""
         if answer.status != 200:
             raise Failed(of_status(self.place(model), answer.status, answer.body, answer.location))
         value = answer.object()

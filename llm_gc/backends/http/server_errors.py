@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from typing import NamedTuple
 
 from llm_gc.backends.http._httpx import httpx
+from llm_gc.backends.http.hosts import superfluous
 from llm_gc.backends.http.kinds import OLLAMA, ServerKind
 from llm_gc.backends.http.redact import NO_SECRETS, Redactor
 from llm_gc.backends.http.stream import BadLine, Said, quote, read_body
@@ -17,6 +19,10 @@ _DIED = ("unexpectedly stopped", "unexpected EOF")
 _NO_MEMORY = ("out of memory", "cudamalloc failed", "failed to allocate", "requires more system memory")
 _NOT_LOADED = ("model failed to load",)
 _GONE = ("disconnected", "closed connection")
+NO_TLS = "it speaks no TLS; try http://"
+_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says where the answer to a handshake is no TLS."""
+
 _FORBIDDEN = (
     "answered 403 without a word: it may block the Host or Origin header of the request. Call it by a name "
     "of its own machine (127.0.0.1, localhost), or set OLLAMA_HOST where it runs"
@@ -69,6 +75,11 @@ def of_status(place: RequestPlace, status: int, body: bytes, location: str = "")
     if status in (404, 405):
         return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this {place.kind.name}?")
     return of_error(place, said, status)
+
+
+def is_unknown_request(status: int, body: bytes) -> bool:
+    """Check whether an answer says that the server does not know the request, and not that it lacks a model."""
+    return status in (404, 405, 501) and not _is_missing(read_body(body))
 
 
 def of_error(place: RequestPlace, said: Said, status: int = 200) -> Failure:
@@ -142,12 +153,30 @@ def why(error: BaseException) -> str:
             cause = cause.exceptions[0]
         if isinstance(cause, socket.gaierror):
             return "its name is not known"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({quote(cause.verify_message)})"
+        if isinstance(cause, ssl.SSLError):  # whose errno is none of the system's
+            return NO_TLS if cause.reason in _PLAIN else f"TLS failed ({quote(cause.reason or str(cause)).lower()})"
         if isinstance(cause, OSError) and cause.errno:  # whose own words, in asyncio, are a pair of numbers
             reason = os.strerror(cause.errno).lower()
         if cause is None:
             break
         cause = cause.__cause__ or cause.__context__
     return reason
+
+
+def late(url: str, seconds: float) -> str:
+    """Return the reason for which a server is absent that took a connection, or not even that, and said nothing."""
+    tls = "; if it speaks no TLS, write http://" if url.startswith("https:") else ""
+    return f"no answer within {seconds:g}s{tls}"
+
+
+def something_else(url: str, kind: ServerKind, status: int, content_type: str) -> str:
+    """Return the reason for which a server is absent where something answers that is not of its kind."""
+    end = superfluous(url, kind.superfluous)
+    advice = f"; leave {end} away from the address: {mask(url[: -len(end)])}" if end else ""
+    what = f", {quote(content_type, 60)}" if content_type else ""
+    return f"what answers is something else (HTTP {status}{what}){advice}"
 
 
 def _is_missing(said: Said) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from typing import Any, Literal, NamedTuple, Protocol
 
 from llm_gc.backends.http.redact import Redactor
@@ -69,6 +70,13 @@ _TOO_LONG = (
     "maximum context length is",
     "context_length_exceeded",
 )
+NO_WORD = "an error without a word that can be read"
+_WORDS = ("message", "detail", "msg", "errors", "error_description", "title")
+"""The keys under which an error has its words, the usual ones first."""
+
+_SEVERAL = 3
+"""So many of several errors are read."""
+
 _SIZES = re.compile(r"\((\d{1,12}) tokens\)")
 _WINDOW = re.compile(r"maximum context length is (\d{1,12}) tokens.*?(\d{1,12}) (?:input )?tokens", re.DOTALL)
 
@@ -98,29 +106,62 @@ class Said(NamedTuple):
 def read_body(body: bytes) -> Said:
     """Read the body of an answer whose status says that it is an error."""
     text = body.decode("utf-8", "replace").strip()
-    value = _object(text)
+    value = _json(text)
     if value is None:
-        return Said(text)
-    return read_error(value.get("error", value if isinstance(value.get("message"), str) else text))
+        return Said(_title(text) or text)
+    said = read_error(value)
+    return said if said.message != NO_WORD or "error" in value else Said(text)
 
 
 def read_error(error: Any) -> Said:
-    """Read the value of an ``error`` key: a text, JSON inside a text (the engine's error), or an object."""
+    """Read an error in whichever form it has: a text, JSON inside a text (the engine's error), an object or a list."""
     inner = error
-    for _ in range(2):  # {"error": "{\"error\": {…}}"}
-        found = _object(inner) if isinstance(inner, str) else inner
+    for _ in range(3):  # {"error": "{\"error\": {…}}"}
+        found = _json(inner) if isinstance(inner, str) else inner
+        if isinstance(found, list) and found and isinstance(found[0], dict) and "error" in found[0]:
+            found = found[0]
         if not isinstance(found, dict):
             break
-        inner = found.get("error", found)
-    if isinstance(inner, str):
-        return _sized(Said(inner))
-    if not isinstance(inner, dict) or not isinstance(inner.get("message"), str):
-        return Said("an error without a word that can be read")
-    if _object(inner["message"]) is not None and "error" in inner["message"]:  # the engine's, in an object of OpenAI's
-        return read_error(inner["message"])
+        inner = found["error"] if isinstance(found.get("error"), (str, dict)) and found["error"] else found
+        if inner is found:
+            break
+    text = _text_of(inner)
+    if not text:
+        return Said(NO_WORD)
+    if _json(text) is not None and "error" in text:  # the engine's, in an object of OpenAI's
+        return read_error(text)
+    if not isinstance(inner, dict):
+        return _sized(Said(text))
     code, kind = inner.get("code"), inner.get("type")  # OpenAI's code, where it is a word, says more than its type
-    said = Said(inner["message"], next((word for word in (code, kind) if isinstance(word, str) and word), ""))
+    said = Said(text, next((word for word in (code, kind) if isinstance(word, str) and word), ""))
     return _sized(said, natural(inner.get("n_prompt_tokens")), natural(inner.get("n_ctx")))
+
+
+def _text_of(error: Any) -> str:
+    """Return the words of an error; empty where it has none."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(_text_of, error[:_SEVERAL])))
+    if not isinstance(error, dict):
+        return ""
+    words = next((text for key in _WORDS if (text := _text_of(error.get(key)))), "")
+    where = error.get("loc")  # FastAPI's place in the request: ["body", "temperature"]
+    place = ".".join(str(part) for part in where if part != "body") if isinstance(where, list) else ""
+    return f"{words} ({place})" if words and place else words
+
+
+def _title(text: str) -> str:
+    """Return the title of an HTML page, as a proxy answers with; empty where the text is no such page."""
+    if not text.startswith("<"):
+        return ""
+    lower = text.lower()
+    for tag in ("title", "h1"):
+        begin = lower.find(">", lower.find(f"<{tag}")) + 1 if f"<{tag}" in lower else 0
+        end = lower.find(f"</{tag}", begin)
+        if begin and end > begin and (words := unescape(text[begin:end]).strip()):
+            return f"{words} (the title of a web page)"
+    return ""
 
 
 def _sized(said: Said, prompt: int | None = None, window: int | None = None) -> Said:
@@ -135,14 +176,14 @@ def _sized(said: Said, prompt: int | None = None, window: int | None = None) -> 
     return Said(said.message, said.type, prompt, window)
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    if not text.lstrip().startswith("{"):
+def _json(text: str) -> dict[str, Any] | list[Any] | None:
+    if not text.lstrip().startswith(("{", "[")):
         return None
     try:
         value = load_json(text)
     except ValueError:
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, (dict, list)) else None
 
 
 MAX_LINE = 4 * 2**20

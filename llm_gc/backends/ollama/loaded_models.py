@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from llm_gc.backends.http.server import Server
-from llm_gc.backends.http.server_errors import Failed, of_bad, of_error
+from llm_gc.backends.http.server import Answer, Server
+from llm_gc.backends.http.server_errors import Failed, is_unknown_request, of_bad, of_error
 from llm_gc.backends.http.stream import CUT_SHORT, BadLine, natural, read_error
 from llm_gc.backends.http.timeouts import Activity, not_loaded
 from llm_gc.backends.interface import Loading, Notify, ignore
@@ -181,6 +181,8 @@ def _left(entry: Mapping[str, Any], now: datetime) -> int | None:
     return max(1, math.ceil((until - now).total_seconds()))
 
 
+SHOW, PS = "/api/show", "/api/ps"
+
 FAREWELL = 2.0
 """For how many seconds a server is waited for at the end, to give its models back."""
 
@@ -193,14 +195,28 @@ class Models:
         self.server, self._clock = server, clock
         self.shelf, self.keeping = HeldModels(clock), KeepAlive(clock)
         self.version = ""
+        self.unknown: dict[str, None] = {}
+        """The requests that this server does not know, as emulators of Ollama do not know all of them."""
+
         self._abilities: dict[str, Ability] = {}
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
 
     async def show(self, model: str) -> dict[str, Any]:
-        """Ask what the server knows about ``model``."""
-        about = await self.server.ask("POST", "/api/show", {"model": model}, model=model)
+        """Ask what the server knows about ``model``; nothing where it does not know how to tell."""
+        about: dict[str, Any] = {}
+        if SHOW not in self.unknown:
+            answer = await self.server.fetch("POST", SHOW, {"model": model}, model=model)
+            if not self._takes_as_unknown(SHOW, answer):
+                about = self.server.object_of(answer, SHOW, model=model)
         self._abilities[normalise(model)] = ability_of(about)
         return about
+
+    def _takes_as_unknown(self, path: str, answer: Answer) -> bool:
+        """Check whether an answer says that the server does not know a request, and remember that."""
+        if not is_unknown_request(answer.status, answer.body):
+            return False
+        self.unknown[path] = None
+        return True
 
     async def ability(self, model: str) -> Ability:
         """Return what ``model`` can do about thinking, as far as the server tells it now."""
@@ -229,11 +245,14 @@ class Models:
 
         Of ``models`` it is noted how long the server keeps them; ``loaded`` tells that we have just had them loaded.
         """
+        if PS in self.unknown:
+            return None
         try:
             async with asyncio.timeout(self.server.connect):
-                answer = await self.server.fetch("GET", "/api/ps")
+                answer = await self.server.fetch("GET", PS)
         except (Failed, TimeoutError):
             return None
+        self._takes_as_unknown(PS, answer)
         held = answer.object() if answer.status == 200 else None
         for model in models if held is not None else ():
             self.keeping.learn(held, _moment(answer.date), model, loaded=loaded)

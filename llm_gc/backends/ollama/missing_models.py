@@ -65,6 +65,16 @@ def cannot_think(place: RequestPlace) -> str:
     )
 
 
+def does_not_know(place: RequestPlace, requests: Sequence[str]) -> str:
+    """Return what is not known where an emulator of Ollama does not know some of its requests."""
+    lost = {
+        "/api/show": "what its models can do and which windows they were trained for",
+        "/api/ps": "which models it has loaded, and for how long",
+    }
+    what = "; ".join(lost[path] for path in requests if path in lost)
+    return f"{place} does not know {_listed(requests)}, as an Ollama server does: it is not known {what}"
+
+
 def always_thinks(place: RequestPlace) -> str:
     """Report that a model cannot be told not to think."""
     return (

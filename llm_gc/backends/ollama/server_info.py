@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from llm_gc.backends.gather import together
+from llm_gc.backends.http.kinds import OLLAMA
 from llm_gc.backends.http.server import Answer
-from llm_gc.backends.http.server_errors import Failed, of_status, why
+from llm_gc.backends.http.server_errors import Failed, late, of_status, something_else, why
 from llm_gc.backends.http.stream import natural
 from llm_gc.backends.interface import Examination, Facts, HeldModel, ListedModel, ModelFacts, ModelRecord, Notify
 from llm_gc.backends.ollama.loaded_models import Models
@@ -21,6 +22,7 @@ from llm_gc.backends.ollama.missing_models import (
     beyond_training,
     cannot_chat,
     cannot_think,
+    does_not_know,
     lacking,
     takes_no_level,
     thinks_for_format,
@@ -109,8 +111,8 @@ class OllamaSurvey:
             if answer.status in (401, 403) or 300 <= answer.status < 400 or answer.status >= 500:
                 failure = of_status(self._server.place(), answer.status, answer.body, answer.location)
                 raise ServerError(failure.message)
-            kind = f", {answer.content_type}" if answer.content_type else ""
-            raise absent(self._server.address, f"what answers is something else (HTTP {answer.status}{kind})")
+            address = self._server.address
+            raise absent(address, something_else(address.url, OLLAMA, answer.status, answer.content_type))
         self.version = self._models.version = version
         self.tags = await self._asked(self._server.ask("GET", "/api/tags"))
 
@@ -125,10 +127,18 @@ class OllamaSurvey:
         """Learn what each model is that is there."""
         lacking = self.lacking()
         there = [model for model in self._wanted if model not in (*lacking.missing, *lacking.remote)]
-        answers = await asyncio.gather(*(self._asked(self._models.show(model)) for model in there))
+        asked = asyncio.gather(*(self._asked(self._models.show(model)) for model in there))
+        held = self._models.listing()  # whether it can be had: some emulators do not know this request
+        answers, _ = await asyncio.gather(asked, held)
         self._shown = dict(zip(there, answers, strict=True))
         for model, shown in self._shown.items():
             self.facts[model] = about_model(entry_of(self.tags, model), shown, self.version)
+
+    def untold(self) -> list[str]:
+        """Return what cannot be known of a server that does not know all of Ollama's requests."""
+        if not self._models.unknown:
+            return []
+        return [does_not_know(self._server.place(), list(self._models.unknown))]
 
     def declared(self, model: str) -> int | None:
         """Return the ``num_ctx`` that a model brings along."""
@@ -227,7 +237,7 @@ class OllamaSurvey:
             async with asyncio.timeout(seconds):
                 return await self._server.fetch("GET", "/api/version")
         except TimeoutError:
-            raise absent(self._server.address, f"no answer within {seconds:g}s") from None
+            raise absent(self._server.address, late(self._server.address.url, seconds)) from None
         except Failed as failed:
             raise absent(self._server.address, why(failed.__cause__ or failed)) from failed
 
@@ -277,7 +287,7 @@ async def find_facts(casts: Sequence[tuple[ModelConfig, Models]], load_timeout: 
             for casting in survey.castings
         },
         (
-            *(words for survey in surveys for words in (*survey.unable(), *survey.unwilling())),
+            *(words for survey in surveys for words in (*survey.untold(), *survey.unable(), *survey.unwilling())),
             *(words for survey in surveys for words in (*survey.beyond(), *survey.narrow())),
             *(words for found in refused for words in found),
         ),
@@ -298,6 +308,7 @@ async def examine(models: Models, castings: Sequence[ModelConfig]) -> Examinatio
         return replace(found, trouble=str(error), is_absent=True)
     except ServerError as error:
         return replace(found, trouble=str(error))
+    found = replace(found, warnings=(*found.warnings, *survey.untold()))
     return replace(found, models=_records(survey), held=await held(models))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from llm_gc.backends.gather import together
 from llm_gc.backends.http.accumulator import Accumulator, structured_in, thoughts_of
@@ -18,16 +19,17 @@ from llm_gc.backends.http.server import Server
 from llm_gc.backends.http.server_errors import Failed
 from llm_gc.backends.http.stream import StreamDecoder
 from llm_gc.backends.http.timeouts import Activity
-from llm_gc.backends.interface import Asked, Examination, Facts, Notify, ignore
+from llm_gc.backends.interface import Asked, Examination, Facts, Noticed, Notify, ignore
+from llm_gc.backends.openai.refusals import refused_field, unsent, without
 from llm_gc.backends.openai.server_info import KEY, OpenAISurvey, examine, find, key_for, lacking
 from llm_gc.backends.openai.wire import Events, reply_request
 from llm_gc.errors import UsageError
-from llm_gc.protocol import Ask, Failure, ModelConfig, Reply
+from llm_gc.protocol import Ask, Cut, Failure, ModelConfig, Reply
 
 
 @dataclass
 class _KnownServer:
-    """A server, and the key that it is shown; what each of its models is at for us.
+    """A server, and the key that it is shown; what each of its models is at for us, and which fields it refuses.
 
     It is ``is_doubtful`` whether the last of them has gone: it failed.
     """
@@ -35,6 +37,7 @@ class _KnownServer:
     server: Server
     key: str | None
     activities: defaultdict[str, Activity] = field(default_factory=lambda: defaultdict(Activity))
+    refused: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     is_doubtful: bool = False
 
     async def settle(self) -> None:
@@ -85,19 +88,34 @@ class OpenAI(HttpClient[_KnownServer]):
             return Reply(failure=Failure("refused", f"{ask.model}: {error}."))
         path, body = reply_request(ask)
         await known.settle()
-        notify(Asked(ask.model))
-        decoder = StreamDecoder(Events(), max_reply=self._max_reply)
-        hearing = Accumulator(decoder, thoughts_of(ask), notify, self._clock, known.server.redactor)
-        exchange = HttpExchange(known.server, ask, hearing, known.activities[ask.model])
+        while True:
+            refused = known.refused[ask.model]
+            sent = without(body, refused)
+            notify(Asked(ask.model))
+            decoder = StreamDecoder(Events(), max_reply=self._max_reply)
+            hearing = Accumulator(decoder, thoughts_of(ask), notify, self._clock, known.server.redactor)
+            exchange = HttpExchange(known.server, ask, hearing, known.activities[ask.model])
+            ended = await self._run(known, exchange, path, sent, self._clock() - began)
+            field = None if exchange.refusal is None else refused_field(exchange.refusal, sent)
+            if field is None:
+                break
+            refused[field] = None
+            notify(Noticed(f"{known.server.place(ask.model)} refuses {field}, which is left out from now on"))
+        named = hearing.end.model if hearing.end is not None else None
+        reply = hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
+        return structured_in(replace(reply, unsent=unsent(body, sent)), ask.format, notify)
+
+    async def _run(
+        self, known: _KnownServer, exchange: HttpExchange, path: str, body: Mapping[str, Any], spent: float
+    ) -> Failure | Cut | None:
+        """Run an exchange; remember whether the server may still be at it."""
         is_over = False
         try:
-            ended = await exchange.run(path, body, self._clock() - began)
+            ended = await exchange.run(path, body, spent)
             is_over = ended is None
         finally:
             known.is_doubtful = not is_over
-        named = hearing.end.model if hearing.end is not None else None
-        reply = hearing.reply(ask, ended, None, self._clock() - began, named if named != ask.model else None)
-        return structured_in(reply, ask.format, notify)
+        return ended
 
     async def examine(self, place: ModelConfig, castings: Sequence[ModelConfig]) -> Examination:
         """Examine the server of ``place`` for ``castings``, all of which are played there."""

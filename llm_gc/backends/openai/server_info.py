@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from llm_gc.backends.http.hosts import Address, find_address, is_loopback, parts
+from llm_gc.backends.http.hosts import Address, find_address, is_loopback, parts, superfluous
 from llm_gc.backends.http.kinds import KEY_VARIABLE, OPENAI
 from llm_gc.backends.http.server import Answer, Server
-from llm_gc.backends.http.server_errors import Failed, of_status, why
+from llm_gc.backends.http.server_errors import Failed, late, of_status, something_else, why
 from llm_gc.backends.http.stream import natural
 from llm_gc.backends.interface import Examination, ListedModel, ModelFacts, ModelRecord
 from llm_gc.backends.openai.wire import unsent
@@ -86,14 +86,16 @@ class OpenAISurvey:
 
         """
         answer = await self._find()
+        address = self._server.address
         if answer.status in (404, 405):
+            if superfluous(address.url, OPENAI.superfluous):
+                raise self._absent(something_else(address.url, OPENAI, answer.status, answer.content_type))
             return
         if answer.status != 200:
             raise ServerError(self._refusal(answer))
         data = (answer.object() or {}).get("data")
         if not isinstance(data, list):
-            kind = f", {answer.content_type}" if answer.content_type else ""
-            raise self._absent(f"what answers is something else (HTTP {answer.status}{kind})")
+            raise self._absent(something_else(address.url, OPENAI, answer.status, answer.content_type))
         self._entries = {str(entry["id"]): entry for entry in data if isinstance(entry, dict) and "id" in entry}
 
     def missing(self) -> str:
@@ -197,7 +199,7 @@ class OpenAISurvey:
             async with asyncio.timeout(seconds):
                 return await self._server.fetch("GET", "/models")
         except TimeoutError:
-            raise self._absent(f"no answer within {seconds:g}s") from None
+            raise self._absent(late(self._server.address.url, seconds)) from None
         except Failed as failed:
             raise self._absent(why(failed.__cause__ or failed)) from failed
 

@@ -54,6 +54,8 @@ def unsent(casting: ModelConfig) -> list[str]:
 
 _NO_DATA = ("event", "id", "retry")
 _DONE = "[DONE]"
+_NOTHING = ("", "null")
+"""The data of events by which some servers show only that they are still there."""
 
 
 class Events:
@@ -80,11 +82,13 @@ class Events:
         data = data.strip() if field == "data" else text
         if data == _DONE:
             return [self._end()]
+        if field == "data" and data in _NOTHING:
+            return []
         value = read_object(data)
         if isinstance(value, BadLine):
             return [value]
-        if value.get("error") is not None or value.get("object") == "error":
-            return [ErrorLine(read_error(value.get("error") or value))]
+        if value.get("error") is not None or value.get("object") == "error" or _is_bare_error(value):
+            return [ErrorLine(read_error(value))]
         try:
             return self._read(value)
         except TypeError:
@@ -125,9 +129,23 @@ class Events:
 
 def _piece(message: dict[str, Any], choice: dict[str, Any]) -> StreamPiece:
     """Return what an event says; thinking goes by two names, and a completion's text is beside."""
-    text = read_part(message, "content", str) or read_part(choice, "text", str)
+    text = _content(message) or read_part(choice, "text", str)
     thinking = read_part(message, "reasoning_content", str) or read_part(message, "reasoning", str)
     return StreamPiece(text, thinking, tuple(read_part(message, "tool_calls", list)))
+
+
+def _content(message: dict[str, Any]) -> str:
+    """Return the text of a message, which some servers send in parts, as it may be sent to them."""
+    content = message.get("content")
+    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
+        return "".join(read_part(part, "text", str) for part in content)
+    text: str = read_part(message, "content", str)
+    return text
+
+
+def _is_bare_error(value: dict[str, Any]) -> bool:
+    """Check whether an object is an error that is by itself, in the words of FastAPI."""
+    return "choices" not in value and isinstance(value.get("detail"), (str, list))
 
 
 def _seconds(milliseconds: Any) -> float | None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import threading
 from dataclasses import replace
 
 import pytest
 
 from llm_gc.backends.http._httpx import httpx
-from llm_gc.backends.http.server_errors import RequestPlace, of_bad, of_error, of_status, of_transport, why
+from llm_gc.backends.http.server_errors import RequestPlace, late, of_bad, of_error, of_status, of_transport, why
 from llm_gc.backends.http.stream import BadLine, Said
 from llm_gc.backends.http.timeouts import Spoken, overdue, stalled, unbegun
-from llm_gc.protocol import Cut, Failure
-from tests.backends.ollama.asking import an_ask
+from llm_gc.backends.openai import OpenAI
+from llm_gc.errors import ServerUnreachable
+from llm_gc.protocol import Cut, Failure, ModelConfig
+from tests.backends.ollama.asking import an_ask, run
 
 PLACE = RequestPlace("http://me:secret@gpu:9", "demo:1b")
 GRAMMAR = json.dumps({"error": {"message": "JSON schema conversion failed", "type": "invalid_request_error"}})
@@ -98,6 +102,40 @@ def test_any_body_of_an_error_is_read(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "no such word"}, "no such word"),
+        ({"error": {"message": "no such word"}}, "no such word"),
+        ({"error": {"error": {"message": "no such word"}}}, "no such word"),
+        ([{"error": {"code": 400, "message": "no such word", "status": "INVALID_ARGUMENT"}}], "no such word"),
+        ({"message": "no such word"}, "no such word"),
+        ({"detail": "no such word"}, "no such word"),
+        ({"detail": {"message": "no such word"}}, "no such word"),
+        (
+            {"detail": [{"loc": ["body", "temperature"], "msg": "at most 2"}, {"loc": ["body", "a", 0], "msg": "no"}]},
+            "at most 2 (temperature); no (a.0)",
+        ),
+        ({"error": {"detail": "no such word"}}, "no such word"),
+        ({"error": None}, "an error without a word that can be read"),
+        ("no such word", '"no such word"'),
+    ],
+)
+def test_an_error_is_read_in_each_of_its_forms(body: object, words: str) -> None:
+    """Servers, the frameworks that they are made with and what is before them have forms of their own."""
+    failure = of_status(PLACE, 400, json.dumps(body).encode())
+    assert f"(HTTP 400): {words}." in failure.message
+
+
+def test_of_a_page_the_title_is_read() -> None:
+    """A proxy answers with a web page; its title says what is wrong, or else its first heading."""
+    title = of_status(PLACE, 502, b"<html><head><TITLE>502 Bad &amp; Gateway</TITLE></head><h1>nginx</h1></html>")
+    assert "502 Bad & Gateway (the title of a web page)" in title.message
+    assert title.retry
+    assert "(HTTP 400): Busy (the title" in of_status(PLACE, 400, b"<!doctype html><h1 class=a>Busy</h1>").message
+    assert "<p>no</p>" in of_status(PLACE, 400, b"<p>no</p>").message
+
+
+@pytest.mark.parametrize(
     ("message", "retry"),
     [
         ("an error was encountered while running the model: unexpected EOF", True),
@@ -144,6 +182,44 @@ def test_the_root_of_an_error_is_told() -> None:
     middle.__cause__ = socket.gaierror(-2, "Name or service not known")
     assert why(top) == "its name is not known"
     assert why(httpx.ReadError("")) == "ReadError"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), "it speaks no TLS; try http://"),
+        (ssl.SSLError(1, "[SSL: NO_CIPHERS] no ciphers"), "TLS failed (no_ciphers)"),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "its certificate is not trusted"),
+    ],
+)
+def test_what_is_wrong_with_tls_is_told(error: ssl.SSLError, words: str) -> None:
+    """Its numbers are none of the system's, where 1 is an operation that is not permitted."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        error.reason = str(error.args[1]).partition("]")[0].removeprefix("[SSL: ")
+    else:
+        error.verify_message = "self-signed certificate"
+    top = httpx.ConnectError("")
+    top.__cause__ = error
+    assert words in of_transport(PLACE, top, begun=False).message
+
+
+def test_https_at_a_server_without_tls_says_so() -> None:
+    """With a real socket, which answers a handshake in plain words."""
+
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(ServerUnreachable, match="it speaks no TLS; try http://"):
+            run(OpenAI(url).preflight([ModelConfig("demo:1b")], 5.0))
+        thread.join()
+    assert late("https://gpu:9", 5).endswith("if it speaks no TLS, write http://")
+    assert late("http://gpu:9", 5) == "no answer within 5s"
 
 
 def test_what_is_no_reply_is_shown_with_its_type() -> None:

@@ -72,12 +72,12 @@ def test_the_facts_are_found() -> None:
 
 
 def test_each_thing_is_asked_once() -> None:
-    """Many castings of few models cost one version, one list, and one look at each model."""
+    """Many castings of few models cost one version, two lists, and one look at each model."""
     with StandIn([DEMO, OTHER]) as server:
         castings = [ModelConfig(name, options={"num_ctx": 512}) for name in ("demo:1b", "other:7b") * 5]
         found(Ollama(server.url), *castings)
         paths = sorted(request.path for request in server.requests)
-    assert paths == ["/api/show", "/api/show", "/api/tags", "/api/version"]
+    assert paths == ["/api/ps", "/api/show", "/api/show", "/api/tags", "/api/version"]
 
 
 def test_no_castings_need_no_server() -> None:
@@ -375,3 +375,32 @@ def test_a_level_that_was_refused_is_not_sent_again() -> None:
         reply = run(both())
         assert server.chats[-1].json["think"] is True
     assert reply.failure is None
+
+
+@pytest.mark.parametrize("lacks", ["/api/show", "/api/ps"])
+def test_an_emulator_that_does_not_know_all_requests_is_used(lacks: str) -> None:
+    """What cannot be known of it is said once, before the first turn; it is asked for replies all the same."""
+
+    async def go(ollama: Ollama) -> tuple[Facts, list[str]]:
+        try:
+            facts = await ollama.preflight([ModelConfig("demo:1b")], 5.0)
+            return facts, [(await ollama.reply(an_ask())).content for _ in range(2)]
+        finally:
+            await ollama.aclose()
+
+    with StandIn([DEMO], lacks=(lacks,)) as server:
+        server.script(Say("Yes."), Say("No."))
+        facts, said = run(go(Ollama(server.url)))
+        paths = [request.path for request in server.requests]
+    assert said == ["Yes.", "No."]
+    [warning] = facts.warnings
+    assert f"does not know {lacks}, as an Ollama server does" in warning
+    assert paths.count(lacks) == 1
+
+
+@pytest.mark.parametrize("end", ["/v1", "/api"])
+def test_a_path_that_belongs_to_single_requests_is_named(end: str) -> None:
+    """An address that was copied from a request says what to leave away of it."""
+    with StandIn([DEMO]) as server, pytest.raises(ServerUnreachable) as caught:
+        found(Ollama(None, environ={"OLLAMA_HOST": f"{server.url}{end}"}), ModelConfig("demo:1b"))
+    assert f"leave {end} away from the address: {server.url}." in str(caught.value)

@@ -61,6 +61,24 @@ def test_where_reads_are_split_makes_no_difference() -> None:
     assert decode(b"event: message\nid: 7\nretry: 10\n" + REPLY) == whole
 
 
+def test_signs_of_life_are_no_trouble() -> None:
+    """Comments, events without data and events without choices only show that the server is still there."""
+    signs = b": keep-alive\n\ndata: null\n\ndata:\n\n" + event() + event().replace(b"[]", b"null")
+    events = [event({"content": "Grü"}), event({"content": "ße"}), event({}, "stop"), DONE]
+    assert decode(signs.join([b"", *events])) == [
+        StreamPiece("Grü"),
+        StreamPiece("ße"),
+        StreamLast(),
+        StreamEnd("stop", "m"),
+    ]
+
+
+def test_a_text_may_come_in_parts() -> None:
+    """As it may be sent to such a server."""
+    parts = [{"type": "text", "text": "Grü"}, {"type": "text", "text": "ße"}]
+    assert decode(event({"content": parts}), DONE)[0] == StreamPiece("Grüße")
+
+
 @pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
 def test_thinking_goes_by_two_names(key: str) -> None:
     """Either is thinking, and none of the text."""
@@ -108,6 +126,7 @@ def test_figures_of_llama_cpp_are_taken() -> None:
         ({"error": {"message": "no", "type": "t", "code": "too_big"}}, Said("no", "too_big")),
         ({"object": "error", "message": "no", "type": "BadRequestError"}, Said("no", "BadRequestError")),
         ({"error": "no"}, Said("no")),
+        ({"detail": "no"}, Said("no")),
     ],
 )  # fmt: skip
 def test_an_error_in_the_middle_is_an_error(said: dict[str, Any], expected: Said) -> None:

@@ -95,6 +95,13 @@ def test_nobody_there_is_told() -> None:
     assert "OPENAI_BASE_URL" in message
 
 
+def test_a_path_that_belongs_to_single_requests_is_named() -> None:
+    """An address that was copied from a request says what to leave away of it."""
+    with StandIn([DEMO]) as server, pytest.raises(ServerUnreachable) as caught:
+        found(OpenAI(f"{server.url}/v1/chat/completions"))
+    assert f"leave /chat/completions away from the address: {server.url}/v1." in str(caught.value)
+
+
 def test_nobody_says_where_it_is() -> None:
     """There is no usual place for such a server."""
     with pytest.raises(UsageError, match="nothing says where"):

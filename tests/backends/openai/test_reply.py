@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from llm_gc.backends.interface import Asked, Delta
+from llm_gc.backends.interface import Asked, Delta, Noticed
 from llm_gc.backends.openai import OpenAI
 from llm_gc.protocol import Ask, Failure, Reply
 from llm_gc.values.frozen import freeze
@@ -146,6 +146,68 @@ def test_each_trouble_is_told(behaviour: Behaviour, kind: str, retry: bool, word
     assert words in failure.message
     assert "llama serve" not in failure.message
     assert "ollama pull" not in failure.message
+
+
+def test_fields_that_an_old_server_refuses_are_left_out() -> None:
+    """After the first refusal, with one notice each; the reply tells what was not sent. What an author wrote stays."""
+    notes = Notes()
+    options = freeze({"num_predict": 9, "seed": 3, "temperature": 7})
+    with StandIn([DEMO]) as server:
+        server.script(
+            Error(400, "Unrecognized request argument supplied: stream_options"),
+            Error(422, "Extra inputs are not permitted (seed)"),
+            Say("Yes."),
+            Say("No."),
+            Error(400, "temperature is not supported"),
+        )
+
+        async def go() -> list[Reply]:
+            openai = OpenAI(server.url)
+            replies = [await openai.reply(an_ask(options=options), notes) for _ in range(3)]
+            await openai.aclose()
+            return replies
+
+        first, second, third = run(go())
+        bodies = [set(chat.json) & {"stream_options", "seed", "max_tokens"} for chat in server.chats]
+    assert (first.content, second.content) == ("Yes.", "No.")
+    assert first.unsent == second.unsent == ("stream_options", "seed")
+    assert bodies == [{"stream_options", "seed", "max_tokens"}, {"seed", "max_tokens"}, *[{"max_tokens"}] * 3]
+    assert third.failure is not None
+    assert "temperature is not supported" in third.failure.message
+    noticed = [note.message for note in notes if isinstance(note, Noticed)]
+    place = f"demo:1b at {server.url}/v1"
+    assert noticed == [f"{place} refuses {name}, which is left out from now on" for name in ("stream_options", "seed")]
+
+
+def test_the_longest_reply_has_two_names() -> None:
+    """The newer one is tried where the older one is refused; where both are, none is sent."""
+    words = "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    with StandIn([DEMO]) as server:
+        server.script(Error(400, f"Unsupported parameter: {words}"), Say("Yes."))
+        reply = reply_to(OpenAI(server.url))
+        assert (reply.content, reply.unsent) == ("Yes.", ())
+        assert server.chats[1].json["max_completion_tokens"] == 64
+        server.script(Error(400, "max_tokens: unknown"), Error(400, "max_completion_tokens: unknown"), Say("No."))
+        reply = reply_to(OpenAI(server.url))
+        assert (reply.content, reply.unsent) == ("No.", ("max_tokens",))
+        assert "max_completion_tokens" not in server.chats[-1].json
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Value error: max_tokens must be at least 1",
+        "seed-oss is not supported",
+        "This model's maximum context length is 9 tokens; max_tokens is not supported",
+        "tool_choice is not supported",
+    ],
+)
+def test_other_refusals_are_final(words: str) -> None:
+    """A field is left out only where the server says that it does not know it, and nothing else."""
+    with StandIn([DEMO]) as server:
+        server.script(Error(400, words), Say("Yes."))
+        assert reply_to(OpenAI(server.url)).failure
+        assert len(server.chats) == 1
 
 
 def test_a_stream_that_stalls_is_cut() -> None:
