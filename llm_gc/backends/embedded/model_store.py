@@ -146,9 +146,10 @@ def _model_layer(manifest: Path) -> Mapping[str, Any]:
     try:
         value = json.loads(opening.read_file(manifest, MAX_MANIFEST))
         layers = value["layers"]
-        return next(layer for layer in layers if layer["mediaType"] == _MODEL_LAYER)  # type: ignore[no-any-return]
+        found: Mapping[str, Any] = next(layer for layer in layers if layer["mediaType"] == _MODEL_LAYER)
     except (OSError, ValueError, LookupError, TypeError, StopIteration):
         return {}
+    return found
 
 
 def _lm_studio(environ: Mapping[str, str]) -> Iterator[FoundModel]:
