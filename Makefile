@@ -35,8 +35,8 @@ lint: .venv/.dev ## Lint, check the formatting and the prose
 types: .venv/.dev ## Check the types
 	$(BIN)/mypy
 
-unit: .venv/.dev ## Run the tests that are not slow, and show what they cover
-	$(BIN)/python -m pytest -m "not slow" --cov --numprocesses auto
+unit: .venv/.dev ## Run the tests that are not slow; COVERAGE=1: show what they cover, and demand it
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto $(if $(COVERAGE),--cov)
 
 fix: .venv/.dev ## Mend what the linter can mend, and format
 	$(BIN)/ruff check --fix

@@ -77,6 +77,7 @@ def test_a_model_of_ollamas_by_name(tmp_path: Path) -> None:
 
 
 @needs_engine
+@pytest.mark.slow
 def test_the_very_small_model(tmp_path: Path, cached: Path) -> None:
     """Where no Ollama answers it speaks, and it is said that it is very small; nothing is fetched twice."""
     result = demo("--host", NOWHERE, cwd=tmp_path)
@@ -91,6 +92,7 @@ def test_the_very_small_model(tmp_path: Path, cached: Path) -> None:
 
 
 @needs_engine
+@pytest.mark.slow
 def test_a_file(tmp_path: Path, cached: Path) -> None:
     """`--model FILE` asks no Ollama at all."""
     shutil.copy(cached, tmp_path / "mine.gguf")

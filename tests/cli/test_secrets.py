@@ -66,7 +66,7 @@ def shown(folder: Path, *run: Result) -> None:
 WHERE = ["--host", "OLLAMA_HOST", "the file", "--set a host", "--set a role", "--set defaults"]
 
 
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("where", [*WHERE[:2], *(pytest.param(where, marks=pytest.mark.slow) for where in WHERE[2:])])
 def test_a_password_in_an_address_works_and_is_not_told(server: StandIn, tmp_path: Path, where: str) -> None:
     """The server is shown it; nobody else, though the server repeats it."""
     host = with_login(server)
@@ -173,7 +173,9 @@ ECHOES: list[Behaviour] = [
 
 
 @pytest.mark.parametrize("echo", ECHOES, ids=["a reply", "an error", "a redirect"])
-@pytest.mark.parametrize("options", [[], ["--json"], ["--quiet"]])
+@pytest.mark.parametrize(
+    "options", [[], *(pytest.param([one], marks=pytest.mark.slow) for one in ("--json", "--quiet"))]
+)
 def test_a_key_is_not_told(server: StandIn, tmp_path: Path, echo: Behaviour, options: list[str]) -> None:
     """Neither on either stream nor in any file."""
     pipeline(tmp_path)
