@@ -132,6 +132,7 @@ class Ask:
     ``max_time`` for all tries together, None without such a limit, and ``load_timeout`` is not more. ``stops`` are the
     tokens by which this reply could end the scene; ``turn`` is the number the turn will have, none inside a branch; a
     pick asks who speaks next, and is no turn. ``branch`` is the place of the innermost branch around it, or empty.
+    A server that has gone away is waited for ``restart`` seconds.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Ask:
     reply_time: float | None = None
     max_time: float | None = None
     branch: str = ""
+    restart: float = 0.0
 
     @property
     def deadline(self) -> float | None:
@@ -193,11 +195,17 @@ FailureKind = Literal[
 
 
 class Failure(NamedTuple):
-    """Why there is no reply, in words for people; ``retry`` says whether the same ask may succeed at once."""
+    """Why there is no reply, in words for people; ``retry`` says whether the same ask may succeed at once.
+
+    What a driver needs to know beyond that is not part of the record: after how many seconds the server wants to be
+    asked again (``after``), and whether it is still loading (``is_loading``).
+    """
 
     kind: FailureKind
     message: str
     retry: bool = False
+    after: float | None = None
+    is_loading: bool = False
 
 
 CutLimit = Literal["max_tokens", "num_ctx", "timeout", "gap", "reply_time", "max_time"]

@@ -160,7 +160,7 @@ class AskBuilder(NamedTuple):
             options=self._options(self._id),
             timeout=bounds.timeout,
             load_timeout=bounds.load_timeout if left is None else min(bounds.load_timeout, left),
-            retries=bounds.retries,
+            retries=bounds.retries.number,
             time_left=left,
             render=lambda: self._rendered(moment, start),
             format=self._schema,
@@ -173,6 +173,7 @@ class AskBuilder(NamedTuple):
             reply_time=bounds.reply_time,
             max_time=max_time,
             branch=scope.branch.place,
+            restart=bounds.retries.restart,
         )
 
     def settle(self) -> Generator[Any, Any, tuple[Exchange, tuple[Exchange, ...], Any]]:

@@ -12,7 +12,7 @@ from llm_gc.core.copies import NARRATOR
 from llm_gc.core.trace import TraceEvent
 from llm_gc.errors import TemplateError
 from llm_gc.language.control_tokens import MASK, broken, masked_tokens, starts
-from llm_gc.language.limits import Repetition
+from llm_gc.language.limits import Repetition, Retries
 from llm_gc.language.pipeline import Limits, Pipeline, Render
 from llm_gc.language.steps.say import SpeakingStep
 from llm_gc.language.steps.scene import Scene
@@ -30,6 +30,17 @@ class Repeats(NamedTuple):
     across: bool = False
 
 
+class Tries(NamedTuple):
+    """How often a request is sent again, and for how many seconds a server that has gone away is waited for."""
+
+    number: int
+    restart: float
+
+
+RESTART = 15.0
+"""The seconds of ``Tries.restart`` where nobody gives them, and requests are sent again at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedLimits:
     """Limits with their templates rendered: counts, and seconds. ``max_tokens`` is None where nobody wrote it."""
@@ -43,7 +54,7 @@ class ResolvedLimits:
     gap: float | None
     reply_time: float | None
     load_timeout: float
-    retries: int
+    retries: Tries
     repairs: int
     on_error: Literal["continue", "stop"]
     on_overflow: Literal["stop", "drop_oldest"]
@@ -52,7 +63,7 @@ class ResolvedLimits:
 
 _COSTS = ("max_turns", "max_total_tokens", "max_time", "repetition")
 _DURATIONS = ("max_time", "timeout", "first_token", "gap", "reply_time", "load_timeout")
-_LEAST = {"retries": 0, "repairs": 0, "max_turns": 0, "repetition": 2}
+_LEAST = {"repairs": 0, "max_turns": 0, "repetition": 2}
 
 
 def resolve_limits(
@@ -80,16 +91,31 @@ def resolve_limits(
             times = render((*path, key, "times"), value.times)
             values[key] = Repeats(whole_number(times, (*path, key, "times"), 2), value.across)
             continue
+        if key == "retries":
+            values[key] = _tries(value, (*path, key), render)
+            continue
         value = render((*path, key), value)
         if value is not None and key in _DURATIONS:
-            try:
-                value = seconds(value)
-            except ValueError as error:
-                raise TemplateError(str(error), path=(*path, key)) from error
+            value = _seconds(value, (*path, key))
         elif value is not None and not key.startswith("on_"):
             value = whole_number(value, (*path, key), _LEAST.get(key, 1))
         values[key] = Repeats(int(value)) if key == "repetition" and value is not None else value
     return ResolvedLimits(**values)
+
+
+def _tries(value: Any, path: Path, render: Render) -> Tries:
+    if not isinstance(value, Retries):
+        times = whole_number(render(path, value), path)
+        return Tries(times, RESTART if times else 0.0)
+    times = whole_number(render((*path, "times"), value.times), (*path, "times"))
+    return Tries(times, _seconds(render((*path, "restart"), value.restart), (*path, "restart")))
+
+
+def _seconds(value: Any, path: Path) -> float:
+    try:
+        return seconds(value)
+    except ValueError as error:
+        raise TemplateError(str(error), path=path) from error
 
 
 def whole_number(value: Any, path: Path, least: int = 0) -> int:

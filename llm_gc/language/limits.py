@@ -32,6 +32,15 @@ class Repetition(Strict):
     across: bool = Field(False, description="Whether it does not matter who says them.")
 
 
+class Retries(Strict):
+    """How often a request is sent again, and how long a server that has gone away is waited for."""
+
+    times: Count = Field(2, description="How often it is sent again after a transport failure.")
+    restart: Duration | Dynamic = Field(
+        "15s", description="How long a server is waited for that nobody answers at any more, as while it restarts."
+    )
+
+
 class Limits(Strict):
     """What a conversation may cost at most, and what happens when something fails."""
 
@@ -65,7 +74,14 @@ class Limits(Strict):
     load_timeout: Duration | Dynamic = Field(
         "5m", description="Time for loading a model that the server does not hold; `timeout` begins after that."
     )
-    retries: Count = Field(2, description="How often one request is sent again after a transport failure.")
+    retries: Count | Retries = Field(
+        2,
+        description=(
+            "How often one request is sent again after a transport failure; a map may say how long a server that has "
+            "gone away is waited for."
+        ),
+        examples=[2],
+    )
     repairs: Count = Field(1, description="How often a role is asked again after a reply that does not fit its format.")
     on_error: Literal["continue", "stop"] = Field(
         "continue", description="After a failed turn: the next speaker continues, or the conversation stops."

@@ -15,12 +15,8 @@ from llm_gc.backends.interface import Backend, Progress
 from llm_gc.core import Conversation, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
+from llm_gc.runtime.retry_policy import RetryPolicy
 from llm_gc.runtime.worker import Halted, Worker
-
-BACKOFF = 0.5
-"""Seconds before the first retry; each further wait is twice as long."""
-
-MAX_BACKOFF = 8.0
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -130,15 +126,17 @@ class Live:
 
     async def _try(self, ask: Ask) -> Reply:
         attempts: list[Attempt] = []
-        spent = 0.0
-        trying = ask
+        policy, spent, trying = RetryPolicy(ask), 0.0, ask
         while True:
             reply = await self._backend.reply(trying, lambda progress: self._progress(ask, progress))
             spent += reply.seconds
             failure = reply.failure
-            wait = min(BACKOFF * 2 ** len(attempts), MAX_BACKOFF)
-            again = _in_time(ask, spent + wait)
-            if failure is None or not failure.retry or len(attempts) >= ask.retries or again is None:
+            wait = None if failure is None else policy.wait(failure, reply.seconds)
+            again = None if wait is None else _in_time(ask, spent + wait)
+            if failure is not None:
+                failure = failure._replace(after=None, is_loading=False)  # of no concern to the conversation
+                reply = replace(reply, failure=failure)
+            if failure is None or wait is None or again is None:
                 return replace(reply, attempts=tuple(attempts), seconds=spent) if attempts else reply
             attempts.append(Attempt(failure, reply.content, reply.thinking, reply.seconds, reply.tokens))
             for watcher in self._watchers:

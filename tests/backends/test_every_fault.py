@@ -32,7 +32,7 @@ roles:
   ben: {{model: "demo:1b", prompt: You judge., num_ctx: 4096, max_tokens: 64}}
 opening: Plan it.
 turns: [anna, ben, anna]
-limits: {{first_token: {FIRST}s, gap: {GAP}s, reply_time: {WHOLE}s, retries: 2}}
+limits: {{first_token: {FIRST}s, gap: {GAP}s, reply_time: {WHOLE}s, retries: {{times: 2, restart: 1ms}}}}
 """
 SLACK = 20.0
 """So many seconds more than its limits a turn may take on a busy machine."""
@@ -41,7 +41,7 @@ SLACK = 20.0
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for hardly anything before another try, and for no stream to end that has ended."""
-    monkeypatch.setattr("llm_gc.runtime.live.BACKOFF", 0.01)
+    monkeypatch.setattr("llm_gc.runtime.retry_policy.BACKOFF", 0.01)
     monkeypatch.setattr("llm_gc.backends.http.exchange.FAREWELL", 0.05)
 
 

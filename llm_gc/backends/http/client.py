@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,10 +13,13 @@ from llm_gc.backends.gather import together
 from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.http.hosts import Address, Login
 from llm_gc.backends.http.kinds import ServerKind
+from llm_gc.backends.http.loading import LoadWait, Sleep
 from llm_gc.backends.http.redact import Vault, vault_of
 from llm_gc.backends.http.server import Server
 from llm_gc.backends.http.stream import MAX_REPLY
-from llm_gc.protocol import ModelConfig
+from llm_gc.backends.interface import Notify, ignore
+from llm_gc.errors import UsageError
+from llm_gc.protocol import Ask, Failure, ModelConfig, Reply
 
 NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
@@ -47,6 +51,7 @@ class HttpClient(ABC, Generic[K]):
         *,
         environ: Mapping[str, str] = NO_ENVIRONMENT,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
         connect: float = 5.0,
         max_reply: int = MAX_REPLY,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -55,9 +60,9 @@ class HttpClient(ABC, Generic[K]):
         """Take where to look and how long to wait, in seconds; nothing is opened yet.
 
         ``connect`` is how long a server may take to show that it is there. ``vault`` has the secrets of other
-        backends, too. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only measures.
+        backends, too. ``max_reply`` bounds the bytes of one reply's stream. ``clock`` only measures, ``sleep`` waits.
         """
-        self._host, self._environ, self._clock = host, environ, clock
+        self._host, self._environ, self._clock, self._sleep = host, environ, clock, sleep
         self._connect, self._max_reply = connect, max_reply
         self._transport, self._vault = transport, vault or vault_of(environ, host)
         self._known: dict[tuple[str, Login | None], K] = {}
@@ -70,6 +75,19 @@ class HttpClient(ABC, Generic[K]):
 
         """
         return self._at(place).server.address
+
+    async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
+        """Answer ``ask`` once, within its limits; a cold load has its own, also one that the server makes by itself."""
+        began = self._clock()
+        try:
+            place = self._at(ask.casting).server.place(ask.model)
+        except UsageError as error:  # a role that could not be known before the start
+            return Reply(failure=Failure("refused", f"{ask.model}: {error}."))
+        wait = LoadWait(ask, place, notify, lambda: self._clock() - began, self._sleep)
+        while True:
+            reply = await self._answer(ask, notify, began)
+            if not await wait.again(reply):
+                return wait.settled(reply)
 
     async def aclose(self) -> None:
         """Take leave of every server: it gets its models back, and its connections are closed."""
@@ -85,6 +103,10 @@ class HttpClient(ABC, Generic[K]):
     def _server(self, address: Address, kind: ServerKind, key: str | None = None) -> Server:
         """Make the server at an address, which is shown a ``key``."""
         return Server(address, kind=kind, key=key, connect=self._connect, transport=self._transport, vault=self._vault)
+
+    @abstractmethod
+    async def _answer(self, ask: Ask, notify: Notify, began: float) -> Reply:
+        """Ask for the reply to ``ask`` once; its seconds are counted from when it ``began``."""
 
     @abstractmethod
     def _find(self, casting: ModelConfig) -> Address:

@@ -11,7 +11,15 @@ from typing import Any
 from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.http.accumulator import Accumulator
 from llm_gc.backends.http.server import Server, pieces_of
-from llm_gc.backends.http.server_errors import Failed, RequestPlace, of_bad, of_error, of_status, of_transport
+from llm_gc.backends.http.server_errors import (
+    Failed,
+    RequestPlace,
+    of_bad,
+    of_error,
+    of_status,
+    of_transport,
+    seconds_after,
+)
 from llm_gc.backends.http.stream import BadLine, ErrorLine, Said, read_body
 from llm_gc.backends.http.timeouts import (
     Activity,
@@ -128,7 +136,10 @@ class HttpExchange(LimitedExchange):
                 said = await self._server.read_error(response)
                 if response.status_code in _REFUSED:
                     self.refusal = read_body(said)
-                return of_status(self._place, response.status_code, said, location)
+                after = seconds_after(
+                    self._server.header(response, "retry-after"), self._server.header(response, "date")
+                )
+                return of_status(self._place, response.status_code, said, location, after)
             passed = await self._hear(pieces_of(response), timer, silence)
         trouble = self._hearing.trouble
         if passed is not None:

@@ -20,7 +20,7 @@ class ServerKind(NamedTuple):
     start: str
     get: str
     superfluous: tuple[str, ...]
-    busy: tuple[int, ...] = (502, 503)
+    busy: tuple[int, ...] = (429, 502, 503, 504)
 
 
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -44,7 +44,6 @@ OPENAI = ServerKind(
     start="See that the server runs, or point elsewhere with --host or OPENAI_BASE_URL.",
     get="start it with that model, or cast one that it has",
     superfluous=("/chat/completions", "/completions", "/models"),
-    busy=(429, 502, 503, 504),
 )
 
 EMBEDDED = ServerKind(

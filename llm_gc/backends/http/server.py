@@ -13,7 +13,7 @@ from llm_gc.backends.http._httpx import httpx
 from llm_gc.backends.http.hosts import Address, Login, is_loopback
 from llm_gc.backends.http.kinds import OLLAMA, ServerKind
 from llm_gc.backends.http.redact import Redactor, Vault
-from llm_gc.backends.http.server_errors import Failed, RequestPlace, of_bad, of_status, of_transport
+from llm_gc.backends.http.server_errors import Failed, RequestPlace, of_bad, of_status, of_transport, seconds_after
 from llm_gc.backends.http.stream import BadLine, load_json
 from llm_gc.protocol import Failure
 
@@ -36,6 +36,12 @@ class Answer(NamedTuple):
     body: bytes
     location: str = ""
     date: str = ""
+    retry_after: str = ""
+
+    @property
+    def after(self) -> float | None:
+        """The seconds after which the server wants to be asked again; None where it does not say."""
+        return seconds_after(self.retry_after, self.date)
 
     def object(self) -> dict[str, Any] | None:
         """Return the JSON object that was answered, or none."""
@@ -118,8 +124,9 @@ class Server:
             raise Failed(of_bad(self.place(model), BadLine("too_large", f"{path} answered without end")))
         hide = self.redactor.hide_bytes
         content = hide(content) if len(content) < ERROR_BODY else await asyncio.to_thread(hide, content)
-        kind, location, date = (self.header(response, name) for name in ("content-type", "location", "date"))
-        return Answer(response.status_code, kind, content, location, date)
+        names = ("content-type", "location", "date", "retry-after")
+        kind, location, date, retry_after = (self.header(response, name) for name in names)
+        return Answer(response.status_code, kind, content, location, date, retry_after)
 
     def header(self, response: httpx.Response, name: str) -> str:
         """Return a header without a secret in it; of a long one its beginning."""
@@ -138,7 +145,7 @@ class Server:
     def object_of(self, answer: Answer, path: str, *, model: str = "") -> dict[str, Any]:
         """Return the JSON object that was answered; raise ``Failed`` where there is none."""
         if answer.status != 200:
-            raise Failed(of_status(self.place(model), answer.status, answer.body, answer.location))
+            raise Failed(of_status(self.place(model), answer.status, answer.body, answer.location, answer.after))
         value = answer.object()
         if value is None:
             raise Failed(

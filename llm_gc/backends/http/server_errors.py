@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from llm_gc.backends.http._httpx import httpx
@@ -19,6 +22,8 @@ _DIED = ("unexpectedly stopped", "unexpected EOF")
 _NO_MEMORY = ("out of memory", "cudamalloc failed", "failed to allocate", "requires more system memory")
 _NOT_LOADED = ("model failed to load",)
 _GONE = ("disconnected", "closed connection")
+_LOADING = re.compile(r"\bloading\b|\bnot (?:yet )?(?:loaded|ready)\b", re.IGNORECASE)
+
 NO_TLS = "it speaks no TLS; try http://"
 _PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 """What OpenSSL says where the answer to a handshake is no TLS."""
@@ -62,8 +67,8 @@ class RequestPlace(NamedTuple):
         return f"{self.model} at {self.server}" if self.model else self.server
 
 
-def of_status(place: RequestPlace, status: int, body: bytes, location: str = "") -> Failure:
-    """Return what an answer means whose status is not 200."""
+def of_status(place: RequestPlace, status: int, body: bytes, location: str = "", after: float | None = None) -> Failure:
+    """Return what an answer means whose status is not 200; ``after`` is when the server wants to be asked again."""
     if 300 <= status < 400:
         target = f" to {quote(mask(place.redactor.hide(location)), 120)}" if location else ""
         return _refused(f"{place.server} redirects{target} (HTTP {status}): give the address of the server itself.")
@@ -74,7 +79,36 @@ def of_status(place: RequestPlace, status: int, body: bytes, location: str = "")
         return _refused(f"{place.server} does not have {place.model}: {place.kind.get.format(model=place.model)}.")
     if status in (404, 405):
         return _refused(f"{place.server} does not know the request (HTTP {status}: {said}): is this {place.kind.name}?")
-    return of_error(place, said, status)
+    failure = of_error(place, said, status)
+    if after is None or not failure.retry:
+        return failure
+    return failure._replace(message=f"{failure.message} It asks to wait {after:g} s.", after=after)
+
+
+def is_loading(status: int, body: bytes) -> bool:
+    """Check whether an answer says that the server is loading its model, and will answer when it has."""
+    return status == 503 and _LOADING.search(read_body(body).message) is not None
+
+
+def seconds_after(retry_after: str, date: str) -> float | None:
+    """Return the seconds after which a server wants to be asked again, by its headers; None where it does not say.
+
+    ``date`` is the server's own time, with which a date is compared.
+    """
+    text = retry_after.strip()
+    if re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]{0,9})?", text):
+        return float(text)
+    moment = moment_of(text)
+    return None if moment is None else max(0.0, (moment - (moment_of(date) or datetime.now(UTC))).total_seconds())
+
+
+def moment_of(date: str) -> datetime | None:
+    """Return the moment that a header names; None where it names none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def is_unknown_request(status: int, body: bytes) -> bool:
@@ -97,6 +131,13 @@ def of_error(place: RequestPlace, said: Said, status: int = 200) -> Failure:
             return _refused(f"{place} refused the request (HTTP {status}): {said}.")
         if any(words in said.message for words in _DIED):
             return Failure("server", f"The engine died under {place}: {said}. See the server's log.", retry=True)
+    return _of_code(place, said, status)
+
+
+def _of_code(place: RequestPlace, said: Said, status: int) -> Failure:
+    """Return what an error means by its status alone, whatever the server says of it."""
+    if status == 503 and _LOADING.search(said.message):
+        return Failure("server", f"{place} is still loading: {said}.", retry=True, is_loading=True)
     if status in place.kind.busy and said.type != "insufficient_quota":
         return Failure("server", f"{place} is busy or away (HTTP {status}): {said}. Try again later.", retry=True)
     if status >= 500:

@@ -43,9 +43,8 @@ class Ollama(HttpClient[Models]):
         facts = await find_facts([(casting, self._at(casting)) for casting in castings], load_timeout, notify)
         return replace(facts, warnings=(*self.warnings, *facts.warnings))
 
-    async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
-        """Answer ``ask`` once, within its limits; a cold load has its own."""
-        began, models = self._clock(), self._at(ask.casting)
+    async def _answer(self, ask: Ask, notify: Notify, began: float) -> Reply:
+        models = self._at(ask.casting)
         try:
             ability = await models.ability(ask.model)
             load = await models.ensure(ask, notify)

@@ -9,11 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from llm_gc.backends.http.server import Answer, Server
-from llm_gc.backends.http.server_errors import Failed, is_unknown_request, of_bad, of_error
+from llm_gc.backends.http.server_errors import Failed, is_unknown_request, moment_of, of_bad, of_error
 from llm_gc.backends.http.stream import CUT_SHORT, BadLine, natural, read_error
 from llm_gc.backends.http.timeouts import Activity, not_loaded
 from llm_gc.backends.interface import Loading, Notify, ignore
@@ -167,7 +166,7 @@ def longest(ask: Ask) -> float:
     tokens = ask.options.get("num_predict")
     whole = ask.timeout + (tokens if isinstance(tokens, int) else 0)
     whole = whole if ask.deadline is None else min(whole, ask.deadline)
-    return ask.load_timeout + ask.retries * ask.timeout + whole
+    return ask.load_timeout + ask.restart + ask.retries * ask.timeout + whole
 
 
 def _left(entry: Mapping[str, Any], now: datetime) -> int | None:
@@ -255,7 +254,8 @@ class Models:
         self._takes_as_unknown(PS, answer)
         held = answer.object() if answer.status == 200 else None
         for model in models if held is not None else ():
-            self.keeping.learn(held, _moment(answer.date), model, loaded=loaded)
+            moment = moment_of(answer.date) or datetime.now(UTC)  # the server's time as its answer tells it, else ours
+            self.keeping.learn(held, moment, model, loaded=loaded)
         return held
 
     @contextlib.contextmanager
@@ -348,12 +348,3 @@ class Models:
 
     async def _keep(self, model: str, options: Mapping[str, Any], seconds: int) -> None:
         await self.server.ask("POST", "/api/chat", load_body(model, options, seconds), model=model)
-
-
-def _moment(date: str) -> datetime:
-    """Return the server's time as its answer tells it, else ours."""
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return datetime.now(UTC)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -10,10 +10,21 @@ from typing import Any, TypeVar
 
 from llm_gc.backends.gather import together
 from llm_gc.backends.http.kinds import OLLAMA
+from llm_gc.backends.http.loading import when_loaded
 from llm_gc.backends.http.server import Answer
 from llm_gc.backends.http.server_errors import Failed, late, of_status, something_else, why
 from llm_gc.backends.http.stream import natural
-from llm_gc.backends.interface import Examination, Facts, HeldModel, ListedModel, ModelFacts, ModelRecord, Notify
+from llm_gc.backends.interface import (
+    Examination,
+    Facts,
+    HeldModel,
+    ListedModel,
+    Loading,
+    ModelFacts,
+    ModelRecord,
+    Notify,
+    ignore,
+)
 from llm_gc.backends.ollama.loaded_models import Models
 from llm_gc.backends.ollama.missing_models import (
     Lacking,
@@ -103,9 +114,10 @@ class OllamaSurvey:
         self.tags: dict[str, Any] = {}
         self._shown: dict[str, dict[str, Any]] = {}
 
-    async def look(self) -> None:
-        """Find the server, and the list of its models."""
-        answer = await self._find()
+    async def look(self, load_timeout: float = 0.0, notify: Notify = ignore) -> None:
+        """Find the server, and the list of its models; wait ``load_timeout`` seconds for one that is loading."""
+        model = self.castings[0].model if self.castings else ""
+        answer = await when_loaded(self._find, load_timeout, lambda: notify(Loading(model)))
         version = version_of(answer)
         if version is None:
             if answer.status in (401, 403) or 300 <= answer.status < 400 or answer.status >= 500:
@@ -267,7 +279,7 @@ async def find_facts(casts: Sequence[tuple[ModelConfig, Models]], load_timeout: 
     """
     places = dict.fromkeys(models for _, models in casts)
     surveys = [OllamaSurvey(models, [casting for casting, of in casts if of is models]) for models in places]
-    await together(survey.look() for survey in surveys)
+    await together(survey.look(load_timeout, notify) for survey in surveys)
     missing = lacking([survey.lacking() for survey in surveys])
     if missing is not None:
         raise missing

@@ -23,7 +23,6 @@ from llm_gc.backends.interface import Asked, Examination, Facts, Noticed, Notify
 from llm_gc.backends.openai.refusals import refused_field, unsent, without
 from llm_gc.backends.openai.server_info import KEY, OpenAISurvey, examine, find, key_for, lacking
 from llm_gc.backends.openai.wire import Events, reply_request
-from llm_gc.errors import UsageError
 from llm_gc.protocol import Ask, Cut, Failure, ModelConfig, Reply
 
 
@@ -72,20 +71,15 @@ class OpenAI(HttpClient[_KnownServer]):
         for casting in castings:
             places.setdefault(self.address(casting).key, []).append(casting)
         surveys = [self._survey(self._known[key], mine) for key, mine in places.items()]
-        await together(survey.look() for survey in surveys)
+        await together(survey.look(load_timeout, notify) for survey in surveys)
         missing = lacking(surveys)
         if missing is not None:
             raise missing
         about = {key: facts for survey in surveys for key, facts in survey.facts().items()}
         return Facts("openai", None, about, tuple(words for survey in surveys for words in survey.warnings()))
 
-    async def reply(self, ask: Ask, notify: Notify = ignore) -> Reply:
-        """Answer ``ask`` once, within its limits; a load that the server makes of its own accord is charged to it."""
-        began = self._clock()
-        try:
-            known = self._at(ask.casting)
-        except UsageError as error:  # a role that could not be known before the start
-            return Reply(failure=Failure("refused", f"{ask.model}: {error}."))
+    async def _answer(self, ask: Ask, notify: Notify, began: float) -> Reply:
+        known = self._at(ask.casting)
         path, body = reply_request(ask)
         await known.settle()
         while True:

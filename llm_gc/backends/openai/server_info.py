@@ -9,10 +9,11 @@ from typing import Any
 
 from llm_gc.backends.http.hosts import Address, find_address, is_loopback, parts, superfluous
 from llm_gc.backends.http.kinds import KEY_VARIABLE, OPENAI
+from llm_gc.backends.http.loading import when_loaded
 from llm_gc.backends.http.server import Answer, Server
 from llm_gc.backends.http.server_errors import Failed, late, of_status, something_else, why
 from llm_gc.backends.http.stream import natural
-from llm_gc.backends.interface import Examination, ListedModel, ModelFacts, ModelRecord
+from llm_gc.backends.interface import Examination, ListedModel, Loading, ModelFacts, ModelRecord, Notify, ignore
 from llm_gc.backends.openai.wire import unsent
 from llm_gc.errors import ModelMissing, ServerError, ServerUnreachable, UsageError
 from llm_gc.protocol import ModelConfig
@@ -77,15 +78,16 @@ class OpenAISurvey:
         self._server, self._key, self._has_key = server, key, has_key
         self._entries: dict[str, dict[str, Any]] | None = None
 
-    async def look(self) -> None:
-        """Find the server, and the list of its models.
+    async def look(self, load_timeout: float = 0.0, notify: Notify = ignore) -> None:
+        """Find the server, and the list of its models; wait ``load_timeout`` seconds for one that is loading.
 
         Raises:
             ServerUnreachable: where no such server answers.
             ServerError: where it answers with an error.
 
         """
-        answer = await self._find()
+        model = self.castings[0].model if self.castings else ""
+        answer = await when_loaded(self._find, load_timeout, lambda: notify(Loading(model)))
         address = self._server.address
         if answer.status in (404, 405):
             if superfluous(address.url, OPENAI.superfluous):

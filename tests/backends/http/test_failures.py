@@ -39,7 +39,7 @@ STATUSES = [
     (401, "unauthorized", "refused", False, "unauthorized"),
     (403, "ollama cloud is disabled: remote model is unavailable", "refused", False, "cloud is disabled"),
     (404, "model 'demo:1b' not found", "refused", False, "`ollama pull demo:1b`"),
-    (429, "slow down", "refused", False, "slow down"),
+    (429, "slow down", "server", True, "slow down"),
     (500, 'option "stop" must be of type array', "refused", False, 'option "stop"'),
     (500, 'invalid format: "xml"', "refused", False, "invalid format"),
     (500, RUNNER, "server", True, "engine died"),

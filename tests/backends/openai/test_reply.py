@@ -114,7 +114,7 @@ def test_a_server_that_lingers_does_not_hold_up_the_reply(monkeypatch: pytest.Mo
     ("behaviour", "kind", "retry", "words"),
     [
         (Error(429, "slow down"), "server", True, "busy or away"),
-        (Error(503, "loading model"), "server", True, "loading model"),
+        (Error(503, "no slot"), "server", True, "no slot"),
         (Error(500, "boom"), "server", False, "boom"),
         (Error(400, "bad"), "refused", False, "bad"),
         (Error(401, "who are you"), "refused", False, "who are you"),
