@@ -34,7 +34,7 @@ BEAT = 4.0
 
 
 @dataclass(frozen=True)
-class Speaker:
+class DemoSpeaker:
     """Who speaks: the backend, the model of all roles where it is not the pipeline's own, and what is laid over it."""
 
     backend: str
@@ -42,7 +42,7 @@ class Speaker:
     over: Sequence[str] = ()
 
 
-STAND_IN = Speaker("rehearsal")
+STAND_IN = DemoSpeaker("rehearsal")
 
 
 @click.command()
@@ -73,7 +73,7 @@ def command(**options: Any) -> int:
         return _run(options, STAND_IN)
 
 
-def _run(options: Mapping[str, Any], speaker: Speaker) -> int:
+def _run(options: Mapping[str, Any], speaker: DemoSpeaker) -> int:
     from llm_gc.cli.options import load_pipeline, whole_paths
     from llm_gc.cli.run_options import go
     from llm_gc.language.inputs import resolve
@@ -85,7 +85,7 @@ def _run(options: Mapping[str, Any], speaker: Speaker) -> int:
     return go(loaded, values, _run_options(options, speaker))
 
 
-def _run_options(options: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
+def _run_options(options: Mapping[str, Any], speaker: DemoSpeaker) -> dict[str, Any]:
     """Return the options of ``run`` that mean the same."""
     quiet: dict[str, Any] = dict.fromkeys(("quiet", "thinking", "as_json"), False)
     return {
@@ -94,14 +94,14 @@ def _run_options(options: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]
     }  # fmt: skip
 
 
-async def _choose(options: Mapping[str, Any], notes: Notes) -> Speaker:
+async def _choose(options: Mapping[str, Any], notes: Notes) -> DemoSpeaker:
     """Find out who can speak."""
     from llm_gc.backends.embedded.model_store import is_path
 
     model = options["model"]
     if model and is_path(model):
         await _have_engine(options, notes)
-        return Speaker("embedded", model)
+        return DemoSpeaker("embedded", model)
     notes.say("looking for Ollama …")
     server = await _ollama(options["host"])
     if model:
@@ -113,7 +113,7 @@ async def _choose(options: Mapping[str, Any], notes: Notes) -> Speaker:
     return await _small_model(why, options, notes)
 
 
-async def _chosen(model: str, server: Examination, options: Mapping[str, Any], notes: Notes) -> Speaker:
+async def _chosen(model: str, server: Examination, options: Mapping[str, Any], notes: Notes) -> DemoSpeaker:
     """Return who speaks by a name: Ollama where it has it, else the file that another program has here.
 
     Raises:
@@ -125,16 +125,16 @@ async def _chosen(model: str, server: Examination, options: Mapping[str, Any], n
     from llm_gc.errors import ModelMissing
 
     if normalise(model) in {normalise(listed.name) for listed in server.listed or ()}:
-        return Speaker("ollama", model)
+        return DemoSpeaker("ollama", model)
     try:
         ModelStore(Path.cwd(), environ=os.environ).find(model)
     except LookupError as error:
         raise ModelMissing(f"{server.trouble or f'{server.url} does not have {model}.'} {error}") from error
     await _have_engine(options, notes)
-    return Speaker("embedded", model)
+    return DemoSpeaker("embedded", model)
 
 
-def _of_ollama(server: Examination, usable: Mapping[str, int], notes: Notes) -> Speaker:
+def _of_ollama(server: Examination, usable: Mapping[str, int], notes: Notes) -> DemoSpeaker:
     """Return who speaks of Ollama's: the pipeline's own models where they are there, else the nearest, told loudly."""
     from llm_gc.backends.ollama.model_names import normalise
     from llm_gc.project import load
@@ -145,7 +145,7 @@ def _of_ollama(server: Examination, usable: Mapping[str, int], notes: Notes) -> 
     missing = [name for name in wanted if normalise(name) not in there]
     if not missing:
         notes.say(f"Ollama at {server.url} speaks: {', '.join(wanted)}.", "")
-        return Speaker("ollama")
+        return DemoSpeaker("ollama")
     found = next((near for name in missing if (near := nearest(name, usable))), "")
     model = found or min(usable, key=lambda name: usable[name])
     others = ", ".join(name for name in usable if name != model)
@@ -155,10 +155,10 @@ def _of_ollama(server: Examination, usable: Mapping[str, int], notes: Notes) -> 
         f"M1's own are got by: {'; '.join(f'ollama pull {name}' for name in missing)}",
         "",
     )
-    return Speaker("ollama", model)
+    return DemoSpeaker("ollama", model)
 
 
-async def _small_model(why: str, options: Mapping[str, Any], notes: Notes) -> Speaker:
+async def _small_model(why: str, options: Mapping[str, Any], notes: Notes) -> DemoSpeaker:
     """Return the very small model, fetched where it is not here yet; the stand-in where it cannot be had."""
     from llm_gc.backends.embedded import fetching
     from llm_gc.files.opening import is_file
@@ -186,7 +186,7 @@ async def _small_model(why: str, options: Mapping[str, Any], notes: Notes) -> Sp
         "For more sense: ollama pull qwen2.5-coder:1.5b, or --model FILE.gguf (make demo MODEL=FILE.gguf).",
         "",
     )
-    return Speaker("embedded", file.stem, SHORT)
+    return DemoSpeaker("embedded", file.stem, SHORT)
 
 
 async def _have_engine(options: Mapping[str, Any], notes: Notes) -> None:

@@ -82,17 +82,19 @@ def transcript(attack: Attack) -> Any:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_arguments(attack: Attack, name: str) -> None:
+def test_arguments(attack: Attack, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As argument, as option, and as the value of every option, before and after something that is right."""
     loaded = cli.get_command(click.Context(cli), name)
     assert loaded is not None
+    monkeypatch.setenv("XDG_CACHE_HOME", str(attack.folder / "cache"))
+    alone = ("--offline",) if name == "demo" else ()  # nothing is fetched, and no model is here: the stand-in speaks
     for args in ((HOSTILE,), (HOSTILE, HOSTILE), (f"--{HOSTILE}",), ("m1", HOSTILE), (f"-{HOSTILE}", "m1")):
         attack.call(name, *args)
     valued = [param for param in loaded.params if isinstance(param, click.Option) and not param.is_flag]
     for option in (option for param in valued for option in param.opts):
         for target in ((), ("m1", "--task", "x"), ("last",)):
             backend = REHEARSED if name == "run" and option != "--backend" else ()
-            attack.call(name, *target, *backend, option, HOSTILE)
+            attack.call(name, *alone, *target, *backend, option, HOSTILE)
 
 
 def test_inputs(attack: Attack) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llm_gc.backends.ollama.model_names import normalise
 from llm_gc.errors import UsageError
 from llm_gc.files import locations, opening
 from llm_gc.values.did_you_mean import near
@@ -111,6 +110,8 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 def _is(model: FoundModel, name: str) -> bool:
     """Return whether a model has exactly this name."""
+    from llm_gc.backends.ollama.model_names import normalise  # late, for a start without the HTTP client
+
     return normalise(name) == normalise(model.name)
 
 

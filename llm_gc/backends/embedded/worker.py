@@ -137,7 +137,7 @@ def _server(model: "Model", threads: int) -> "Any":
     It insists on an HTTP server of its own. That listens on a socket in a folder that only this user may enter, and
     whose name is taken away as soon as it does; where there are no such sockets, on loopback, for a key nobody knows.
     """
-    import xllamacpp  # type: ignore[import-not-found, unused-ignore]
+    import xllamacpp  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     params = xllamacpp.CommonParams()
     params.model.path = model["path"]
