@@ -27,7 +27,8 @@ _AROUND = frozenset("#*_~`|()[]{}<>【】〈〉《》")
 """What may be put around a label: emphasis, headings and brackets. (A key of JSON is in quotation marks.)"""
 
 _BULLET = re.compile(r"(?:>|[-+*•·–—]\s)")
-_NUMBERED = re.compile(r"(.*?)[\s#.,_-]*[0-9]+$")
+_DIGITS = "0123456789"
+_BEFORE_NUMBER = "#.,_-"
 _UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Mn", "Me"))
 
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -80,8 +81,14 @@ class Labels:
         return None
 
     def _numbered(self, name: str) -> str | None:
-        found = _NUMBERED.match("".join(char for char in name if char not in _AROUND).strip())
-        return self._by_key.get(key(found[1])) if found else None
+        """Return the label of the role whose numbered copy a name looks like."""
+        plain = "".join(char for char in name if char not in _AROUND).strip()
+        role = plain.rstrip(_DIGITS)
+        if role == plain:
+            return None
+        while role and (role[-1].isspace() or role[-1] in _BEFORE_NUMBER):
+            role = role[:-1]
+        return self._by_key.get(key(role))
 
     def found(self, text: str, own: Container[str] = ()) -> list[str]:
         """Return the labels that lines of a text begin like, each once."""

@@ -43,7 +43,7 @@ _CAUSES = (
     re.compile(r"error loading model: (?:error loading model hyperparameters: )?(?P<why>.+)"),
     re.compile(r"(?P<template>(?:Jinja Exception|Parser Error|Lexer Error|parser|lexer): .+)", re.IGNORECASE),
     re.compile(r"(?P<template>chat template parsing error: .+)"),
-    re.compile(r"(?P<memory>failed to allocate.*|.*out of memory.*|.*bad_alloc.*)", re.IGNORECASE),
+    re.compile(r"(?P<memory>failed to allocate|out of memory|bad_alloc)", re.IGNORECASE),
 )
 
 
@@ -247,7 +247,7 @@ def _refused_load(place: RequestPlace, code: int, log: deque[str]) -> Failure:
             found = pattern.search(line)
             if found is None:
                 continue
-            why = quote(_STAMP.sub("", found[0] if "why" not in found.groupdict() else found["why"])).rstrip(".")
+            why = quote(_STAMP.sub("", _words(line, found))).rstrip(".")
             if "template" in found.groupdict():
                 return Failure("refused", f"The engine cannot apply the chat template of {place}: {why}.")
             if "memory" in found.groupdict():
@@ -255,6 +255,15 @@ def _refused_load(place: RequestPlace, code: int, log: deque[str]) -> Failure:
                 return Failure("refused", f"There is no memory for {place}: {why}. {advice}.")
             return Failure("refused", f"The engine cannot load {place}: {why}.")
     return Failure("refused", f"The engine cannot load {place}: {_cause(code, log)}.")
+
+
+def _words(line: str, found: re.Match[str]) -> str:
+    """Return what a line of the log says of a cause."""
+    groups = found.groupdict()
+    if "why" in groups:
+        return found["why"]
+    is_inside = "memory" in groups and not found[0].lower().startswith("failed")
+    return line if is_inside else line[found.start() :]
 
 
 def _cause(code: int, log: deque[str]) -> str:
