@@ -197,6 +197,11 @@ class Conversation:
         return tuple(node.ending for node in self._root.below())
 
     @property
+    def flows_over(self) -> tuple[bool, ...]:
+        """Whether each flow of the blocks under way has reached its end, in the same order."""
+        return tuple(node.is_over for node in self._root.below())
+
+    @property
     def state(self) -> tuple[Any, ...]:
         """All that what comes next depends on, besides the replies: a value to compare, to hash and to store.
 

@@ -142,9 +142,14 @@ def _beginning(line: str) -> str:
 
 def _seen(text: str) -> Iterable[str]:
     """Return the characters of a text in their compatible forms, without accents and those that cannot be seen."""
-    return (
+    return (char for original in text for char in _shown(original))
+
+
+@lru_cache(maxsize=4096)
+def _shown(original: str) -> str:
+    """Return what is seen of a character."""
+    return "".join(
         char
-        for original in text
         for char in unicodedata.normalize("NFKD", original)
         if char == "\t" or (unicodedata.category(char) not in _UNSEEN and char not in _BLANK)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from llm_gc.core import Files
 from llm_gc.errors import TemplateError
 from llm_gc.language.pipeline import Pipeline
 from llm_gc.language.texts import TextKind, texts
+from llm_gc.model_checker.list_readers import MANNERS, order_free
 from llm_gc.templates import Templates
 from llm_gc.templates.parsing import reader
 
@@ -74,6 +75,9 @@ HEARD = "<heard>"
 JOINED = "<joined>"
 """Stands for the last message of each branch of a block, of which ``as`` makes a list."""
 
+BLOCKS = "<blocks>"
+"""Stands for who spoke in which branch so far, by which a later block numbers the copies of a role."""
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -94,11 +98,14 @@ Live = frozenset[Read]
 NOTHING: Live = frozenset()
 
 
-def reads(templates: Templates, text: object, kind: TextKind, *, decides: bool) -> Live:
+def reads(
+    templates: Templates, text: object, kind: TextKind, *, decides: bool, is_truth: bool = False, manner: str = ""
+) -> Live:
     """Return what a text reads; what is no text, or cannot be compiled, reads nothing.
 
     An item that is no fixed text (``items[n]``) ends the chain: all of what is before it is read. Of what is only
-    shown, data decide on which a condition in it hangs: one of its ways may fail.
+    shown, data decide on which a condition in it hangs: one of its ways may fail. ``is_truth`` tells that only the
+    truth of the text counts, ``manner`` in which manner (see ``list_readers``) the list is read that it gives.
     """
     if not isinstance(text, str):
         return NOTHING
@@ -106,9 +113,27 @@ def reads(templates: Templates, text: object, kind: TextKind, *, decides: bool) 
         compiled = templates.expression(text) if kind == "expression" else templates.template(text)
     except TemplateError:
         return NOTHING  # whoever renders it says so
-    chains = [_chain(spotted.word for spotted in use.words) for use in compiled.uses]
-    on = frozenset() if decides else condition_texts(templates.get(text, text), kind)
+    source = templates.get(text, text)
+    free = _order_free(source, kind, is_truth=is_truth, manner=manner)
+    chains = [_chain(spotted.word for spotted in use.words) for use in compiled.uses if use.name not in free]
+    chains += [(name, *words) for name in free.keys() & compiled.names for words in free[name]]
+    on = frozenset() if decides else condition_texts(source, kind)
     return frozenset(Read(chain, decides or ("data" in chain and chain[-1] in on)) for chain in chains)
+
+
+@lru_cache(maxsize=1024)
+def _order_free(source: str, kind: TextKind, *, is_truth: bool, manner: str) -> Mapping[str, set[Chain]]:
+    """Return the lists of which a text reads no order, with what it reads of them; not the names of messages."""
+    tree = parsed(source, kind)
+    if tree is None:
+        return {}
+    found = order_free(tree, is_truth=is_truth, manner=manner)
+    return {name: chains for name, chains in found.items() if name not in ("last", "said")}
+
+
+def is_list_read(chain: Chain) -> bool:
+    """Return whether a chain is that of a list of which the order is not read."""
+    return len(chain) > 1 and chain[1] in MANNERS
 
 
 def _chain(words: Iterable[str]) -> Chain:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llm_gc.language.steps.choose import RANDOM, Choose
 from llm_gc.language.steps.repeat import Repeat
 from llm_gc.model_checker.boundary_values import Boundary, BoundaryValues, patterns_of
-from llm_gc.model_checker.condition_vars import compares_text, condition_texts, parsed, reads
+from llm_gc.model_checker.condition_vars import compares_text, condition_texts, is_list_read, parsed, reads
 from llm_gc.model_checker.liveness import Deciding
 from llm_gc.model_checker.name_values import NameValues, name_values_in
 from llm_gc.model_checker.pipelines import PipelinePart
@@ -143,7 +143,8 @@ class Conditions:
         """Return whether a template may give what somebody says."""
         if "content" in self._known[part.path].closed(text):
             return True
-        chains = [read.chain for read in reads(part.templates, text, "template", decides=True)]
+        found = [read.chain for read in reads(part.templates, text, "template", decides=True)]
+        chains = [chain[:1] if is_list_read(chain) else chain for chain in found]
         return any(
             chain == ("last",) or (chain[0] == "said" and len(chain) == 2) or chain[0] in self._kept[part.path]
             for chain in chains

@@ -27,6 +27,7 @@ from llm_gc.language.steps.scene import Scene
 from llm_gc.language.steps.set import Set
 from llm_gc.language.texts import TextKind, texts
 from llm_gc.model_checker.condition_vars import (
+    BLOCKS,
     HEARD,
     JOINED,
     NOTHING,
@@ -35,9 +36,11 @@ from llm_gc.model_checker.condition_vars import (
     Read,
     about,
     decided,
+    is_list_read,
     reads,
     without,
 )
+from llm_gc.model_checker.list_readers import BAG, FIRSTS, SUM, TIES
 from llm_gc.protocol import Path
 from llm_gc.templates import Templates
 
@@ -73,15 +76,24 @@ class LivenessContext:
     part: Path = ()
 
 
+class Joined(NamedTuple):
+    """What may be read when a block is over: of the list that it makes of its branches, and of all else."""
+
+    listed: Live = NOTHING
+    others: Live = NOTHING
+
+
 class Liveness:
     """For each step that asks somebody, what may be read from the request on: ``at[path, is_pick]``.
 
+    ``joins`` has for each block, by its path, what may be read from its end on.
     ``deciding`` are the texts on which the course hangs, each once, in the order in which they were come by.
     """
 
     def __init__(self, pipeline: Pipeline, files: Files) -> None:
         """Go through a pipeline and the pipelines that its scenes play."""
         self.at: dict[tuple[Path, bool], Live] = {}
+        self.joins: dict[Path, Joined] = {}
         self.deciding: dict[Deciding, None] = {}
         templates = Templates.over(files.prompts)
         setting = LivenessContext(pipeline, templates, files, NOTHING)
@@ -89,22 +101,28 @@ class Liveness:
         setting = replace(setting, end=end, stops=self._stops(setting, pipeline.stop))
         self._all(setting, pipeline.turns, ("turns",), end)
 
-    def _decides(self, setting: LivenessContext, text: Any, kind: TextKind = "expression") -> Live:
+    def _decides(self, setting: LivenessContext, text: Any, kind: TextKind = "expression", *, manner: str = "") -> Live:
         if isinstance(text, str):
             self.deciding[Deciding(setting.part, text, kind)] = None
-        return reads(setting.templates, text, kind, decides=True)
+        return reads(setting.templates, text, kind, decides=True, manner=manner)
 
-    def _shows(self, setting: LivenessContext, *texts_: Any, kind: TextKind = "template") -> Live:
+    def _holds(self, setting: LivenessContext, condition: Any) -> Live:
+        """Return what a condition reads, of which only the truth counts."""
+        if isinstance(condition, str):
+            self.deciding[Deciding(setting.part, condition, "expression")] = None
+        return reads(setting.templates, condition, "expression", decides=True, is_truth=True)
+
+    def _shows(self, setting: LivenessContext, *texts_: Any, kind: TextKind = "template", manner: str = "") -> Live:
         """Return what texts read that are only shown."""
         found = NOTHING
         for text in texts_:
             if isinstance(text, str):
                 self.deciding.setdefault(Deciding(setting.part, text, kind, is_shown=True))
-            found |= reads(setting.templates, text, kind, decides=False)
+            found |= reads(setting.templates, text, kind, decides=False, manner=manner)
         return found
 
     def _stops(self, setting: LivenessContext, stops: Sequence[Any]) -> Live:
-        return NOTHING.union(*(self._decides(setting, stop.when) for stop in stops))
+        return NOTHING.union(*(self._holds(setting, stop.when) for stop in stops))
 
     def _all(self, setting: LivenessContext, steps: Sequence[Step], path: Path, after: Live) -> Live:
         for index in range(len(steps) - 1, -1, -1):
@@ -130,7 +148,7 @@ class Liveness:
                 taken = self._at_once(setting, step, after)
         if step.when is None:
             return taken
-        return taken | after | self._decides(setting, step.when)
+        return taken | after | self._holds(setting, step.when)
 
     def _at_once(self, setting: LivenessContext, step: Step, after: Live) -> Live:
         """Return what may be read from before a step on that asks nobody, and has no steps in it."""
@@ -159,7 +177,7 @@ class Liveness:
         return picked
 
     def _repeat(self, setting: LivenessContext, step: Repeat, path: Path, after: Live) -> Live:
-        until, head = self._decides(setting, step.until), after
+        until, head = self._holds(setting, step.until), after
         while True:
             before = without(self._all(setting, step.repeat, (*path, "repeat"), after | until | head), step.for_)
             if before <= head:
@@ -171,13 +189,14 @@ class Liveness:
         """A branch's own names stay inside; what it said is folded into what is around it."""
         listed, outside = about(after, step.as_), without(after, step.as_)
         spoken = about(outside, *SPOKEN)
-        if listed:
-            outside |= {Read((JOINED,), decided(listed, step.as_))}
-        inside = replace(setting, around=setting.around | outside)
-        before = outside
+        listed = frozenset(Read((JOINED, *read.chain[1:]), read.decides) for read in listed)
+        before = self.joins.get(path, Joined())
+        self.joins[path] = Joined(before.listed | listed, before.others | outside | setting.end | setting.around)
+        inside = replace(setting, around=setting.around | outside | listed)
+        found = outside | {Read((BLOCKS,), True)}
         for index, branch in enumerate(step.parallel):
-            before |= without(self._before(inside, branch, (*path, "parallel", index), spoken), step.for_)
-        return before | self._decides(setting, step.times, "template") | self._decides(setting, step.in_)
+            found |= without(self._before(inside, branch, (*path, "parallel", index), spoken), step.for_)
+        return found | self._decides(setting, step.times, "template") | self._decides(setting, step.in_)
 
     def _scene(self, setting: LivenessContext, step: Scene, path: Path, after: Live) -> Live:
         matters, outside = decided(after, step.as_, *SPOKEN, JOINED), without(after, step.as_)
@@ -210,9 +229,18 @@ class Liveness:
 
     def _set(self, setting: LivenessContext, step: Set, after: Live) -> Live:
         for name, expression in reversed(step.set.items()):
-            if decided(after, name):
-                read = self._decides(setting, expression)
-            else:
-                read = self._shows(setting, expression, kind="expression")
+            later = about(after, name)
+            deciding = frozenset(read for read in later if read.decides)
+            read = self._decides(setting, expression, manner=_manner(deciding)) if deciding else NOTHING
+            if later - deciding or not later:
+                read |= self._shows(setting, expression, kind="expression", manner=_manner(later - deciding))
             after = without(after, name) | read
         return after
+
+
+def _manner(read: Live) -> str:
+    """Return in which manner a list is read by all who read it; nothing where some may read its order."""
+    manners = {one.chain[1] if is_list_read(one.chain) else "" for one in read}
+    if not manners or "" in manners:
+        return ""
+    return FIRSTS if manners & {FIRSTS, TIES} else SUM if SUM in manners else BAG

@@ -8,13 +8,19 @@ they are the same, so marks are numbered again in the order in which they are co
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import combinations
 from typing import Any
 
+from jinja2 import UndefinedError
+
 from llm_gc.model_checker.condition_vars import Live
+from llm_gc.model_checker.list_readers import FIRSTS, LEAVES, MANNERS, SUM, TIES, tallied
 from llm_gc.protocol import Message
+from llm_gc.templates.filters import Vote, plain
 
 _OPEN, _CLOSE = "\ue000", "\ue001"  # of the private use area: no text of an author has them
 _MARK = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
@@ -23,6 +29,8 @@ SHORT = 60
 """So long a text may be to count as itself where it is only shown: a word out of an enum, not somebody's words."""
 
 ABSENT = "<absent>"
+
+NO_FIELDS: Mapping[str, Any] = {}
 
 _OF_MESSAGE = tuple(Message.__dataclass_fields__)
 
@@ -49,6 +57,11 @@ class Tree:
     whole: bool | None = None
     branches: dict[str, Tree] = field(default_factory=dict)
 
+    @cached_property
+    def decides(self) -> bool:
+        """Whether something depends on what it reads."""
+        return bool(self.whole) or any(branch.decides for branch in self.branches.values())
+
     @classmethod
     def of(cls, live: Live) -> Tree:
         """Plant what is read, the names at the root."""
@@ -74,37 +87,100 @@ class Projection:
 
     def value(self, value: Any, tree: Tree) -> Hashable:
         """Return what is read of a value."""
-        if tree.whole is not None:
-            return self._exact(value) if self._decides(tree) else self.shape(value)
+        if tree.whole or value is None:
+            return self.exact(value)
+        words = tree.branches.keys()
+        if words and (words <= LEAVES or (isinstance(value, list) and words <= MANNERS)):
+            shown = () if tree.whole is None else (self.shape(value),)
+            return (*shown, *[self._part(value, word, branch) for word, branch in tree.branches.items()])
         fields = _fields(value)
-        if fields is None:
-            return self._exact(value) if self._decides(tree) else self.shape(value)
-        return tuple(
-            [
-                self.value(fields[word], branch) if word in fields else self._missing(value, word, branch)
-                for word, branch in tree.branches.items()
-            ]
-        )
+        if tree.whole is not None or fields is None:
+            return self.exact(value) if tree.decides else self.shape(value)
+        return tuple([self._part(value, word, branch, fields) for word, branch in tree.branches.items()])
+
+    def _part(self, value: Any, word: str, tree: Tree, fields: Mapping[str, Any] = NO_FIELDS) -> Hashable:
+        """Return what is read of a value by one word."""
+        match word:
+            case _ if word in fields:
+                return self.value(fields[word], tree)
+            case _ if word in MANNERS:
+                is_list, decides = isinstance(value, list), tree.decides
+                return self.items(value, word, tree) if is_list else self.exact(value) if decides else self.shape(value)
+            case "<size>":
+                return None
+            case "<truth>":
+                return bool(value)
+            case "<plain>":
+                return self.value(plain(value), Tree(tree.whole))
+        return self._missing(value, word, tree)
 
     def _missing(self, value: Any, word: str, tree: Tree) -> Hashable:
         """A word that is no field may be a map's method (``notes.items()``), which reads all of it; else it is none."""
         if isinstance(value, Mapping) and hasattr(value, word):
-            return self.value(value, Tree(self._decides(tree)))
+            return self.value(value, Tree(tree.decides))
         return ABSENT
 
-    def _decides(self, tree: Tree) -> bool:
-        return bool(tree.whole) or any(self._decides(branch) for branch in tree.branches.values())
+    def listed(self, values: Sequence[Any], tree: Tree, left: int) -> Hashable:
+        """Return what is read of a list of which only so many items are missing yet."""
+        if tree.whole or not tree.branches.keys() <= MANNERS:
+            return self.value(values, tree)
+        shown = () if tree.whole is None else (self.shape(values),)
+        return (*shown, *[self.items(values, manner, branch, left) for manner, branch in tree.branches.items()])
 
-    def _exact(self, value: Any) -> Hashable:
+    def items(self, values: Sequence[Any], manner: str, tree: Tree, left: int = 0) -> Hashable:
+        """Return what is read of a list's items by readers to whom their order does not matter, or in a manner.
+
+        ``left`` is how many items may still follow.
+        """
+        if not tree.decides:
+            return self.shapes(values)
+        if manner == TIES:
+            try:
+                return tuple([self._ties(tallied(values, word), left) for word in tree.branches])
+            except UndefinedError:  # a message has no such attribute: it fails, whatever the votes are
+                return self.exact(list(values))
+        if manner == FIRSTS:
+            return tuple(Counter([self.value(value, tree) for value in values]).items())
+        ordered = self._sorted(values, lambda projection, value: projection.value(value, tree))
+        if manner == SUM and any(map(_has_fraction, ordered)):
+            return tuple([self.value(value, tree) for value in values])
+        return tuple(ordered)
+
+    def _ties(self, votes: Mapping[Any, Vote], left: int) -> Hashable:
+        """Return what decides who may still win: how far behind each is, and which is first of two that may be tied.
+
+        Whatever is so far behind that it cannot win any more counts no longer. A value that nobody has voted for yet
+        may win as long as so many votes are left as the best one has.
+        """
+        most = max([vote.times for vote in votes.values()], default=0)
+        if not left:
+            return next((self.exact(vote.value) for vote in votes.values() if vote.times == most), None)
+        able = [vote for vote in votes.values() if vote.times + left >= most]
+        behind = self._sorted(able, lambda projection, vote: (projection.exact(vote.value), most - vote.times))
+        counts = [vote.times for vote in able]
+        pairs = [pair for pair in combinations(range(len(able)), 2) if _may_tie(counts, *pair, left)]
+        before = frozenset([(self.exact(able[one].value), self.exact(able[two].value)) for one, two in pairs])
+        return (most if most <= left else None, *behind, before)
+
+    def _sorted(self, values: Iterable[Any], project: Callable[[Projection, Any], Hashable]) -> list[Hashable]:
+        """Return values as they are read, in an order that does not depend on theirs.
+
+        Of two that differ in their marks alone the first stays the first: then equal lists may come out as two.
+        """
+        alone = sorted(values, key=lambda value: repr(project(Projection(errors=self._errors), value)))
+        return [project(self, value) for value in alone]
+
+    def exact(self, value: Any) -> Hashable:
+        """Return all of a value."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Message):
             texts = (self.text(value.content), self.text(value.heard), value.error if self._errors else None)
-            return (value.role, value.label, value.failed, *texts, self._exact(value.data))
+            return (value.role, value.label, value.failed, *texts, self.exact(value.data))
         if isinstance(value, Mapping):
-            return ("map", *[(key, self._exact(item)) for key, item in sorted(value.items())])
+            return ("map", *[(key, self.exact(item)) for key, item in sorted(value.items())])
         if isinstance(value, list):
-            return ("list", *[self._exact(item) for item in value])
+            return ("list", *[self.exact(item) for item in value])
         return (type(value).__name__, value)
 
     def text(self, text: str) -> Hashable:
@@ -143,6 +219,22 @@ def _kind(value: Any) -> Hashable:
     if isinstance(value, Mapping):
         return tuple([(key, bool(item) if isinstance(item, (str, list)) else None) for key, item in value.items()])
     return bool(value) if isinstance(value, (str, list)) else type(value).__name__
+
+
+def _may_tie(counts: Sequence[int], one: int, two: int, left: int) -> bool:
+    """Return whether two values may yet be tied as the best ones, with none among them that came before both.
+
+    ``counts`` are the votes of the values in the order of their first ones, ``one`` and ``two`` numbers of them.
+    """
+    level = max([*counts, *[count + 1 for count in counts[:one]]])
+    return 2 * level - counts[one] - counts[two] <= left
+
+
+def _has_fraction(read: Hashable) -> bool:
+    """Return whether a number that is not whole is part of what is read."""
+    if isinstance(read, tuple):
+        return any(map(_has_fraction, read))
+    return isinstance(read, float) and not read.is_integer()
 
 
 def _fields(value: Any) -> Mapping[str, Any] | None:

@@ -221,7 +221,7 @@ class Search:
             if node.size > known.size and node.depth == known.depth and not known.next:
                 known.parent, known.way, known.drawn, known.size = node.parent, node.way, node.drawn, node.size
                 self._ask(conversation, known)
-                self._alive.pop(known.number, None)
+                self._keep(conversation, known)
             return known.number
         self._known[key] = node
         self._nodes.append(node)
@@ -229,9 +229,13 @@ class Search:
         self._left[node.number] = self._states.turns_left(conversation)
         self._ask(conversation, node)
         self._frontier.append(node)
-        if len(self._alive) < KEPT:
-            self._alive[node.number] = conversation
+        self._keep(conversation, node)
         return node.number
+
+    def _keep(self, conversation: Conversation, node: StateNode) -> None:
+        """Keep a conversation that has come to a state by the way of its node, while there are not too many."""
+        if len(self._alive) < KEPT or node.number in self._alive:
+            self._alive[node.number] = conversation
 
     def _ask(self, conversation: Conversation, node: StateNode) -> None:
         """Render the pending request, once for each state."""

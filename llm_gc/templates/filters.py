@@ -66,6 +66,14 @@ class Decision(NamedTuple):
         return f"{words} ({missing} of {self.given} gave none)" if missing else words
 
 
+class Vote(NamedTuple):
+    """A value that a majority counts: the first of those that are equal, how many there are, and what they weigh."""
+
+    value: Any
+    times: int
+    weight: float
+
+
 _decisions: ContextVar[list[Decision] | None] = ContextVar("decisions", default=None)
 
 
@@ -86,23 +94,30 @@ def majority(value: Any, attribute: Attribute = None, weight: Attribute = None) 
     The empty do not count. ``attribute`` is where an item has its value, ``weight`` where it has its number, such as
     ``data.answer``; an item without a number weighs nothing.
     """
-    votes: dict[Any, tuple[float, Any]] = {}
-    counted, given = 0, 0
-    for item in _items(value):
-        given += 1
-        vote = _plain(_at(item, attribute))
-        if _is_empty(item) or _is_empty(vote):
-            continue
-        key, counted = _hashed(vote), counted + 1
-        before, first = votes.get(key, (0, vote))
-        votes[key] = before + (1 if weight is None else _number(_at(item, weight)) or 0), first
-    if not votes:
+    items = list(_items(value))
+    counted = votes(items, attribute, weight)
+    if not counted:
         return None
-    most, winner = max(votes.values(), key=lambda pair: pair[0])
+    winner = max(counted.values(), key=lambda vote: vote.weight)
     found = _decisions.get()
     if found is not None:
-        found.append(Decision(int(most) if weight is None else None, counted, given))
-    return winner
+        most = int(winner.weight) if weight is None else None
+        found.append(Decision(most, sum(vote.times for vote in counted.values()), len(items)))
+    return winner.value
+
+
+def votes(items: Iterable[Any], attribute: Attribute = None, weight: Attribute = None) -> dict[Any, Vote]:
+    """Return what a majority counts, by a key for each value, in the order of their first ones."""
+    found: dict[Any, Vote] = {}
+    for item in items:
+        value = plain(_at(item, attribute))
+        if _is_empty(item) or _is_empty(value):
+            continue
+        key = _hashed(value)
+        before = found.get(key, Vote(value, 0, 0))
+        more = 1 if weight is None else _number(_at(item, weight)) or 0
+        found[key] = Vote(before.value, before.times + 1, before.weight + more)
+    return found
 
 
 def extract(value: Any, regex: Any) -> Any:
@@ -112,7 +127,7 @@ def extract(value: Any, regex: Any) -> Any:
 
 def from_json(value: Any) -> Any:
     """Return the data that a text writes as JSON; a code fence around it is forgiven."""
-    text = _plain(_given(value))
+    text = plain(_given(value))
     if not isinstance(text, str):
         return None
     try:
@@ -150,7 +165,7 @@ def groupby(
     """Return the items in groups by an attribute, sorted by it; each group is a pair of ``grouper`` and ``list``."""
     groups: dict[Any, tuple[Any, list[Any]]] = {}
     for item in _items(value):
-        found = _plain(_at(item, attribute))
+        found = plain(_at(item, attribute))
         found = default if found is None else found
         groups.setdefault(_hashed(_cased(found, case_sensitive)), (found, []))[1].append(item)
     by_value = sorted(groups.values(), key=lambda group: _key(_cased(group[0], case_sensitive)))
@@ -161,7 +176,7 @@ def unique(value: Any, case_sensitive: bool = True, attribute: Attribute = None)
     """Return the items without those that are equal to an earlier one, or have an equal attribute."""
     first: dict[Any, Any] = {}
     for item in _items(value):
-        first.setdefault(_hashed(_cased(_plain(_at(item, attribute)), case_sensitive)), item)
+        first.setdefault(_hashed(_cased(plain(_at(item, attribute)), case_sensitive)), item)
     return list(first.values())
 
 
@@ -222,7 +237,7 @@ def _at(item: Any, attribute: Attribute) -> Any:
     return item
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return what counts of a value: of a message its content, and nothing of one that failed."""
     if isinstance(value, Message):
         return None if value.failed else value.content
@@ -230,7 +245,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_empty(value: Any) -> bool:
-    text = _plain(value)
+    text = plain(value)
     return text is None or (isinstance(text, str) and not text.strip())
 
 
@@ -261,7 +276,7 @@ def _hashed(value: Any) -> tuple[int, Any]:
 
 def _number(value: Any) -> float | None:
     """Return a value as a number, a text that is one too; None where it is none, or no machine's number."""
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, str) and len(value) < 1000 and _NUMBER.fullmatch(value.strip()):
         value = int(value) if value.strip("+- \t\r\n").isdecimal() else float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -278,7 +293,7 @@ def _worked_out(work: Callable[[list[float]], float], value: Any, least: int) ->
 
 
 def _found(value: Any, regex: Regex) -> Any:
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, (list, tuple)):
         return [_found(item, regex) for item in value]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
