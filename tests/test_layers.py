@@ -26,7 +26,7 @@ LAYERS = [
     {"project", "sessions", "backends"},
     {"runtime", "testing"},
     {"model_checker", "planning", "doctor", "validation"},
-    {"reports", "api"},
+    {"reports", "api", "backend_api"},
     {"cli", "__main__"},
 ]
 """From the bottom to the top: a module imports only from its own layer and from those before it."""
