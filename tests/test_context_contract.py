@@ -13,10 +13,9 @@ import llm_gc
 from llm_gc.transcript.records import Transcript
 from tests import commands
 from tests.standin import Model, Say, StandIn
-from tests.standin.call import chat
-from tests.standin.model import each_character, four_characters
-from tests.standin.prompt import build
-from tests.standin.records import Request
+from tests.standin.engine import Request
+from tests.standin.prompts import build
+from tests.standin.requests import chat, each_character, four_characters
 
 WINDOW, TURNS = 768, 20
 WORDS = "the kite goes up and the boat goes down and nobody says a word about the lamp "

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.standin import Act, Behaviour, Drip, Endless, Hang, Head, Job, Model, Say, StandIn, Wait
+from tests.standin.behaviours import MODELS, Exchange, behaviour, exchanges
 from tests.standin.client import MODEL, Answer, ask, asking, chat, everything, plug, said
-from tests.standin.recorded import MODELS, Exchange, behaviour, exchanges
 from tests.standin.server import PATIENCE
 
 SECOND = 1_000_000_000

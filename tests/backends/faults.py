@@ -33,7 +33,7 @@ from tests.standin import (
     Wait,
     WithHead,
 )
-from tests.standin.behaviour import Behaviour, Job
+from tests.standin.behaviours import Behaviour, Job
 
 WORDS = "Ein guter Plan."
 GOOD = Say(WORDS)

@@ -7,20 +7,40 @@
         assert server.load_counts == {"qwen2.5-coder:1.5b": 1}
 
 It follows the rules of a real server (validation, context window, loading, streaming) and answers what no
-script covers with made-up text. What it can be made to do is in `say`, `faults` and `wrappers`; to write a
-new behaviour, read one of those and `acts`. As a process: `python -m tests.standin --model NAME`.
+script covers with made-up text. To be read in this order: `server` (how tests use it), `behaviours` (what it can be
+made to do), `requests` (models, bodies of requests and answers), `prompts`, `engine` (what is loaded), `app` (from
+a request to its answer), `transport` and `notation`. To write a new behaviour, read one of `behaviours` and the acts of
+`transport`. As a process: `python -m tests.standin --model NAME`.
 """
 
-from .acts import Act, Drop, Head, Wait, Wire
-from .behaviour import Behaviour, Job
-from .errors import ENGINE_GONE, ENGINE_STOPPED, QUEUE_FULL, TOO_LONG
-from .faults import Body, Cut, EngineError, Error, Garbage, Hang, Raw, Redirect, Text
-from .model import Message, Model, TemplateError, chatml, each_character, four_characters
-from .options import LoadOptions
-from .records import Load, Request
-from .say import NO_COUNTERS, Endless, Say
+from .behaviours import (
+    NO_COUNTERS,
+    Behaviour,
+    Body,
+    Cut,
+    Drip,
+    Endless,
+    EngineError,
+    Error,
+    Garbage,
+    Gzip,
+    Hang,
+    HugeHeaders,
+    Job,
+    Mangle,
+    Raw,
+    Redirect,
+    Say,
+    Split,
+    Text,
+    Together,
+    WithHead,
+)
+from .engine import Load, Request
+from .notation import ENGINE_GONE, ENGINE_STOPPED, QUEUE_FULL, TOO_LONG
+from .requests import LoadOptions, Message, Model, TemplateError, chatml, each_character, four_characters
 from .server import StandIn
-from .wrappers import Drip, Gzip, HugeHeaders, Mangle, Split, Together, WithHead
+from .transport import Act, Drop, Head, Wait, Wire
 
 __all__ = [
     "ENGINE_GONE",

@@ -7,9 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 
-from .behaviour import Job
-from .model import Model
-from .say import Say
+from .behaviours import Job, Say
+from .requests import Model
 from .server import StandIn
 
 _REMEMBERED = 1000

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from . import performance
+from . import app
 from .server import StandIn
 
 Headers = Mapping[str, str]
@@ -112,7 +112,7 @@ class Pauses:
         self._going = threading.Event()
         self._going.set()
         self.hold, self.let_go = self._going.clear, self._going.set
-        monkeypatch.setattr(performance, "_pause", self._pause)
+        monkeypatch.setattr(app, "_pause", self._pause)
 
     async def _pause(self, seconds: float | None) -> None:
         self.seconds.append(seconds)

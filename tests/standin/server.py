@@ -8,15 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Self
 
-from .app import App
-from .behaviour import Behaviour, Job
-from .connection import Connection
-from .engine import Engine
-from .generation import Generation, Script
-from .improvise import improvise
-from .model import Model
-from .records import Journal, Load, Request
-from .store import Store
+from .app import App, Connection, Generation, Script
+from .behaviours import Behaviour, Job, improvise
+from .engine import Engine, Journal, Load, Request, Store
+from .requests import Model
 
 PATIENCE = 30.0
 """Seconds for what comes soon, also on a busy machine."""

@@ -17,8 +17,8 @@ from llm_gc.errors import LlmGcError
 from llm_gc.protocol import ModelConfig, Reply
 from tests.backends.ollama.asking import Notes, an_ask, run
 from tests.standin import Body, Error, Model, Raw, Redirect, Say, StandIn, Text
-from tests.standin.acts import Act
-from tests.standin.behaviour import Behaviour, Job
+from tests.standin.behaviours import Behaviour, Job
+from tests.standin.transport import Act
 
 KEY = "sk-live-Qx7/9Zt3Wm1Kp5Rv"
 PASSWORD = "p@ss\\wörd-7-Kq2"

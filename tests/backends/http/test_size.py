@@ -21,8 +21,8 @@ from llm_gc.errors import LlmGcError
 from llm_gc.protocol import Failure, ModelConfig, Reply
 from tests.backends.ollama.asking import an_ask, done, lines, run, said
 from tests.standin import Act, Model, Raw, StandIn, Wait
-from tests.standin.acts import Wire
-from tests.standin.behaviour import Behaviour, Job
+from tests.standin.behaviours import Behaviour, Job
+from tests.standin.transport import Wire
 
 DEMO = Model("demo:1b")
 BOMB = gzip.compress(gzip.compress(b"\0" * 2**26))

@@ -18,7 +18,7 @@ from llm_gc.backends.ollama import Ollama
 from llm_gc.protocol import Ask, Reply, Tokens
 from tests.backends.ollama.asking import URL, Notes, an_ask, answered, done, lines, never, reply_to, run, said
 from tests.standin import Act, Endless, Error, Hang, Head, Model, Say, StandIn, Wait
-from tests.standin.behaviour import Behaviour, Job
+from tests.standin.behaviours import Behaviour, Job
 from tests.standin.server import PATIENCE
 
 DEMO = Model("demo:1b")

@@ -17,7 +17,7 @@ from llm_gc.backends.ollama import Ollama
 from llm_gc.backends.ollama.loaded_models import DEFAULT, FOREVER, KeepAlive
 from tests.backends.ollama.asking import URL, an_ask, answered, done, lines, run
 from tests.standin import Hang, Model, Say, StandIn
-from tests.standin.records import Request
+from tests.standin.engine import Request
 from tests.standin.server import PATIENCE
 
 DEMO, OTHER = Model("demo:1b"), Model("other:7b")

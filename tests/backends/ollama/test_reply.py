@@ -32,8 +32,8 @@ from tests.standin import (
     Together,
     WithHead,
 )
-from tests.standin.behaviour import Behaviour
-from tests.standin.connection import Connection
+from tests.standin.app import Connection
+from tests.standin.behaviours import Behaviour
 
 DEMO = Model("demo:1b")
 WORDS = "Ein schöner Plan, \U0001f600 mit <b>Zeichen</b> & allem."

@@ -29,7 +29,7 @@ from tests.standin import (
     Text,
     WithHead,
 )
-from tests.standin.behaviour import Behaviour
+from tests.standin.behaviours import Behaviour
 from tests.standin.server import PATIENCE
 
 DEMO = Model("demo:1b", capabilities=("completion", "thinking"))

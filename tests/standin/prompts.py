@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .call import Call
-from .errors import NO_IMAGES, TOO_LONG, EngineRefusal, exceeds, refused
-from .model import Message, Model, TemplateError
+from .notation import NO_IMAGES, TOO_LONG, EngineRefusal, exceeds, refused
+from .requests import Call, Message, Model, TemplateError
 
 IMAGE_TOKENS = 768
 
