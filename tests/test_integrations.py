@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.commands import ROOT, environ, llm_gc
+from tools.release import problems
 
 PAGE = ROOT / "docs" / "editors-and-ci.md"
 BAD = "name: bad\nroles: {anna: {model: m, options: {mirostat: 1}}}\nturns: [ana]\nopening: Hello.\n"
@@ -63,8 +64,51 @@ def test_github_would_read_the_action_and_the_workflows(tmp_path: Path) -> None:
     shown.write_text(workflow, encoding="utf-8")
     for file in (shown, *(ROOT / ".github" / "workflows").glob("*.yml")):
         assert fits("vendor.github-workflows", file) == "ok -- validation done"
-    (step,) = [step for step in yaml.safe_load(workflow)["jobs"]["validate"]["steps"] if "llm-gc" in step["uses"]]
-    assert set(step["with"]) <= set(action()["inputs"])
+
+
+def test_the_page_lists_every_input_of_the_action() -> None:
+    """With what it is where nobody says it."""
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    stated = {
+        name: f"`{entry['default']}`" if entry["default"] else "none" for name, entry in action()["inputs"].items()
+    }
+    assert {name: rows.get(name) for name in stated} == stated
+
+
+def test_the_workflow_of_the_page_annotates(folder: Path) -> None:
+    """Its last step finds the fault, in the form that GitHub reads."""
+    (workflow,) = [yaml.safe_load(text) for text in blocks("yml") if "jobs:" in text]
+    script = workflow["jobs"]["validate"]["steps"][-1]["run"].replace(" more/pipelines", "")
+    done = run_with_llm_gc(script, folder)
+    assert done.returncode == 1
+    assert "::error file=pipelines/bad.yaml,line=3," in done.stdout
+
+
+def test_the_workflows_name_paths_that_exist() -> None:
+    """A folder of tests that was moved would fail on the other systems alone."""
+    for file in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for path in re.findall(r"\btests/[\w/.]*", file.read_text(encoding="utf-8")):
+            assert (ROOT / path).exists(), f"{file.name}: {path}"
+
+
+def test_no_document_has_a_placeholder() -> None:
+    """Whoever copies a line from a page need not fill anything in."""
+    for file in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "pyproject.toml"]:
+        assert "OWNER" not in file.read_text(encoding="utf-8"), file.name
+
+
+@pytest.mark.parametrize(
+    ("tag", "changelog", "words"),
+    [
+        ("v1.2.3", "## [Unreleased]\n\n## [1.2.3] - 2026-01-02\n\n- A.\n", []),
+        ("v1.2.4", "## [Unreleased]\n\n## [1.2.3] - 2026-01-02\n", ["the tag is v1.2.4"]),
+        ("v1.2.3", "## [Unreleased]\n\n- B.\n\n## [1.2.2] - 2026-01-02\n", ["no section", "still has entries"]),
+    ],
+)
+def test_a_release_is_refused_where_versions_differ(tag: str, changelog: str, words: list[str]) -> None:
+    """The tag, the package and the changelog must agree."""
+    found = problems(tag, "1.2.3", changelog)
+    assert [word in text for word, text in zip(words, found, strict=True)] == [True] * len(words)
 
 
 def test_what_the_action_runs(folder: Path) -> None:
@@ -92,7 +136,9 @@ def test_the_hook(folder: Path) -> None:
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     assert {"id", "name", "entry", "language", "files"} <= set(hook)
     (config,) = [yaml.safe_load(text) for text in blocks("yml") if "hooks:" in text]
-    assert [one["id"] for one in config["repos"][0]["hooks"]] == [hook["id"]]
+    (shown,) = config["repos"][0]["hooks"]
+    told = {key: value for key, value in hook.items() if key != "description"}
+    assert shown == told | {"additional_dependencies": ["llm-gc"]}
     assert not hook["pass_filenames"]
     changed = ["pipelines/a.yaml", "prompts/a/b.j2", "schemas/x.json", "a.yml"]
     assert all(re.search(hook["files"], name) for name in changed)
