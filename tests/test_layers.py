@@ -25,7 +25,7 @@ LAYERS = [
     {"analysis"},
     {"project", "sessions", "backends"},
     {"runtime", "testing"},
-    {"model_checker", "planning", "doctor", "validation"},
+    {"model_checker", "planning", "doctor", "validation", "study"},
     {"reports", "api", "backend_api"},
     {"cli", "__main__"},
 ]
