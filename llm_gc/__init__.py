@@ -22,12 +22,14 @@ if TYPE_CHECKING:
         SessionError,
         UsageError,
     )
+    from llm_gc.runtime.engine import Engine
     from llm_gc.sessions import load_session
     from llm_gc.transcript.encode import messages_of
     from llm_gc.transcript.records import Transcript, TurnRecord
 
 _HOMES = {
     "Conversation": "core",
+    "Engine": "runtime.engine",
     "LlmGcError": "errors",
     "ModelMissing": "errors",
     "PipelineError": "errors",
@@ -45,6 +47,7 @@ _HOMES = {
 
 __all__ = [
     "Conversation",
+    "Engine",
     "LlmGcError",
     "ModelMissing",
     "PipelineError",

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llm_gc import backends, project
-from llm_gc.backends.dispatch import ByPlayer
-from llm_gc.backends.human import Answers, Human, people
 from llm_gc.backends.interface import Backend
-from llm_gc.errors import LlmGcError, PipelineError, TemplateError, UsageError
-from llm_gc.language.inputs import resolve
+from llm_gc.errors import LlmGcError, UsageError
+from llm_gc.runtime.engine import Engine
 from llm_gc.runtime.observers import NullObserver
-from llm_gc.runtime.run import Run
-from llm_gc.runtime.server_override import model_store, placed
 from llm_gc.transcript.records import Transcript
 from llm_gc.values.safe_text import clean
 
@@ -31,6 +25,7 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     seed: int | None = None,
     sessions: str | Path = "sessions",
     answers: Sequence[str] | None = None,
+    engine: Engine | None = None,
     **more_inputs: Any,
 ) -> Transcript:
     """Run a pipeline and return its transcript; each input is a keyword, or is in ``inputs``.
@@ -39,7 +34,8 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
     closed when all is over; without it each role is asked of the kind of server that it says, else of Ollama.
     Where ``auto`` takes the stand-in, or the transcript cannot be written at the end, there is a ``RuntimeWarning``.
     ``answers`` are those of the roles that are people, in order; without them an object of your own is asked for people
-    too. Answers that nobody asked for are a ``RuntimeWarning``.
+    too. Answers that nobody asked for are a ``RuntimeWarning``. An ``engine`` brings its own backend and
+    connections, and is not closed.
 
     Raises:
         UsageError: for an input that is missing or does not fit, and where a person is to speak without an answer.
@@ -48,28 +44,19 @@ async def run_async(  # noqa: PLR0913  # one for each thing that a run can be to
         SessionError: where there is no place for the transcript.
 
     """
-    if seed is not None and seed < 0:
-        raise UsageError(f"the seed {seed} is negative; give one from 0 upwards")
-    loaded = project.load(str(pipeline))
-    values = resolve(loaded.pipeline.inputs, {**(inputs or {}), **more_inputs})
-    if backend is None or isinstance(backend, str):
-        speaks = backends.make(backend, host, os.environ, _fallen_back, model_store(loaded, os.environ))
-        loaded = placed(loaded, host, backend)
-    else:
-        speaks = backend
-    given = Answers(answers or ())
-    roles = list(people(loaded.pipeline, loaded.files))
-    if roles and answers is not None:
-        speaks = ByPlayer(speaks, Human(given))
-    elif roles and speaks is not backend:
-        raise UsageError(f'the role {roles[0]!r} is a person; give what people answer, as in answers=["…"]')
+    if engine is not None and (backend is not None or host is not None):
+        raise UsageError("the backend and the host are the engine's: give them to llm_gc.Engine(…)")
+    taken = engine or Engine(backend=backend, host=host, parallel=1, fallen_back=_fallen_back)
+    told = (_Warner(),)
     try:
-        transcript = await Run(loaded, values, speaks, (_Warner(),), Path(sessions), seed).go()
-    except TemplateError as error:
-        raise PipelineError([loaded.locate(error)]) from error
-    if given.left:
-        _Warner().trouble(given.left)
-    return transcript
+        return await taken.run(
+            pipeline, inputs, seed=seed, sessions=sessions, answers=answers, observers=told, **more_inputs
+        )
+    finally:
+        if engine is None:
+            await taken.aclose()
+            if backend is not None and not isinstance(backend, str):
+                await backend.aclose()
 
 
 def run(  # noqa: PLR0913  # as run_async

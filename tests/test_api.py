@@ -230,9 +230,9 @@ def test_an_error_of_a_backend_of_one_s_own_comes_out(tmp_path: Path) -> None:
 # --- The package's face
 
 
-def test_at_most_fifteen_public_names() -> None:
+def test_at_most_twenty_public_names() -> None:
     """Each is there, and listed for whoever looks."""
-    assert len(llm_gc.__all__) == len(set(llm_gc.__all__)) <= 15
+    assert len(llm_gc.__all__) == len(set(llm_gc.__all__)) <= 20
     assert list(llm_gc.__all__) == sorted(llm_gc.__all__)
     assert all(getattr(llm_gc, name) for name in llm_gc.__all__)
     assert set(llm_gc.__all__) <= set(dir(llm_gc))

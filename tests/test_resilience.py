@@ -24,6 +24,7 @@ from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.core import Turn
 from llm_gc.errors import SessionError
 from llm_gc.language.inputs import resolve
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.observers import NullObserver
 from llm_gc.runtime.replay import replay
 from llm_gc.runtime.restore import restored
@@ -55,7 +56,7 @@ def run(name: str, folder: Path, *watchers: Any) -> Transcript:
     """Run a pipeline with the stand-in, several requests at once."""
     loaded = project.load(str(PIPELINES / f"{name}.yaml"))
     values = resolve(loaded.pipeline.inputs, inputs(name))
-    return asyncio.run(Run(loaded, values, Rehearsal(), watchers, folder, seed=7, parallel=4).go())
+    return asyncio.run(Run(loaded, values, Rehearsal(), watchers, folder, seed=7, gates=Gates(4)).go())
 
 
 def resume(folder: Path, *watchers: Any) -> Transcript:
@@ -65,7 +66,7 @@ def resume(folder: Path, *watchers: Any) -> Transcript:
         if nothing_left(transcript):
             return transcript
         past = interrupted(transcript, taken)
-        going = Run(restored(transcript), transcript.inputs, Rehearsal(), watchers, folder, parallel=4, past=past)
+        going = Run(restored(transcript), transcript.inputs, Rehearsal(), watchers, folder, gates=Gates(4), past=past)
         return asyncio.run(going.go())
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from llm_gc.backends.rehearsal import Rehearsal
 from llm_gc.core import Conversation
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.live import Live
 from tests.talks import talk
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def driven(conversation: Conversation) -> Conversation:
     """Drive a conversation to its end with the stand-in."""
-    asyncio.run(Live(conversation, Rehearsal(), parallel=64).run())
+    asyncio.run(Live(conversation, Rehearsal(), gates=Gates(64)).run())
     return conversation
 
 

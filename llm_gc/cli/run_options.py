@@ -61,6 +61,7 @@ def go(
     """Run the conversation, from the end of its ``past`` where it has one, and return the exit code."""
     from llm_gc.cli.screen import still
     from llm_gc.cli.terminal_human import HumanPlayers
+    from llm_gc.runtime.gates import Gates
     from llm_gc.runtime.run import Run
     from llm_gc.runtime.server_override import model_store
 
@@ -72,7 +73,7 @@ def go(
     backend = backends.make(name, options["host"], os.environ, lambda error: _fallen_back(notes, error), store)
     backend = people.beside(backend, screen, hears=not (options["quiet"] or options["as_json"]))
     seed = options.get("seed")
-    run = Run(loaded, values, backend, (screen,), options["sessions"], seed, options["parallel"], past)
+    run = Run(loaded, values, backend, (screen,), options["sessions"], seed, Gates(options["parallel"]), past)
     with still(notes):
         try:
             run_async(run.go())

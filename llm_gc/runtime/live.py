@@ -15,6 +15,7 @@ from llm_gc.backends.interface import Backend, Progress
 from llm_gc.core import Conversation, Turn
 from llm_gc.errors import TemplateError
 from llm_gc.protocol import Ask, Attempt, Failure, Reply
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.retry_policy import RetryPolicy
 from llm_gc.runtime.worker import Halted, Worker
 
@@ -46,20 +47,19 @@ class Live:
         backend: Backend,
         watchers: Iterable[Observer] = (),
         *,
-        parallel: int = 1,
+        gates: Gates | None = None,
         sleep: Sleep = asyncio.sleep,
         told: int = 0,
         worker: Worker | None = None,
     ) -> None:
-        """Take ``parallel`` requests in flight for each model of each server.
+        """Take as many requests in flight as the ``gates`` let through: one for each model of each server without them.
 
         Of the first turns in the conversation's log, as many as ``told``, nobody is told again. The conversation
         computes in ``worker``.
         """
         self._conversation, self._backend = conversation, backend
         self._watchers = tuple(watchers)
-        self._parallel, self._sleep = parallel, sleep
-        self._gates: dict[tuple[str | None, str], asyncio.Semaphore] = {}
+        self._gates, self._sleep = gates or Gates(), sleep
         self._told = told
         self._worker = Worker() if worker is None else worker
 
@@ -118,8 +118,7 @@ class Live:
         """
         if unsent is not None:
             return unsent
-        gate = self._gates.setdefault((ask.casting.host, ask.model), asyncio.Semaphore(self._parallel))
-        async with gate:
+        async with self._gates.through(ask.casting.host, ask.model):
             for watcher in self._watchers:
                 watcher.began(ask)
             return await self._try(ask)

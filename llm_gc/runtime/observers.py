@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from operator import is_
 from pathlib import Path
@@ -13,9 +13,45 @@ from llm_gc.core import Outcome, Turn
 from llm_gc.errors import SessionError
 from llm_gc.protocol import Ask, Failure
 from llm_gc.runtime.live import Observer
-from llm_gc.sessions import Journal
 from llm_gc.transcript.encode import MessageEncoder, Sent, assemble, finish
 from llm_gc.transcript.records import Header, Transcript, TurnRecord
+
+
+class ConversationJournal(Protocol):
+    """Where a conversation is kept while it runs: a file of its own, or its lines in that of a batch."""
+
+    @property
+    def id(self) -> str:
+        """The id of the conversation."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is kept."""
+
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, and return when they are on the disk."""
+
+    def write(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, and return when the system has them."""
+
+    def keep_place(self) -> Path | None:
+        """Continue in another place where the file is gone, and return it."""
+
+    def finish(self, transcript: Transcript) -> Path:
+        """Put the transcript in the journal's place."""
+
+    def discard(self) -> None:
+        """Leave nothing behind: the conversation never began."""
+
+    def close(self) -> None:
+        """Close the file, and leave it as it is."""
+
+
+class HeldSession(Protocol):
+    """A conversation that was interrupted, and that nobody else continues."""
+
+    def reopen(self, lines: Iterable[Mapping[str, Any]]) -> ConversationJournal:
+        """Begin its journal again with these lines."""
 
 
 class RunObserver(Observer, Protocol):
@@ -55,7 +91,7 @@ class Recorder(NullObserver):
     What cannot be written waits in memory and is tried again before the next turn: a journal has no gaps.
     """
 
-    journal: Journal
+    journal: ConversationJournal
     """Where to; it can be set when the first lines have been."""
 
     def __init__(self, trouble: Callable[[str], None], sent: Mapping[str, Sent]) -> None:

@@ -10,8 +10,8 @@ from llm_gc._version import RULES
 from llm_gc.backends.interface import Facts
 from llm_gc.core import Conversation
 from llm_gc.errors import UnreadableSession, UsageError
+from llm_gc.runtime.observers import HeldSession
 from llm_gc.runtime.resolution import digests
-from llm_gc.sessions import LockedSession
 from llm_gc.transcript.encode import MessageDecoder, Sent
 from llm_gc.transcript.records import AttemptRecord, Parent, Transcript, TurnRecord, Versions
 from llm_gc.transcript.replies import before, check_rules, conversation_of, feed, kept, replies
@@ -26,7 +26,7 @@ class ResumePoint:
 
     transcript: Transcript
     turns: tuple[TurnRecord, ...]
-    taken: LockedSession | None = field(default=None, compare=False)
+    taken: HeldSession | None = field(default=None, compare=False)
     parent: Parent | None = None
 
     def feed(self, conversation: Conversation) -> None:
@@ -99,7 +99,7 @@ class ResumePoint:
                 yield f"the model {model} has changed since ({then[:SHORT]} then, {about.digest[:SHORT]} now)"
 
 
-def interrupted(transcript: Transcript, taken: LockedSession) -> ResumePoint:
+def interrupted(transcript: Transcript, taken: HeldSession) -> ResumePoint:
     """Return the past of a session that continues: all turns but those at its end that failed."""
     return ResumePoint(transcript, kept(transcript), taken)
 

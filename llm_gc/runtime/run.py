@@ -19,17 +19,20 @@ from llm_gc.core.run_context import RunContext
 from llm_gc.errors import SessionError, Unanswered, UsageError
 from llm_gc.language.control_tokens import tokens_in
 from llm_gc.project import Loaded
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.live import Live
-from llm_gc.runtime.observers import Recorder, RunObserver
+from llm_gc.runtime.observers import ConversationJournal, HeldSession, Recorder, RunObserver
 from llm_gc.runtime.resolution import cast_with_needs, digests, resolve
 from llm_gc.runtime.resume_point import ResumePoint, versions_now
 from llm_gc.runtime.worker import Worker
-from llm_gc.sessions import Journal, LockedSession
 from llm_gc.transcript.records import Header, Resumption, Transcript, Versions
 from llm_gc.transcript.replies import conversation_of, header_of
 from llm_gc.values.frozen import plain
 
 INTERRUPTED = "stopped by hand"
+
+ReserveJournal = Callable[[Path, str, datetime], ConversationJournal]
+"""Makes the journal of a new conversation: in a folder, for a pipeline of a name, at a moment."""
 
 
 @dataclass
@@ -45,8 +48,9 @@ class Run:
     watchers: Sequence[RunObserver] = ()
     sessions: Path = Path("sessions")
     seed: int | None = None
-    parallel: int = 1
+    gates: Gates = field(default_factory=Gates)
     past: ResumePoint | None = None
+    reserve: ReserveJournal | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     transcript: Transcript | None = field(default=None, init=False)
     outcome: Outcome | None = field(default=None, init=False)
@@ -74,12 +78,12 @@ class Run:
         return self.transcript
 
     @property
-    def _taken(self) -> LockedSession | None:
+    def _taken(self) -> HeldSession | None:
         return self.past.taken if self.past is not None else None
 
-    async def _begin(self) -> tuple[Journal, Header, Conversation]:
+    async def _begin(self) -> tuple[ConversationJournal, Header, Conversation]:
         """Reserve a file for the transcript before anything takes time; remove it if the run cannot begin."""
-        journal = sessions.reserve(self.sessions, self.loaded.pipeline.name, self.now())
+        journal = (self.reserve or sessions.reserve)(self.sessions, self.loaded.pipeline.name, self.now())
         try:
             header, conversation = await self._prepare(journal.id)
             if self.past is not None:
@@ -100,7 +104,7 @@ class Run:
                 words = f"control tokens in the input {name!r} are broken wherever it is sent"
                 self._trouble(f"{words}: {', '.join(found[:3])}")
 
-    async def _take_up(self) -> tuple[Journal, Header, Conversation]:
+    async def _take_up(self) -> tuple[ConversationJournal, Header, Conversation]:
         """Go back to where a session was interrupted; it stays as it is until it can continue."""
         past, taken = self.past, self._taken
         assert past is not None  # noqa: S101
@@ -125,14 +129,12 @@ class Run:
         self._known = past.reaches(conversation) if past is not None else 0
         return [{"start": header}, *map(self._recorder.line, conversation.log[: self._known])]
 
-    async def _drive(self, conversation: Conversation, journal: Journal, header: Header) -> None:
+    async def _drive(self, conversation: Conversation, journal: ConversationJournal, header: Header) -> None:
         """Answer the conversation to its end and close the transcript, also where it is cancelled."""
         self._recorder.journal = journal
         try:
             watchers = (self._recorder, *self.watchers)
-            live = Live(
-                conversation, self.backend, watchers, parallel=self.parallel, told=self._known, worker=self._worker
-            )
+            live = Live(conversation, self.backend, watchers, gates=self.gates, told=self._known, worker=self._worker)
             await live.run()
         except asyncio.CancelledError:
             conversation.interrupt(INTERRUPTED)
@@ -175,7 +177,7 @@ class Run:
             self._trouble(warning)
         return facts
 
-    def _close(self, journal: Journal, header: Header, turns: Sequence[Turn], outcome: Outcome) -> None:
+    def _close(self, journal: ConversationJournal, header: Header, turns: Sequence[Turn], outcome: Outcome) -> None:
         self.outcome = outcome
         self.transcript = self._recorder.finish(header, turns, outcome, sessions.stamp(self.now()))
         try:

@@ -10,6 +10,7 @@ import pytest
 
 from llm_gc.core import Conversation
 from llm_gc.protocol import Ask, Failure, Reply
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.live import Live
 from llm_gc.transcript.encode import dumps
 from llm_gc.transcript.records import Transcript
@@ -236,7 +237,7 @@ def test_one_request_in_flight_for_each_model() -> None:
 @pytest.mark.parametrize("parallel", [2, 3])
 def test_so_many_in_flight_as_are_allowed(parallel: int) -> None:
     """``parallel`` is the number for each model."""
-    drive(block("anna", "ben", "anna", "anna"), actor := Actor(), parallel=parallel)
+    drive(block("anna", "ben", "anna", "anna"), actor := Actor(), gates=Gates(parallel))
     assert actor.most == {"/m": parallel}
 
 
@@ -262,7 +263,7 @@ ASKED = ids("0/0", "0/1", "0/2", "1/0", "1/1", "2", "3/0", "3/1")
 
 def played(ranks: dict[str, int]) -> tuple[Conversation, Transcript]:
     """Return what comes of a block whose replies arrive in the order of their ranks."""
-    conversation = drive(block(*BRANCHES, stop=[{"token": "END"}]), actor := Late(ranks, _answer), parallel=9)
+    conversation = drive(block(*BRANCHES, stop=[{"token": "END"}]), actor := Late(ranks, _answer), gates=Gates(9))
     assert len(actor.asked) == 7  # not 1/1
     return conversation, transcript(conversation)
 
@@ -315,7 +316,7 @@ def test_all_requests_in_flight_are_cancelled() -> None:
             self.reached.set()
             await asyncio.Event().wait()
 
-    asyncio.run(_cancelled(conversation, actor := AllStuck(""), parallel=2))
+    asyncio.run(_cancelled(conversation, actor := AllStuck(""), gates=Gates(2)))
     assert sorted(actor.cancelled) == sorted(actor.asked) == ids("0", "1")
 
 
@@ -359,7 +360,7 @@ def test_a_mistake_loses_no_reply_that_was_there(at: str, error: BaseException) 
     """Replies that arrived together with the mistake are settled before it comes out."""
     noted = Noted()
     with pytest.raises(type(error)):
-        drive(block("anna", "ben", "cleo"), Faulty(at, error), noted, parallel=3)
+        drive(block("anna", "ben", "cleo"), Faulty(at, error), noted, gates=Gates(3))
     assert [note for note in noted.notes if "settled" in note] == [
         f"settled {i}" for i in ids("0", "1", "2") if i != at
     ]

@@ -29,6 +29,7 @@ from llm_gc.errors import (
 from llm_gc.language.pipeline import Pipeline
 from llm_gc.project import Loaded
 from llm_gc.protocol import Ask, ModelConfig, Reply
+from llm_gc.runtime.gates import Gates
 from llm_gc.runtime.live import Live
 from llm_gc.runtime.run import INTERRUPTED, Run
 from llm_gc.sessions import Journal, load_session
@@ -225,7 +226,7 @@ PARALLEL = [{"parallel": ["anna", {"say": "ben", "instruction": "Alone."}], "tim
 @pytest.mark.parametrize("turns", [ALTERNATE, PARALLEL], ids=["in turn", "side by side"])
 def test_the_record_runs_again(make: Make, tmp_path: Path, turns: Sequence[Any]) -> None:
     """The recorded document with its seed and inputs gives the same turns, from memory and from a file."""
-    first = go(make(Rehearsal(), turns=turns, run={"parallel": 3}, stop=[{"token": "DONE", "role": "ben"}]))
+    first = go(make(Rehearsal(), turns=turns, run={"gates": Gates(3)}, stop=[{"token": "DONE", "role": "ben"}]))
     assert first.turns[-1].model == "rehearsal"
     record = load_session(tmp_path / "sessions" / f"{first.id}.json").pipeline
     pipeline, files_ = _read(record)
@@ -274,7 +275,7 @@ def test_what_is_sent_can_be_rebuilt(make: Make) -> None:
         sent[ask.id] = ask.request.messages
         return said(f"words of {ask.id}")
 
-    transcript = go(make(Actor(keep), turns=PARALLEL, run={"parallel": 2}))
+    transcript = go(make(Actor(keep), turns=PARALLEL, run={"gates": Gates(2)}))
     assert {turn.id: messages_of(transcript, turn) for turn in transcript.turns} == sent
     assert [turn.turn for turn in transcript.turns] == list(range(1, 9))
 
@@ -375,7 +376,7 @@ def test_an_interrupted_block_keeps_what_its_branches_said(make: Make) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    run = make(actor := Stuck("turns.0.parallel:1.0"), turns=PARALLEL, run={"parallel": 4})
+    run = make(actor := Stuck("turns.0.parallel:1.0"), turns=PARALLEL, run={"gates": Gates(4)})
     asyncio.run(cancelled())
     assert run.transcript is not None
     assert len(run.transcript.turns) == 3

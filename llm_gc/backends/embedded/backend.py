@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_gc.backends.embedded import engine, gguf_file, machine
-from llm_gc.backends.embedded.engine import Engine, Load
+from llm_gc.backends.embedded.engine import EngineProcess, Load
 from llm_gc.backends.embedded.gguf_file import BadModelFile, GgufFile
 from llm_gc.backends.embedded.model_store import FoundModel, ModelStore
 from llm_gc.backends.embedded.requests import request, unsent
@@ -65,7 +65,7 @@ class _Model:
     digest: str | None
     slots: dict[str, int] = field(default_factory=dict)
     busy: set[int] = field(default_factory=set)
-    engine: Engine | None = None
+    engine: EngineProcess | None = None
     roles: int = 0
     activity: Activity = field(default_factory=Activity)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -251,7 +251,7 @@ class Embedded:
             slots = self._slots(model)
             notify(Loading(model.name))
             load = Load(model.file.path, model.window, slots, _threads(model), model.chats)
-            started = Engine(model.place, load)
+            started = EngineProcess(model.place, load)
             try:
                 async with asyncio.timeout(load_timeout):
                     await started.start()

@@ -76,7 +76,7 @@ class Load:
     chats: bool
 
 
-class Engine:
+class EngineProcess:
     """One model in a process of its own; whatever goes wrong with it is raised as ``Failed``."""
 
     def __init__(self, place: RequestPlace, load: Load) -> None:

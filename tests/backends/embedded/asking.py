@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from llm_gc.backends.embedded.backend import Embedded
-from llm_gc.backends.embedded.engine import Engine
+from llm_gc.backends.embedded.engine import EngineProcess
 from llm_gc.backends.embedded.model_store import ModelStore
 from llm_gc.backends.interface import Facts
 from llm_gc.protocol import Ask, ModelConfig, Part, Reply, Request, Speaker
@@ -79,11 +79,11 @@ def processes(backend: Embedded) -> list[int]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Note the bodies of all requests."""
     bodies: list[dict[str, Any]] = []
-    before = Engine.stream
+    before = EngineProcess.stream
 
-    def stream(self: Engine, kind: str, body: Any) -> Any:
+    def stream(self: EngineProcess, kind: str, body: Any) -> Any:
         bodies.append(json.loads(json.dumps(body)))
         return before(self, kind, body)
 
-    monkeypatch.setattr(Engine, "stream", stream)
+    monkeypatch.setattr(EngineProcess, "stream", stream)
     return bodies
